@@ -1,0 +1,13 @@
+"""CLAP: joint unsupervised pre-training of LiDAR, camera and fusion encoders.
+
+Importing this package registers every module, dataset, transform and hook of
+the project with mmdetection3d (configs do so by ``custom_imports``). Where
+mmdetection3d is not installed only :mod:`.functional`, which needs nothing but
+torch, is available.
+"""
+from importlib.util import find_spec
+
+if find_spec('mmdet3d') is not None:
+    from . import datasets, heads, hooks, models, samplers  # noqa: F401
+
+__version__ = '0.1.0'

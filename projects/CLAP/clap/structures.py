@@ -1,0 +1,73 @@
+"""Small frozen records that travel between the stages of a pre-training step."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class EncoderOutput:
+    """Bird's-eye-view features of Eqs. 1-3; axis -2 is x, axis -1 is y.
+
+    A branch that the model does not have is ``None``.
+    """
+
+    lidar_bev: Optional[Tensor]  # (B, 256, X, Y), P-hat
+    camera_bev: Optional[Tensor]  # (B, 80, X, Y), I-hat
+    fused_bev: Tensor  # (B, 512, X, Y), F-hat
+
+
+@dataclass(frozen=True)
+class KeyframeSweep:
+    """The unmasked keyframe sweep of one sample: what rendering is compared with.
+
+    All in metres in the augmented LiDAR frame.
+    """
+
+    points: Tensor  # (N, 3)
+    origins: Tensor  # (N, 3) sensor position from which each point was seen
+    heldout: Tensor  # (N,) bool, points that the loss never sees
+
+
+@dataclass(frozen=True)
+class CameraViews:
+    """The unmasked images of one sample with everything that maps pixels to rays."""
+
+    rgb: Tensor  # (C, 3, H, W) in [0, 1], augmented image
+    lidar2img: Tensor  # (C, 4, 4) un-augmented LiDAR frame -> original pixels
+    cam2img: Tensor  # (C, 4, 4) intrinsics of the original image
+    cam2lidar: Tensor  # (C, 4, 4) camera -> un-augmented LiDAR frame
+    img_aug: Tensor  # (C, 4, 4) original pixel -> augmented pixel
+    lidar_aug: Tensor  # (4, 4) LiDAR frame -> augmented LiDAR frame
+    original_size: Tensor  # (C, 2) height and width of the original images, pixels
+
+
+@dataclass(frozen=True)
+class RayBundle:
+    """Rays of one kind and one sample, with what was observed along them.
+
+    Lengths in metres, augmented LiDAR frame.
+    """
+
+    kind: str  # 'lidar' or 'camera'
+    origins: Tensor  # (R, 3)
+    directions: Tensor  # (R, 3), unit
+    targets: Tensor  # lidar: (R,) range in metres; camera: (R, 3) RGB in [0, 1]
+    source: Tensor  # lidar: (R,) index of the point; camera: (R, 3) camera, row, column
+
+    def __len__(self) -> int:
+        return self.origins.shape[0]
+
+
+@dataclass(frozen=True)
+class RenderOutput:
+    """What the renderer saw along R rays (Eqs. 7-9)."""
+
+    range_m: Tensor  # (R,) expected range, not divided by the opacity
+    rgb: Optional[Tensor]  # (R, 3), or None if colour was not asked for
+    opacity: Tensor  # (R,) sum of the weights, in [0, 1]
+    valid: Tensor  # (R,) bool: the ray crosses the volume
+    sdf: Tensor  # (R, S) metres at the sample edges
+    edges: Tensor  # (R, S) range of the sample edges, metres
