@@ -1,0 +1,24 @@
+"""The mathematics of CLAP: one equation, one function. Pure torch; nothing here knows modules, registries or mm*."""
+from .curvature import curvature_weights, sdf_gradient, sdf_normals
+from .drawing import gaussian_blur, splat_max, uniform, weighted_draw
+from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table, trilinear_once
+from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
+from .masking import mask_image_patches, mask_point_blocks
+from .neus import inverse_std, neus_alpha
+from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
+from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
+from .ray_sampling import inverse_cdf, merge_sorted, stratified
+from .rays import intersect_box, ray_points, rays_to_points
+from .sinkhorn import sinkhorn
+from .volume_rendering import accumulate, midpoints, render_weights, transmittance
+from .voxelize import grid_size, voxelize
+
+__all__ = [
+    'ProjectedPoints', 'accumulate', 'channel_last_table', 'curvature_weights', 'eikonal_loss', 'em_loss',
+    'free_space_loss', 'gaussian_blur', 'gram_loss', 'grid_size', 'intersect_box', 'inverse_cdf', 'inverse_std',
+    'mask_image_patches', 'mask_point_blocks', 'merge_sorted', 'metres_to_cells', 'midpoints', 'near_surface_loss',
+    'neus_alpha', 'original_pixels', 'pixel_rays', 'project_points', 'ray_points', 'rays_to_points', 'render_weights',
+    'rendering_loss', 'sdf_gradient', 'sdf_normals', 'similarity', 'sinkhorn', 'splat_max', 'stratified',
+    'swapped_prediction_loss', 'transform_points', 'transmittance', 'trilinear', 'trilinear_from_table', 'trilinear_once', 'uniform',
+    'usage_perplexity', 'voxelize', 'weighted_draw'
+]

@@ -1,0 +1,118 @@
+"""Trilinear look-up in a feature volume (Eq. 5).
+
+A volume is (C, Z, Y, X). Its cell centres sit at integer coordinates, so metres become cells by
+``metres_to_cells``; the half cell it subtracts is what keeps a feature where its cell is.
+"""
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._shapes import expect_shape
+
+# The eight corners of a cell as (x, y, z) steps from its lower corner.
+_CORNER_STEPS = tuple((x, y, z) for z in (0, 1) for y in (0, 1) for x in (0, 1))
+
+
+def metres_to_cells(points: Tensor, box_min: Tensor, cell_size: Tensor) -> Tensor:
+    """Metric positions as cell coordinates whose integers are cell centres: (p - min) / cell - 0.5.
+
+    Args:
+        points: (..., 3) x, y, z in metres, in the frame of the box (augmented LiDAR frame).
+        box_min: (3,) lower corner of the volume's box, metres.
+        cell_size: (3,) edge lengths of one cell, metres.
+
+    Returns:
+        (..., 3) x, y, z in cells: box_min itself is -0.5, the centre of the first cell is 0.
+    """
+    return (points - box_min) / cell_size - 0.5
+
+
+def channel_last_table(volume: Tensor) -> Tensor:
+    """The volume as a contiguous (Z*Y*X, C) table, one row per cell.
+
+    One look-up then reads eight consecutive rows instead of 8*C scattered numbers. A caller that queries one volume
+    several times in a step makes the table once and uses ``trilinear_from_table``.
+
+    Args:
+        volume: (C, Z, Y, X).
+
+    Returns:
+        (Z*Y*X, C), differentiable in ``volume``.
+    """
+    expect_shape('volume', volume, None, None, None, None)
+    return volume.flatten(1).t().contiguous()
+
+
+def _corner_indices_and_weights(grid_shape: Sequence[int], coords: Tensor) -> Tuple[Tensor, Tensor]:
+    """Row numbers (N, 8) and trilinear weights (N, 8) of the corners around each point.
+
+    Weights are differentiable in ``coords``; corners outside the grid keep an admissible row number and weight 0.
+    """
+    size_z, size_y, size_x = grid_shape
+    sizes = coords.new_tensor([size_x, size_y, size_z])
+    lower = coords.detach().floor()
+    fraction = coords - lower
+    steps = coords.new_tensor(_CORNER_STEPS)  # (8, 3)
+    corner = lower[:, None] + steps  # (N, 8, 3)
+    inside = ((corner >= 0) & (corner < sizes)).all(-1)
+    per_axis = torch.where(steps.bool(), fraction[:, None], 1 - fraction[:, None])
+    weights = per_axis[..., 0] * per_axis[..., 1] * per_axis[..., 2]
+    weights = torch.where(inside, weights, torch.zeros_like(weights))
+    # The comparison above is done on floats: a far-away coordinate must not overflow the integer first.
+    x, y, z = torch.where(inside[..., None], corner, torch.zeros_like(corner)).long().unbind(-1)
+    return (z * size_y + y) * size_x + x, weights
+
+
+def trilinear_from_table(table: Tensor, grid_shape: Sequence[int], coords: Tensor,
+                         second_order: bool = False) -> Tensor:
+    r"""Eq. 5 on a table made by ``channel_last_table``: f(p) = sum over 8 corners of w_k(p) * table[k].
+
+    Args:
+        table: (Z*Y*X, C).
+        grid_shape: (Z, Y, X) of the volume the table was made from.
+        coords: (N, 3) x, y, z in cells, centres at integers.
+        second_order: read the rows by a gather, which autograd can differentiate twice (curvature, eikonal term),
+            instead of ``F.embedding_bag``, which is about twice as fast and has first derivatives only.
+
+    Returns:
+        (N, C). Corners outside the grid count as 0, so that the value fades to zero within one cell of the
+        outermost centres and is exactly zero beyond.
+
+    Raises:
+        ValueError: on a table, grid shape and coords that do not belong together.
+    """
+    expect_shape('coords', coords, None, 3)
+    expect_shape('table', table, grid_shape[0] * grid_shape[1] * grid_shape[2], None)
+    rows, weights = _corner_indices_and_weights(grid_shape, coords)
+    weights = weights.to(table.dtype)
+    if second_order:
+        values = table.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        return (weights[..., None] * values).sum(1)
+    return F.embedding_bag(rows, table, mode='sum', per_sample_weights=weights)
+
+
+def trilinear(volume: Tensor, coords: Tensor) -> Tensor:
+    """Eq. 5: features of a volume at any position, differentiable twice in both arguments.
+
+    ``F.grid_sample`` has no double backward in three dimensions, so the eight corners are gathered.
+
+    Args:
+        volume: (C, Z, Y, X).
+        coords: (N, 3) x, y, z in cells, centres at integers; see ``metres_to_cells``.
+
+    Returns:
+        (N, C); zero outside (see ``trilinear_from_table``).
+    """
+    return trilinear_from_table(channel_last_table(volume), volume.shape[1:], coords, second_order=True)
+
+
+def trilinear_once(volume: Tensor, coords: Tensor) -> Tensor:
+    """Eq. 5 for training: same values and first derivatives as ``trilinear``, faster, no second derivative.
+
+    Args and result as ``trilinear``.
+    """
+    return trilinear_from_table(channel_last_table(volume), volume.shape[1:], coords)

@@ -1,0 +1,115 @@
+"""Rendering losses (Eq. 10) and three optional terms.
+
+All are means over the rays of one rank; data-parallel training averages them over ranks with the gradients.
+"""
+from __future__ import annotations
+
+from typing import Dict
+
+import torch
+from torch import Tensor
+
+from ._shapes import expect_same_shape, expect_shape
+
+
+def _mean_or_zero(values: Tensor) -> Tensor:
+    """Mean of all entries; for an empty tensor a zero that still hangs on the graph (DDP wants every gradient)."""
+    return values.sum() / max(values.numel(), 1)
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of ``values`` where ``mask`` holds, exactly 0 and connected if it holds nowhere."""
+    chosen = torch.where(mask, values, torch.zeros_like(values))
+    return chosen.sum() / mask.sum().clamp(min=1)
+
+
+def rendering_loss(range_pred: Tensor, range_true: Tensor, surface_sdf: Tensor, rgb_pred: Tensor, rgb_true: Tensor,
+                   surface_weight: float = 0.05, rgb_weight: float = 0.05) -> Dict[str, Tensor]:
+    """Eq. 10: (1/N_L) sum(|r - r~| + w_sur |s|) + w_C / (3 N_C) sum |c - c~|.
+
+    Args:
+        range_pred: (N_L,) rendered ranges r~, metres.
+        range_true: (N_L,) observed ranges r, metres.
+        surface_sdf: (N_L,) predicted signed distance s at the observed points, metres; a surface point has 0.
+        rgb_pred: (N_C, 3) rendered colours c~.
+        rgb_true: (N_C, 3) observed colours c, same scale.
+        surface_weight: w_sur.
+        rgb_weight: w_C.
+
+    Returns:
+        'loss_range', 'loss_surface', 'loss_rgb': scalars, each already weighted, their sum being Eq. 10. Without
+        LiDAR rays (N_L = 0) or pixels (N_C = 0) the terms concerned are exactly 0 and still connected to the graph.
+
+    Raises:
+        ValueError: on shapes that would broadcast.
+    """
+    expect_shape('range_pred', range_pred, None)
+    expect_same_shape(range_pred=range_pred, range_true=range_true, surface_sdf=surface_sdf)
+    expect_shape('rgb_pred', rgb_pred, None, 3)
+    expect_same_shape(rgb_pred=rgb_pred, rgb_true=rgb_true)
+    return {
+        'loss_range': _mean_or_zero((range_true - range_pred).abs()),
+        'loss_surface': surface_weight * _mean_or_zero(surface_sdf.abs()),
+        'loss_rgb': rgb_weight * _mean_or_zero((rgb_true - rgb_pred).abs()),
+    }
+
+
+def eikonal_loss(gradients: Tensor) -> Tensor:
+    """Mean of (|grad s| - 1)^2: a distance grows by one metre per metre. Off in the paper's configuration.
+
+    Args:
+        gradients: (N, 3) ds/dp, made with ``create_graph=True`` (see ``curvature.sdf_gradient``).
+
+    Returns:
+        Scalar, unweighted; 0 for N = 0.
+    """
+    expect_shape('gradients', gradients, None, 3)
+    return _mean_or_zero((torch.linalg.vector_norm(gradients, dim=-1) - 1).square())
+
+
+def _check_samples(sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float) -> None:
+    expect_shape('sdf', sdf, None, None)
+    expect_same_shape(sdf=sdf, range_edges=range_edges)
+    expect_shape('target_range', target_range, sdf.shape[0])
+    if truncation <= 0:
+        raise ValueError(f'truncation: expected a positive length in metres, got {truncation}')
+
+
+def free_space_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float) -> Tensor:
+    """Mean of max(truncation - s, 0) over samples well in front of the observed surface. Off in the paper.
+
+    A LiDAR ray crossed this space, so no surface can be nearer than the truncation length; how far it is there the
+    ray does not tell, so larger distances cost nothing.
+
+    Args:
+        sdf: (R, S) metres.
+        range_edges: (R, S) range_m of the samples.
+        target_range: (R,) observed range_m.
+        truncation: metres; samples with range < target - truncation take part.
+
+    Returns:
+        Scalar, unweighted; 0 if no sample takes part.
+    """
+    _check_samples(sdf, range_edges, target_range, truncation)
+    in_front = range_edges < target_range[:, None] - truncation
+    return _masked_mean((truncation - sdf).clamp(min=0), in_front)
+
+
+def near_surface_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float) -> Tensor:
+    """Mean of |s - (target - range)| over samples within the truncation length. Off in the paper.
+
+    The distance along the ray is an upper bound of the distance to the surface and equals it for a ray that meets
+    the surface head-on; a grazing ray is pulled too far, hence only a short band is used.
+
+    Args:
+        sdf: (R, S) metres.
+        range_edges: (R, S) range_m of the samples.
+        target_range: (R,) observed range_m.
+        truncation: metres; samples with |target - range| <= truncation take part.
+
+    Returns:
+        Scalar, unweighted; 0 if no sample takes part.
+    """
+    _check_samples(sdf, range_edges, target_range, truncation)
+    along_ray = target_range[:, None] - range_edges
+    return _masked_mean((sdf - along_ray).abs(), along_ray.abs() <= truncation)

@@ -1,0 +1,98 @@
+"""Where along a ray the field is evaluated: stratified edges, then one round of inverse-CDF up-sampling.
+
+All positions are sample *edges*: alpha (Eq. 7) belongs to the interval between two of them.
+"""
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from ._shapes import expect_shape
+from .drawing import uniform
+
+
+def stratified(near: Tensor, far: Tensor, num_samples: int, generator: Optional[torch.Generator] = None,
+               jitter: bool = True) -> Tensor:
+    """Increasing sample edges between near and far, one per stratum.
+
+    Without jitter the edges are evenly spaced and include near and far. With jitter every edge moves inside its own
+    stratum, which reaches half a spacing to both sides (the outermost strata end at near and far).
+
+    Args:
+        near: (R,) metres.
+        far: (R,) metres, >= near.
+        num_samples: number of edges, at least 2.
+        generator: source of the jitter; on the ray's device or on the CPU.
+        jitter: off for evaluation.
+
+    Returns:
+        (R, num_samples) range_m, detached, increasing along the last axis.
+    """
+    if num_samples < 2:
+        raise ValueError(f'num_samples: expected at least 2 edges, one interval, got {num_samples}')
+    expect_shape('near', near, None)
+    expect_shape('far', far, near.shape[0])
+    near, far = near.detach()[:, None], far.detach()[:, None]
+    position = torch.linspace(0, 1, num_samples, dtype=near.dtype, device=near.device)
+    if jitter:
+        middle = (position[1:] + position[:-1]) / 2
+        lower = torch.cat([position[:1], middle])
+        upper = torch.cat([middle, position[-1:]])
+        position = lower + (upper - lower) * uniform((near.shape[0], num_samples), near, generator)
+    return near + (far - near) * position
+
+
+@torch.no_grad()
+def inverse_cdf(edges: Tensor, weights: Tensor, num_samples: int, generator: Optional[torch.Generator] = None,
+                jitter: bool = True) -> Tensor:
+    """New ranges drawn where the render weights are large, by inverting their piecewise linear CDF.
+
+    Nothing is added to the weights: an interval of weight zero is never chosen. A ray whose weights are all zero
+    (it met nothing) is sampled evenly over its whole length.
+
+    Args:
+        edges: (R, S) increasing range_m.
+        weights: (R, S-1) w_n of the intervals; negative and non-finite entries count as 0.
+        num_samples: new ranges per ray, at least 1.
+        generator: source of the jitter.
+        jitter: False takes the middle of every quantile, for evaluation.
+
+    Returns:
+        (R, num_samples) range_m, detached, increasing. No gradient flows through positions.
+    """
+    if num_samples < 1:
+        raise ValueError(f'num_samples: expected at least 1, got {num_samples}')
+    expect_shape('edges', edges, None, None)
+    expect_shape('weights', weights, edges.shape[0], edges.shape[1] - 1)
+    width = edges[:, 1:] - edges[:, :-1]
+    mass = torch.where(torch.isfinite(weights), weights, torch.zeros_like(weights)).clamp(min=0).to(edges.dtype)
+    mass = torch.where(mass.sum(-1, keepdim=True) > 0, mass, width)
+    cumulative = torch.cat([torch.zeros_like(mass[:, :1]), mass.cumsum(-1)], dim=-1)
+    rays = edges.shape[0]
+    offset = uniform((rays, num_samples), edges, generator) if jitter else edges.new_full((rays, num_samples), 0.5)
+    quantile = (torch.arange(num_samples, device=edges.device) + offset) / num_samples
+    wanted = quantile * cumulative[:, -1:]
+    # right=True steps over intervals of zero mass. Rounding can lift `wanted` to the total itself: that quantile
+    # belongs to the last interval that has mass, not to the last interval.
+    last = (mass > 0).to(mass.dtype).mul(torch.arange(1, mass.shape[1] + 1, device=mass.device)).argmax(-1, keepdim=True)
+    interval = torch.minimum(torch.searchsorted(cumulative, wanted, right=True) - 1, last)
+    start, below, share = (table.gather(1, interval) for table in (edges, cumulative, mass))
+    inside = ((wanted - below) / share.clamp(min=torch.finfo(share.dtype).tiny)).clamp(0, 1)
+    return start + inside * width.gather(1, interval)
+
+
+def merge_sorted(a: Tensor, b: Tensor) -> Tensor:
+    """Two sets of ranges per ray as one increasing set.
+
+    Args:
+        a: (R, S) range_m.
+        b: (R, T) range_m.
+
+    Returns:
+        (R, S + T), increasing along the last axis.
+    """
+    expect_shape('a', a, None, None)
+    expect_shape('b', b, a.shape[0], None)
+    return torch.cat([a, b], dim=-1).sort(dim=-1).values
