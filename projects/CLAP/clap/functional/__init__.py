@@ -19,6 +19,6 @@ __all__ = [
     'mask_image_patches', 'mask_point_blocks', 'merge_sorted', 'metres_to_cells', 'midpoints', 'near_surface_loss',
     'neus_alpha', 'original_pixels', 'pixel_rays', 'project_points', 'ray_points', 'rays_to_points', 'render_weights',
     'rendering_loss', 'sdf_gradient', 'sdf_normals', 'similarity', 'sinkhorn', 'splat_max', 'stratified',
-    'swapped_prediction_loss', 'transform_points', 'transmittance', 'trilinear', 'trilinear_from_table', 'trilinear_once', 'uniform',
-    'usage_perplexity', 'voxelize', 'weighted_draw'
+    'swapped_prediction_loss', 'transform_points', 'transmittance', 'trilinear', 'trilinear_from_table',
+    'trilinear_once', 'uniform', 'usage_perplexity', 'voxelize', 'weighted_draw'
 ]

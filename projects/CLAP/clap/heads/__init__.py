@@ -1,0 +1,5 @@
+"""Registered heads of the pre-trainer."""
+from .neus_render_head import NeuSRenderHead
+from .prototype_head import PrototypeHead
+
+__all__ = ['NeuSRenderHead', 'PrototypeHead']

@@ -1,0 +1,4 @@
+"""Registered metrics."""
+from .render_metric import RenderMetric
+
+__all__ = ['RenderMetric']

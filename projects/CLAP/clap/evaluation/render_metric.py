@@ -1,0 +1,50 @@
+"""How well the pre-trained field explains rays that the loss never saw."""
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence
+
+import numpy as np
+from mmdet3d.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+
+@METRICS.register_module()
+class RenderMetric(BaseMetric):
+    """Errors of rendered range and colour on held-back rays.
+
+    Medians and means run over the rays of all frames. ``rgb_ratio`` compares the
+    error of rendered colour with that of the mean colour of the image: below 1
+    the field knows something about colour.
+
+    Args:
+        collect_device: where results are gathered, ``'cpu'`` or ``'gpu'``.
+        prefix: prefix of the names in the log.
+    """
+
+    default_prefix = 'render'
+
+    def __init__(self, collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the per-ray errors of a batch."""
+        for sample in data_samples:
+            self.results.append({name: value.cpu().numpy() for name, value in sample['rendered'].items()})
+
+    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+        """Pool the rays of all frames."""
+        def pool(name: str) -> np.ndarray:
+            return np.concatenate([r[name] for r in results if name in r] or [np.zeros(0)])
+
+        true = pool('range_true_m')
+        if not len(true):
+            raise ValueError('no held-back ray was rendered: heldout_ratio is 0, or no keyframe point lies in the volume')
+        error = np.abs(pool('range_m') - true)
+        metrics = dict(
+            range_median_m=float(np.median(error)), range_mae_m=float(error.mean()),
+            range_within_1m=float((error < 1.0).mean()), rays=float(len(error)))
+        rgb, mean_rgb = pool('rgb_error'), pool('rgb_mean_error')
+        if len(rgb):
+            metrics.update(rgb_mae=float(rgb.mean()), rgb_mae_of_mean_colour=float(mean_rgb.mean()),
+                           rgb_ratio=float(rgb.mean() / max(mean_rgb.mean(), 1e-9)))
+        return metrics

@@ -1,0 +1,137 @@
+"""Prototype learning across the two modalities (section 3.4, Eqs. 13-18)."""
+from __future__ import annotations
+
+from typing import Dict, Optional
+
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..functional import em_loss, gram_loss, similarity, sinkhorn, swapped_prediction_loss, usage_perplexity
+from ..modules import MLP
+
+
+@MODELS.register_module()
+class PrototypeHead(BaseModule):
+    """Learnable prototypes that both modalities are assigned to.
+
+    Args:
+        lidar_channels: channels of the LiDAR BEV map.
+        camera_channels: channels of the camera BEV map.
+        embed_channels: d_K, width of the common space.
+        hidden_channels: width of the hidden layer of the projection MLPs.
+        num_prototypes: N_K.
+        temperature: tau of Eq. 16, also of the softmax of Eq. 15. The paper's 1.0
+            leaves Eq. 15 nearly constant for unit vectors (see EQUATIONS.md).
+        epsilon: entropy regularisation of Sinkhorn; not printed in the paper.
+        sinkhorn_iters: N_sink.
+        normalization: ``'entries'`` divides Eqs. 15 and 16 by N_3D * N_K as
+            printed, ``'cells'`` by N_3D only (the scale of SwAV).
+        cells: ``'all'`` BEV cells as printed, or only the ``'occupied'`` ones.
+        squared_gram: penalise squared similarities of prototypes instead of signed ones.
+        loss_weight: omega_proto of Eq. 4.
+        swav_weight: omega_SwAV of Eq. 18.
+        em_weight: omega_EM of Eq. 18.
+        gram_weight: omega_GMM of Eq. 18.
+    """
+
+    def __init__(self,
+                 lidar_channels: int = 256,
+                 camera_channels: int = 80,
+                 embed_channels: int = 128,
+                 hidden_channels: int = 256,
+                 num_prototypes: int = 512,
+                 temperature: float = 1.0,
+                 epsilon: float = 0.05,
+                 sinkhorn_iters: int = 3,
+                 normalization: str = 'entries',
+                 cells: str = 'all',
+                 squared_gram: bool = False,
+                 loss_weight: float = 1.0,
+                 swav_weight: float = 1.0,
+                 em_weight: float = 0.1,
+                 gram_weight: float = 0.1,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if cells not in ('all', 'occupied'):
+            raise ValueError(f"cells must be 'all' or 'occupied', got {cells!r}")
+        if normalization not in ('entries', 'cells'):
+            raise ValueError(f"normalization must be 'entries' or 'cells', got {normalization!r}")
+        self.lidar_projection = MLP(lidar_channels, hidden_channels, embed_channels, 1, nn.ReLU())
+        self.camera_projection = MLP(camera_channels, hidden_channels, embed_channels, 1, nn.ReLU())
+        self.prototypes = nn.Parameter(F.normalize(torch.randn(num_prototypes, embed_channels), dim=-1))
+        self.temperature, self.epsilon, self.sinkhorn_iters = temperature, epsilon, sinkhorn_iters
+        self.normalization, self.cells, self.squared_gram = normalization, cells, squared_gram
+        self.loss_weight, self.swav_weight = loss_weight, swav_weight
+        self.em_weight, self.gram_weight = em_weight, gram_weight
+
+    def embed(self, lidar_bev: Tensor, camera_bev: Tensor, occupied: Optional[Tensor] = None) -> tuple:
+        """Eq. 13: BEV maps (B, C, X, Y) -> two (N_3D, d_K) tables of unit vectors, row for row the same cells.
+
+        Args:
+            occupied: (B, X, Y) bool, needed for ``cells='occupied'``.
+        """
+        def rows(bev: Tensor) -> Tensor:
+            table = bev.float().permute(0, 2, 3, 1)
+            return table[occupied] if self.cells == 'occupied' else table.reshape(-1, bev.shape[1])
+
+        if self.cells == 'occupied' and occupied is None:
+            raise ValueError("cells='occupied' needs the mask of occupied cells")
+        lidar = F.normalize(self.lidar_projection(rows(lidar_bev)), dim=-1)
+        camera = F.normalize(self.camera_projection(rows(camera_bev)), dim=-1)
+        return lidar, camera
+
+    def loss(self, lidar_bev: Tensor, camera_bev: Tensor, occupied: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """L_proto (Eq. 18) times omega_proto, with its health figures.
+
+        Args:
+            lidar_bev: (B, C_P, X, Y).
+            camera_bev: (B, C_I, X, Y).
+            occupied: (B, X, Y) bool.
+        """
+        with torch.autocast(device_type=lidar_bev.device.type, enabled=False):
+            lidar, camera = self.embed(lidar_bev, camera_bev, occupied)
+            sim_lidar = similarity(lidar, self.prototypes)  # Eq. 14
+            sim_camera = similarity(camera, self.prototypes)
+            codes_lidar = sinkhorn(sim_lidar, self.epsilon, self.sinkhorn_iters)
+            codes_camera = sinkhorn(sim_camera, self.epsilon, self.sinkhorn_iters)
+            swav = swapped_prediction_loss(sim_lidar, sim_camera, codes_lidar, codes_camera, self.temperature,
+                                           self.normalization)
+            em = em_loss(sim_lidar, sim_camera, self.temperature, self.normalization)
+            gram = gram_loss(self.prototypes, self.squared_gram)
+            losses = dict(
+                loss_swav=self.loss_weight * self.swav_weight * swav,
+                loss_em=self.loss_weight * self.em_weight * em,
+                loss_gram=self.loss_weight * self.gram_weight * gram)
+            losses.update(self._health(sim_lidar, sim_camera, lidar, camera))
+        return losses
+
+    def assign(self, lidar_bev: Tensor, camera_bev: Tensor) -> tuple:
+        """Index of the most similar prototype of every cell: two (B, X, Y) integer maps."""
+        maps = []
+        for bev, projection in ((lidar_bev, self.lidar_projection), (camera_bev, self.camera_projection)):
+            embeddings = F.normalize(projection(bev.float().permute(0, 2, 3, 1)), dim=-1)
+            scores = embeddings.flatten(0, 2) @ F.normalize(self.prototypes, dim=-1).t()
+            maps.append(scores.argmax(-1).view(embeddings.shape[:3]))
+        return tuple(maps)
+
+    @torch.no_grad()
+    def _health(self, sim_lidar: Tensor, sim_camera: Tensor, lidar: Tensor, camera: Tensor) -> Dict[str, Tensor]:
+        """Figures that tell whether prototypes are alive; logged, not optimised."""
+        units = F.normalize(self.prototypes, dim=-1)
+        gram = units @ units.t()
+        off_diagonal = gram[~torch.eye(len(gram), dtype=torch.bool, device=gram.device)]
+        figures = dict(gram_mean=off_diagonal.mean(), gram_max=off_diagonal.max())
+        if not len(lidar):
+            return figures
+        assigned_lidar, assigned_camera = sim_lidar.argmax(-1), sim_camera.argmax(-1)
+        figures.update(
+            proto_perplexity_lidar=usage_perplexity(assigned_lidar),
+            proto_perplexity_camera=usage_perplexity(assigned_camera),
+            proto_agreement=(assigned_lidar == assigned_camera).float().mean(),
+            proto_max_prob=(sim_lidar / self.temperature).softmax(-1).amax(-1).mean(),
+            feature_std_lidar=lidar.std(0, unbiased=False).mean() * lidar.shape[1]**0.5,
+            feature_std_camera=camera.std(0, unbiased=False).mean() * camera.shape[1]**0.5)
+        return figures

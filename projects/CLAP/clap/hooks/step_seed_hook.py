@@ -1,0 +1,41 @@
+"""Every iteration's randomness from (seed, iteration, rank)."""
+from __future__ import annotations
+
+import hashlib
+import random
+
+import numpy as np
+import torch
+from mmdet3d.registry import HOOKS
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+
+def step_seed(seed: int, iteration: int, rank: int) -> int:
+    """A 62-bit number that differs for every (seed, iteration, rank)."""
+    digest = hashlib.blake2b(f'{seed}/{iteration}/{rank}'.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, 'little') >> 2
+
+
+@HOOKS.register_module()
+class StepSeedHook(Hook):
+    """Seeds all random draws of the main process before every iteration.
+
+    Masks, rays and dropout are then a function of the run's seed, the iteration
+    and the rank: a resumed run draws what the uninterrupted one would have
+    drawn, and no two ranks draw the same.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        """Seed Python, numpy, torch and the model's own generator."""
+        seed = step_seed(runner.seed, runner.iter, get_rank())
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if hasattr(model, 'set_step_seed'):
+            model.set_step_seed(seed)

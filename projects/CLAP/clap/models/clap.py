@@ -1,0 +1,272 @@
+"""The CLAP pre-trainer: masked encoding, rendering of sampled rays, prototypes (Eq. 4)."""
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from mmdet3d.registry import MODELS, TASK_UTILS
+from torch import Tensor
+
+from ..functional import transform_points
+from ..modules import BoundField, InputMasking
+from ..samplers.base import lidar_rays
+from ..structures import CameraViews, EncoderOutput, KeyframeSweep, RayBundle
+from ..utils.errors import NonFiniteLossError
+from .encoder_base import CLAPEncoderBase
+
+
+@MODELS.register_module()
+class CLAP(CLAPEncoderBase):
+    """Joint pre-training of the LiDAR, camera and fusion encoders without labels.
+
+    The encoders come from :class:`CLAPEncoderBase` and carry the names that the
+    BEVFusion detector gives them; everything else (``render_head``,
+    ``prototype_head``) is dropped after pre-training.
+
+    Args:
+        data_preprocessor: config of the data preprocessor.
+        voxelize_cfg: voxel size, range and caps, see :class:`CLAPEncoderBase`.
+        pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer,
+            pts_backbone, pts_neck: the encoders, see :class:`CLAPEncoderBase`.
+        render_head: config of :class:`NeuSRenderHead`.
+        ray_sampler: config of the sampler that is used after the warm-up.
+        prototype_head: config of :class:`PrototypeHead`; None trains by rendering alone.
+        warmup_sampler: config of the sampler of the warm-up. It takes its numbers
+            of rays from ``ray_sampler`` unless it names its own.
+        masking: arguments of :class:`InputMasking` besides range and voxel size;
+            None encodes the whole input.
+        depth_source: which points the view transform takes its depth from,
+            ``'masked'`` or ``'all'`` (with all points the answer leaks to the camera branch).
+        heldout_ratio: share of every keyframe sweep that the loss never sees and
+            the rendered range is measured on.
+        init_cfg: as everywhere in MMEngine.
+    """
+
+    def __init__(self,
+                 data_preprocessor: dict,
+                 voxelize_cfg: dict,
+                 render_head: dict,
+                 ray_sampler: dict,
+                 pts_middle_encoder: Optional[dict] = None,
+                 img_backbone: Optional[dict] = None,
+                 img_neck: Optional[dict] = None,
+                 view_transform: Optional[dict] = None,
+                 fusion_layer: Optional[dict] = None,
+                 pts_backbone: Optional[dict] = None,
+                 pts_neck: Optional[dict] = None,
+                 prototype_head: Optional[dict] = None,
+                 warmup_sampler: Optional[dict] = None,
+                 masking: Optional[dict] = None,
+                 depth_source: str = 'masked',
+                 heldout_ratio: float = 0.02,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(
+            data_preprocessor=data_preprocessor, voxelize_cfg=voxelize_cfg, pts_middle_encoder=pts_middle_encoder,
+            img_backbone=img_backbone, img_neck=img_neck, view_transform=view_transform, fusion_layer=fusion_layer,
+            pts_backbone=pts_backbone, pts_neck=pts_neck, init_cfg=init_cfg)
+        if depth_source not in ('masked', 'all'):
+            raise ValueError(f"depth_source must be 'masked' or 'all', got {depth_source!r}")
+        if not 0.0 <= heldout_ratio < 1.0:
+            raise ValueError(f'heldout_ratio must be in [0, 1), got {heldout_ratio}')
+        if prototype_head is not None and (pts_middle_encoder is None or img_backbone is None):
+            raise ValueError('prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
+                             'set prototype_head=None to pre-train one modality')
+        self.render_head = MODELS.build(render_head)
+        self.prototype_head = MODELS.build(prototype_head) if prototype_head else None
+        self.ray_sampler = TASK_UTILS.build(ray_sampler)
+        counts = {k: ray_sampler[k] for k in ('num_lidar_rays', 'num_camera_rays', 'min_range_m') if k in ray_sampler}
+        warmup = dict(type='UniformRaySampler', **counts) if warmup_sampler is None else {**counts, **warmup_sampler}
+        self.warmup_sampler = TASK_UTILS.build(warmup)
+        geometry = dict(point_cloud_range=voxelize_cfg['point_cloud_range'], voxel_size=voxelize_cfg['voxel_size'])
+        self.masking = InputMasking(**geometry, **masking) if masking else None
+        self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.warming_up = False  # SamplingWarmupHook decides
+        self._generator: Optional[torch.Generator] = None
+
+    # ---------------------------------------------------------------- randomness
+
+    def set_step_seed(self, seed: int) -> None:
+        """Seed everything this model draws until the next call (masks, rays, jitter).
+
+        :class:`StepSeedHook` calls it before every iteration with a number made
+        of the run's seed, the iteration and the rank. So no random state needs
+        saving for an exact resume, and no two ranks draw the same rays.
+        """
+        device = next(self.render_head.parameters()).device
+        if self._generator is None or self._generator.device != device:
+            self._generator = torch.Generator(device)
+        self._generator.manual_seed(seed)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Source of all draws of this model."""
+        if self._generator is None:
+            self.set_step_seed(int(torch.randint(2**62, ()).item()))
+        return self._generator
+
+    @property
+    def active_sampler(self):
+        """The sampler in use: the warm-up's or the main one."""
+        return self.warmup_sampler if self.warming_up else self.ray_sampler
+
+    # ---------------------------------------------------------------- the step
+
+    def loss(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> Dict[str, Tensor]:
+        """One pre-training step (Eq. 4): named losses and health figures.
+
+        Args:
+            batch_inputs_dict: what :class:`CLAPDataPreprocessor` gives.
+            batch_data_samples: samples whose metainfo holds the calibration.
+        """
+        metas = [sample.metainfo for sample in batch_data_samples]
+        sweeps = self.sweeps(batch_inputs_dict, metas)
+        views = self.views(batch_inputs_dict, metas)
+        encoded = self.encode_masked(batch_inputs_dict, metas)
+        fields = self.render_head.decode(encoded.fused_bev)
+        lidar, camera, stats = self.sample_rays(fields, sweeps, views)
+        losses = self.render_head.loss(fields, lidar, camera, self.generator)
+        if self.prototype_head is not None:
+            occupied = self.occupied_cells(batch_inputs_dict['points'], encoded.lidar_bev)
+            losses.update(self.prototype_head.loss(encoded.lidar_bev, encoded.camera_bev, occupied))
+        losses.update(stats)
+        return losses
+
+    def encode_masked(self, inputs: Dict, metas: List[dict]) -> EncoderOutput:
+        """Eqs. 1-3 on the masked input; in evaluation mode on all of it."""
+        points, imgs = inputs['points'], inputs.get('imgs')
+        seen = points
+        if self.training and self.masking is not None:
+            seen = self.masking.points(points, self.generator)
+            if imgs is not None:
+                imgs, _ = self.masking.images(imgs, self.generator)
+        depth_points = seen if self.depth_source == 'masked' else points
+        return self.encode(seen, imgs, depth_points, metas)
+
+    def sample_rays(self, fields: List[BoundField], sweeps: List[KeyframeSweep],
+                    views: List[Optional[CameraViews]]) -> Tuple[List[RayBundle], List[RayBundle], Dict[str, Tensor]]:
+        """Rays of every sample by the active sampler, and the mean of its figures."""
+        drawn = [
+            self.active_sampler(field.detach(), sweep, view, self.generator)
+            for field, sweep, view in zip(fields, sweeps, views)
+        ]
+        stats = {
+            name: torch.tensor([rays.stats[name] for rays in drawn]).mean().to(fields[0].table.device)
+            for name in drawn[0].stats
+        }
+        return [rays.lidar for rays in drawn], [rays.camera for rays in drawn], stats
+
+    # ---------------------------------------------------------------- targets
+
+    def sweeps(self, inputs: Dict, metas: List[dict]) -> List[KeyframeSweep]:
+        """Keyframe sweeps carried into the augmented LiDAR frame."""
+        sweeps = []
+        for points, origins, meta in zip(inputs['keyframe_points'], inputs['keyframe_origins'], metas):
+            lidar_aug = points.new_tensor(_matrix(meta, 'lidar_aug_matrix'))
+            origins = transform_points(origins, lidar_aug).expand(len(points), 3)
+            sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, self.heldout(points)))
+        return sweeps
+
+    def heldout(self, points: Tensor) -> Tensor:
+        """(N,) bool, always the same points of a sweep: a hash of their place in the file.
+
+        Knuth's multiplicative hash spreads them over the sweep, so that they do
+        not follow a beam or an azimuth.
+        """
+        index = torch.arange(len(points), device=points.device, dtype=torch.int64)
+        return (index * 2654435761) % 2**32 < self.heldout_ratio * 2**32
+
+    def views(self, inputs: Dict, metas: List[dict]) -> List[Optional[CameraViews]]:
+        """Unmasked images with their calibration, None for a model without cameras."""
+        if self.img_backbone is None or inputs.get('imgs') is None:
+            return [None] * len(metas)
+        views = []
+        for rgb, meta in zip(self.data_preprocessor.denormalise(inputs['imgs']), metas):
+            def stack(name: str, rgb: Tensor = rgb, meta: dict = meta) -> Tensor:
+                return rgb.new_tensor(_matrix(meta, name, len(rgb)))
+
+            sizes = torch.as_tensor(meta['ori_shape'], device=rgb.device).reshape(-1, 2).expand(len(rgb), 2)
+            views.append(CameraViews(
+                rgb=rgb, lidar2img=stack('lidar2img'), cam2img=stack('cam2img'), cam2lidar=stack('cam2lidar'),
+                img_aug=stack('img_aug_matrix'), lidar_aug=rgb.new_tensor(_matrix(meta, 'lidar_aug_matrix')),
+                original_size=sizes))
+        return views
+
+    def occupied_cells(self, clouds: List[Tensor], bev: Tensor) -> Tensor:
+        """(B, X, Y) bool: BEV cells that hold a point of the unmasked encoder cloud."""
+        batch, _, size_x, size_y = bev.shape
+        field = self.render_head.sdf_field
+        size = field.box_min.new_tensor([size_x, size_y])
+        extent = (field.box_max - field.box_min)[:2]
+        occupied = torch.zeros(batch, size_x, size_y, dtype=torch.bool, device=bev.device)
+        for sample, cloud in enumerate(clouds):
+            cells = ((cloud[:, :2] - field.box_min[:2]) / extent * size).floor().long()
+            inside = ((cells >= 0) & (cells < size.long())).all(-1)
+            occupied[sample, cells[inside, 0], cells[inside, 1]] = True
+        return occupied
+
+    # ---------------------------------------------------------------- evaluation
+
+    @torch.no_grad()
+    def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
+        """Render the held-back LiDAR rays and a fixed draw of pixels; nothing is masked.
+
+        Returns:
+            The samples, each with a ``rendered`` dict of (R,) tensors for
+            :class:`RenderMetric`: ``range_m`` and ``range_true_m`` of the held-back
+            rays, ``rgb_error`` and ``rgb_mean_error`` (absolute error of the
+            rendered colour, and of the mean colour of the ray's image).
+        """
+        metas = [sample.metainfo for sample in batch_data_samples]
+        fields = self.render_head.decode(self.encode_masked(batch_inputs_dict, metas).fused_bev)
+        sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
+        for sample, field, sweep, view in zip(batch_data_samples, fields, sweeps, views):
+            sample.set_field(self.evaluate_rays(field, sweep, view), 'rendered')
+        return batch_data_samples
+
+    def evaluate_rays(self, field: BoundField, sweep: KeyframeSweep, view: Optional[CameraViews]) -> Dict[str, Tensor]:
+        """Errors of the held-back rays of one sample, see :meth:`predict`."""
+        held = KeyframeSweep(sweep.points, sweep.origins, ~sweep.heldout)  # only the held-back ones are candidates
+        generator = torch.Generator(sweep.points.device).manual_seed(0)
+        rays = lidar_rays(sweep, self.warmup_sampler.candidates(field, held))
+        out = self.render_head.render(field, rays)
+        result = dict(range_m=out.range_m[out.valid], range_true_m=rays.targets[out.valid])
+        if view is not None:
+            camera = self.warmup_sampler(field, held, view, generator).camera
+            out = self.render_head.render(field, camera, with_rgb=True)
+            mean_rgb = view.rgb.mean((-2, -1))[camera.source[:, 0]]
+            result.update(
+                rgb_error=(out.rgb - camera.targets).abs().mean(-1)[out.valid],
+                rgb_mean_error=(mean_rgb - camera.targets).abs().mean(-1)[out.valid])
+        return result
+
+    # ---------------------------------------------------------------- plumbing
+
+    def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights."""
+        total, log_vars = super().parse_losses(losses)
+        if not torch.isfinite(total):
+            bad = {name: float(value) for name, value in losses.items() if not bool(torch.isfinite(value).all())}
+            raise NonFiniteLossError(bad)
+        return total, log_vars
+
+    def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused) -> EncoderOutput:
+        """Encoder features (mode ``tensor``)."""
+        metas = [sample.metainfo for sample in batch_data_samples or []]
+        return self.encode(batch_inputs_dict['points'], batch_inputs_dict.get('imgs'), batch_inputs_dict['points'],
+                           metas)
+
+    def extract_feat(self, batch_inputs_dict: Dict, batch_input_metas: List[dict]) -> EncoderOutput:
+        """Encoder features of the unmasked input."""
+        points = batch_inputs_dict['points']
+        return self.encode(points, batch_inputs_dict.get('imgs'), points, batch_input_metas)
+
+
+def _matrix(meta: dict, name: str, count: Optional[int] = None):
+    """A 4x4 matrix of a sample's metainfo (a stack of ``count``), identity where an augmentation is not recorded."""
+    if name in meta:
+        return np.asarray(meta[name], dtype=np.float32)
+    if name in ('lidar_aug_matrix', 'img_aug_matrix'):
+        eye = np.eye(4, dtype=np.float32)
+        return eye if count is None else np.repeat(eye[None], count, axis=0)
+    raise KeyError(f"the data sample has no '{name}': add it to meta_keys of CLAPPackInputs")

@@ -1,0 +1,28 @@
+"""What every command does with an error that is the user's to mend."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Callable
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command; known errors end it with their message alone, the rest with a traceback.
+
+    ``CLAP_TRACEBACK=1`` shows the traceback of every error.
+    """
+    try:
+        main()
+    except Exception as error:
+        from ..datasets.errors import DataError
+        from .config_check import ConfigKeyError
+        from .errors import NonFiniteLossError
+        if not isinstance(error, (DataError, ConfigKeyError, NonFiniteLossError, FileNotFoundError)):
+            raise
+        if os.environ.get('CLAP_TRACEBACK') == '1':
+            raise
+        print(f'\nerror: {error}\n(CLAP_TRACEBACK=1 shows where)', file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print('\ninterrupted; --resume goes on from the last checkpoint', file=sys.stderr)
+        raise SystemExit(130) from None

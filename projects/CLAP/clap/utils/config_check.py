@@ -1,0 +1,102 @@
+"""Finds misspelt configuration keys before anything is built."""
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import Any, Iterator, List, Optional, Set, Tuple
+
+from mmdet3d import registry
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+_REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS', 'PARAM_SCHEDULERS',
+               'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS')
+#: Keys that a builder takes out before the class sees the rest.
+_TAKEN_BY_BUILDER = {'type', '_scope_'}
+
+
+class ConfigKeyError(ValueError):
+    """A configuration key that nothing reads."""
+
+
+def accepted_keys(cls: type) -> Optional[Set[str]]:
+    """Names that a class takes, its parents' included where it passes ``**kwargs`` on; None if that cannot be known."""
+    names: Set[str] = set()
+    for parent in cls.__mro__:
+        if '__init__' not in parent.__dict__ or parent is object:
+            continue
+        parameters = inspect.signature(parent.__init__).parameters.values()
+        names |= {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names - {'self'}
+    return None
+
+
+def find_class(name: str) -> Optional[type]:
+    """The registered class of a ``type`` string, from whichever registry has it."""
+    for registry_name in _REGISTRIES:
+        found = getattr(registry, registry_name).get(name)
+        if inspect.isclass(found):
+            return found
+    return None
+
+
+def typed_dicts(node: Any, path: str = '') -> Iterator[Tuple[str, dict]]:
+    """Every dict with a ``type`` below a config node, with its dotted path."""
+    if isinstance(node, dict):
+        if isinstance(node.get('type'), (str, type)):
+            yield path, node
+        for key, value in node.items():
+            yield from typed_dicts(value, f'{path}.{key}' if path else str(key))
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from typed_dicts(value, f'{path}[{index}]')
+
+
+def unknown_keys(cfg: Config) -> List[str]:
+    """One line per key that its class does not take, with the nearest name that it does."""
+    problems = []
+    for root in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
+                 'default_hooks', 'custom_hooks', 'visualizer'):
+        for path, node in typed_dicts(cfg.get(root), root):
+            cls = node['type'] if inspect.isclass(node['type']) else find_class(node['type'])
+            if cls is None:
+                continue  # the registry's own error names what it knows
+            accepted = accepted_keys(cls)
+            if accepted is None:
+                continue
+            for key in set(node) - accepted - _TAKEN_BY_BUILDER:
+                near = difflib.get_close_matches(key, accepted, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f'it takes: {", ".join(sorted(accepted))}'
+                problems.append(f"{path}.{key}: {cls.__name__} has no argument '{key}'; {hint}")
+    return sorted(problems)
+
+
+def check_options(cfg: Config, options: dict) -> None:
+    """Raise :class:`ConfigKeyError` for overrides of something that the configuration does not have.
+
+    Args:
+        cfg: the configuration before the overrides are merged in.
+        options: the command line's overrides by dotted name.
+    """
+    known = set(cfg.keys()) | set(inspect.signature(Runner.__init__).parameters)
+    problems = []
+    for name in options:
+        top = name.split('.')[0]
+        if top not in known:
+            near = difflib.get_close_matches(top, known, n=1)
+            problems.append(f"--cfg-options {name}: there is no '{top}'" +
+                            (f"; did you mean '{near[0]}'?" if near else ''))
+    if problems:
+        raise ConfigKeyError('\n'.join(problems))
+
+
+def check_config(cfg: Config) -> None:
+    """Raise :class:`ConfigKeyError` that lists every key of ``cfg`` which nothing would read.
+
+    Args:
+        cfg: the whole configuration; the modules it names must have been imported.
+    """
+    problems = unknown_keys(cfg)
+    if problems:
+        raise ConfigKeyError('configuration keys that nothing reads:\n  ' + '\n  '.join(problems))

@@ -1,0 +1,59 @@
+"""From a configuration file to a checked configuration; shared by the commands."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+
+from .config_check import ConfigKeyError, check_config, check_options
+from .safe_load import allow_mmengine_checkpoints
+
+
+def parse_options(options: List[str]) -> dict:
+    """``['a.b=1', 'c=[1,2]']`` -> dict, with MMEngine's rules for values."""
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition('=')
+        if not equals or not name:
+            raise ConfigKeyError(f"--cfg-options takes KEY=VALUE, got '{option}'")
+        parsed[name] = DictAction._parse_iterable(value)
+    return parsed
+
+
+def load_config(path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None,
+                launcher: str = 'none') -> Config:
+    """Read a configuration, merge overrides, import what it names and check its keys.
+
+    Args:
+        path: configuration file.
+        options: ``KEY=VALUE`` overrides.
+        work_dir: where logs and checkpoints go; ``work_dirs/<config name>`` if neither it nor the file says.
+        launcher: MMEngine's name of the launcher.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigKeyError: a key that nothing reads, with the nearest valid name.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'configuration {path} does not exist; the ones of this project are in '
+                                'projects/CLAP/configs')
+    cfg = Config.fromfile(path)
+    overrides = parse_options(options or [])
+    check_options(cfg, overrides)
+    cfg.merge_from_dict(overrides)
+    cfg.launcher = launcher
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
+    init_default_scope(cfg.get('default_scope', 'mmdet3d'))
+    check_config(cfg)
+    allow_mmengine_checkpoints()
+    return cfg
+
+
+def use_amp(cfg: Config) -> None:
+    """Switch the optimiser wrapper to automatic mixed precision."""
+    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigKeyError(f'--amp needs optim_wrapper.type OptimWrapper, got {cfg.optim_wrapper.type}')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

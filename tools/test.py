@@ -1,0 +1,44 @@
+#!/usr/bin/env python
+"""Evaluate a checkpoint: rendered range of held-back rays for a pre-trained model, the dataset's metric for a detector."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='configuration file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='where the log goes (default: work_dirs/<config name>)')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+    from mmengine.dist import is_main_process
+    from mmengine.runner import Runner
+
+    from projects.CLAP.clap.utils.launch import load_config
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    cfg.load_from = args.checkpoint
+    metrics = Runner.from_cfg(cfg).test()
+    if is_main_process():
+        print(json.dumps({name: float(value) for name, value in metrics.items()}))
+
+
+if __name__ == '__main__':
+    from projects.CLAP.clap.utils.cli import run
+    run(main)
