@@ -45,7 +45,7 @@ def weighted_draw(weights: Tensor, num: int, generator: Optional[torch.Generator
     device = weights.device if generator is None else generator.device
     # Double precision: the race is decided by the smallest of N times, and single precision has only 2^24 of them.
     time = torch.empty(weights.shape, dtype=torch.float64, device=device).exponential_(generator=generator)
-    speed = torch.where(positive, weights.double() / time.to(weights.device), weights.new_zeros((), dtype=torch.float64))
+    speed = torch.where(positive, weights, torch.zeros_like(weights)).double() / time.to(weights.device)
     return speed.topk(count).indices
 
 

@@ -76,7 +76,7 @@ def mask_image_patches(imgs: Tensor, patch: int, ratio: float,
     order = uniform((*imgs.shape[:-3], rows * columns), imgs, generator).argsort(dim=-1)
     dropped = torch.zeros_like(order, dtype=torch.bool)
     dropped.scatter_(-1, order[..., :_num_dropped(ratio, rows * columns)], True)
-    dropped = dropped.unflatten(-1, (rows, columns))
+    dropped = dropped.view(*dropped.shape[:-1], rows, columns)
     pixels = dropped.repeat_interleave(patch, dim=-2)[..., :height, :]
     pixels = pixels.repeat_interleave(patch, dim=-1)[..., :width]
     return imgs.masked_fill(pixels.unsqueeze(-3), 0), dropped

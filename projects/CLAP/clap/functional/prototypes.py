@@ -132,4 +132,5 @@ def usage_perplexity(assignments: Tensor) -> Tensor:
     if assignments.shape[0] == 0:
         return usage.new_zeros(())
     share = usage / usage.sum()
-    return torch.special.entr(share).sum().exp()
+    perplexity: Tensor = torch.special.entr(share).sum().exp()
+    return perplexity

@@ -76,7 +76,8 @@ def inverse_cdf(edges: Tensor, weights: Tensor, num_samples: int, generator: Opt
     wanted = quantile * cumulative[:, -1:]
     # right=True steps over intervals of zero mass. Rounding can lift `wanted` to the total itself: that quantile
     # belongs to the last interval that has mass, not to the last interval.
-    last = (mass > 0).to(mass.dtype).mul(torch.arange(1, mass.shape[1] + 1, device=mass.device)).argmax(-1, keepdim=True)
+    place = torch.arange(mass.shape[1], device=mass.device)
+    last = torch.where(mass > 0, place, torch.zeros_like(place)).amax(-1, keepdim=True)
     interval = torch.minimum(torch.searchsorted(cumulative, wanted, right=True) - 1, last)
     start, below, share = (table.gather(1, interval) for table in (edges, cumulative, mass))
     inside = ((wanted - below) / share.clamp(min=torch.finfo(share.dtype).tiny)).clamp(0, 1)

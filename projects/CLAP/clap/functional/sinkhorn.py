@@ -10,11 +10,11 @@ from torch import Tensor
 from ._shapes import expect_shape
 
 
-def _is_shared(group: Optional['dist.ProcessGroup']) -> bool:
+def _is_shared(group: Optional[dist.ProcessGroup]) -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
 
 
-def _column_logsumexp(log_q: Tensor, group: Optional['dist.ProcessGroup']) -> Tensor:
+def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tensor:
     """log of the column sums of exp(log_q), over the rows of all ranks: (N, K) -> (K,).
 
     The largest entry is agreed on first and factored out, so that no rank's exponentials overflow. A rank without
@@ -33,7 +33,7 @@ def _column_logsumexp(log_q: Tensor, group: Optional['dist.ProcessGroup']) -> Te
 
 @torch.no_grad()
 def sinkhorn(scores: Tensor, epsilon: float = 0.05, num_iters: int = 3,
-             group: Optional['dist.ProcessGroup'] = None) -> Tensor:
+             group: Optional[dist.ProcessGroup] = None) -> Tensor:
     """Codes Q: exp(scores / epsilon), alternately normalised by columns and rows.
 
     The scores are similarities, so the sign is +: the nearest prototype gets the most. Every round makes all columns
