@@ -1,0 +1,1 @@
+"""Converters: native data set folders -> mmdet3d info files."""

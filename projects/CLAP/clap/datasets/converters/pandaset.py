@@ -1,0 +1,174 @@
+"""PandaSet (native folder layout) -> mmdet3d 1.4 info files.
+
+``convert(root, out)`` writes, for every sequence below ``root``:
+
+    OUT/lidar/SEQ_FF.bin            float32 x, y, z, intensity (0..255), dt of the spinning Pandar64 (d == 0)
+    OUT/lidar/SEQ_FF.origins.bin    float32 x, y, z: where the sensor was when it measured each of those points
+    OUT/lidar/SEQ_FF.forward.bin    the forward PandarGT (d == 1), same columns as the first; for the encoder only
+    OUT/pandaset_infos_{train,val,all}.pkl
+
+**LiDAR frame**: origin at the Pandar64's optical centre at the frame's time stamp, which is the end of the sweep, axes of
+PandaSet's pose frame: x right, y forward, z up, as in nuScenes. The optical centre is 0.804 m ahead of and 1.860 m above
+PandaSet's pose; pandaset_origin.py says how that was found. ``dt`` is the point's age in seconds (0 newest).
+The sensor moves during the 0.1 s sweep (0.47 m at 4.7 m/s), and seen from one fixed point the cones of the lasers blur,
+so an origin is written for every point. **Ego frame** of ``lidar2ego`` and ``ego2global``: PandaSet's pose frame.
+
+**Split**: with five sequences or more, every fifth (in name order) is 'val'; with fewer, the last 15 % of each
+sequence's frames. 'all' holds everything.
+"""
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import numpy as np
+import pandas as pd
+from mmengine.logging import print_log
+from PIL import Image
+
+from ..errors import DataError
+from .pandaset_boxes import CLASSES, collect_tracks, make_instances
+from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
+from .pandaset_reader import Sequence, find_sequences
+
+NUM_FEATURES = 5
+MAX_SWEEP_AGE_S = 1.0
+MAX_SWEEPS = 10
+LIDAR_FOLDER = 'lidar'
+
+
+def convert(root: Path, out: Path) -> List[Path]:
+    """Converts every sequence below ``root``; returns the info files written (train, val, all)."""
+    root, out = Path(root), Path(out)
+    sequences = find_sequences(root)
+    (out / LIDAR_FOLDER).mkdir(parents=True, exist_ok=True)
+    splits: Dict[str, List[dict]] = {'train': [], 'val': [], 'all': []}
+    for index, sequence in enumerate(sequences):
+        infos = _convert_sequence(sequence, root, out)
+        first_val = _first_val_frame(index, len(sequences), len(infos))
+        splits['all'] += infos
+        splits['train'] += infos[:first_val]
+        splits['val'] += infos[first_val:]
+        print_log(f'PandaSet sequence {sequence.name}: {len(infos)} frames ({index + 1} of {len(sequences)})', 'current')
+    return [_write_infos(infos, out / f'pandaset_infos_{split}.pkl') for split, infos in splits.items()]
+
+
+def _first_val_frame(index: int, num_sequences: int, num_frames: int) -> int:
+    if num_sequences >= 5:
+        return 0 if index % 5 == 4 else num_frames
+    return num_frames - (max(1, round(0.15 * num_frames)) if num_frames > 1 else 0)
+
+
+def lidar_to_ego() -> np.ndarray:
+    """(4, 4) LiDAR frame -> PandaSet's pose frame."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = OPTICAL_CENTRE_M
+    return matrix
+
+
+def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
+    times = {frame: float(sequence.lidar.times[int(frame)]) for frame in sequence.frames}
+    cuboids = {frame: sequence.cuboids(frame) for frame in sequence.frames}
+    tracks = collect_tracks({times[frame]: table for frame, table in cuboids.items() if table is not None})
+    infos: List[dict] = []
+    for frame in sequence.frames:
+        lidar2world = sequence.lidar.to_world[int(frame)] @ lidar_to_ego()
+        points, path = _write_sweep(sequence, frame, lidar2world, out)
+        table = cuboids[frame]
+        info = dict(
+            token=f'{sequence.name}_{frame}',
+            sequence=sequence.name,
+            timestamp=times[frame],
+            ego2global=sequence.lidar.to_world[int(frame)].tolist(),
+            lidar_points=dict(num_pts_feats=NUM_FEATURES, lidar_path=path, lidar2ego=lidar_to_ego().tolist(),
+                              origins_path=path.replace('.bin', '.origins.bin'),
+                              extra_lidar_path=path.replace('.bin', '.forward.bin')),
+            images={name: _camera_info(sequence, name, frame, lidar2world, root, out) for name in sequence.cameras},
+            instances=[] if table is None else make_instances(
+                table, np.linalg.inv(lidar2world), points, tracks, times[frame]))
+        info['lidar_sweeps'] = _earlier_sweeps(info, infos)
+        infos.append(info)
+    return infos
+
+
+def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray, out: Path) -> Tuple[np.ndarray, str]:
+    """Writes the three point files of a frame; returns the Pandar64's points (N, 5) and the file name."""
+    table = sequence.points(frame)
+    finite = np.isfinite(table[['x', 'y', 'z', 'i', 't']].to_numpy(dtype=np.float64)).all(axis=1)
+    if not finite.all():
+        print_log(f'{sequence.name} frame {frame}: {np.count_nonzero(~finite)} points with NaN or Inf dropped', 'current')
+    table = table[finite]
+    spinning, forward = table[table['d'] == 0], table[table['d'] == 1]
+    if len(spinning) == 0:
+        raise DataError(f'{sequence.folder}/lidar frame {frame}: no point of the spinning LiDAR (d == 0); '
+                        'download the file again or remove it (gaps are fine)')
+    reference_time = float(sequence.lidar.times[int(frame)])
+    points = _point_features(spinning, lidar2world, reference_time)
+    origins = _to_frame(sensor_positions(spinning['t'].to_numpy(), sequence.lidar), lidar2world).astype(np.float32)
+    name = f'{sequence.name}_{frame}.bin'
+    folder = out / LIDAR_FOLDER
+    points.tofile(folder / name)
+    origins.tofile(folder / name.replace('.bin', '.origins.bin'))
+    _point_features(forward, lidar2world, reference_time).tofile(folder / name.replace('.bin', '.forward.bin'))
+    return points, name
+
+
+def _point_features(table: pd.DataFrame, lidar2world: np.ndarray, reference_time: float) -> np.ndarray:
+    xyz = _to_frame(table[['x', 'y', 'z']].to_numpy(), lidar2world)
+    return np.column_stack([xyz, table['i'], reference_time - table['t']]).astype(np.float32)
+
+
+def _to_frame(world: np.ndarray, frame2world: np.ndarray) -> np.ndarray:
+    return (world - frame2world[:3, 3]) @ frame2world[:3, :3]
+
+
+def _camera_info(sequence: Sequence, name: str, frame: str, lidar2world: np.ndarray, root: Path, out: Path) -> dict:
+    camera = sequence.cameras[name]
+    camera2world = camera.trajectory.to_world[int(frame)]
+    ego2world = sequence.lidar.to_world[int(frame)]
+    path = camera.image(frame)
+    with Image.open(path) as image:
+        width, height = image.size
+    return dict(
+        img_path=_stored_path(path, root, out),
+        cam2img=camera.cam2img.tolist(),
+        lidar2cam=(np.linalg.inv(camera2world) @ lidar2world).tolist(),
+        cam2ego=(np.linalg.inv(ego2world) @ camera2world).tolist(),
+        timestamp=float(camera.trajectory.times[int(frame)]),
+        height=height,
+        width=width)
+
+
+def _stored_path(path: Path, root: Path, out: Path) -> str:
+    """Relative to OUT when the recordings lie below OUT (the folder may then be moved as a whole), else absolute."""
+    if out.resolve() in (root.resolve(), *root.resolve().parents):
+        return os.path.relpath(path.resolve(), out.resolve())
+    return str(path.resolve())
+
+
+def _earlier_sweeps(info: dict, earlier: List[dict]) -> List[dict]:
+    """``lidar_sweeps``: up to ten earlier frames of the last second, newest first."""
+    key_to_world = np.array(info['ego2global']) @ lidar_to_ego()
+    sweeps = []
+    for other in reversed(earlier[-MAX_SWEEPS:]):
+        if info['timestamp'] - other['timestamp'] > MAX_SWEEP_AGE_S:
+            break
+        other_to_world = np.array(other['ego2global']) @ lidar_to_ego()
+        lidar_points = dict(other['lidar_points'], lidar2sensor=(np.linalg.inv(other_to_world) @ key_to_world).tolist())
+        sweeps.append(dict(timestamp=other['timestamp'], ego2global=other['ego2global'], lidar_points=lidar_points,
+                           sample_data_token=other['token']))
+    return sweeps
+
+
+def _write_infos(infos: List[dict], path: Path) -> Path:
+    """Writes one info file, whole or not at all (an interrupted run leaves no half file under the final name)."""
+    metainfo = dict(dataset='pandaset', version='1.0', info_version='1.1',
+                    categories={name: index for index, name in enumerate(CLASSES)})
+    data_list = [dict(info, sample_idx=index) for index, info in enumerate(infos)]
+    temporary = path.with_name(path.name + '.part')
+    with temporary.open('wb') as file:
+        pickle.dump(dict(metainfo=metainfo, data_list=data_list), file, protocol=4)
+    os.replace(temporary, path)
+    return path
