@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, Optional
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
@@ -44,6 +45,8 @@ def load_config(path: str, options: Optional[List[str]] = None, work_dir: Option
     check_options(cfg, overrides)
     cfg.merge_from_dict(overrides)
     cfg.launcher = launcher
+    if not torch.cuda.is_available():
+        cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     check_config(cfg)

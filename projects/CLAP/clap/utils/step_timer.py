@@ -1,0 +1,63 @@
+"""Where the time of a pre-training step goes."""
+from __future__ import annotations
+
+import resource
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List
+
+import torch
+
+
+class StepTimer:
+    """Accumulates wall-clock seconds by component; waits for the GPU at every boundary.
+
+    Args:
+        device: where the model runs.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds: Dict[str, float] = defaultdict(float)
+
+    def _now(self) -> float:
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the time of the block to ``name``."""
+        start = self._now()
+        try:
+            yield
+        finally:
+            self.seconds[name] += self._now() - start
+
+    def wrap(self, owner: object, method: str, name: str) -> None:
+        """Measure every call of ``owner.method``."""
+        original: Callable = getattr(owner, method)
+
+        def measured(*args, **kwargs):
+            with self.measure(name):
+                return original(*args, **kwargs)
+
+        setattr(owner, method, measured)
+
+    def take(self) -> Dict[str, float]:
+        """The seconds since the last call."""
+        seconds, self.seconds = dict(self.seconds), defaultdict(float)
+        return seconds
+
+
+def peak_memory_gib(device: torch.device) -> float:
+    """Peak memory so far: of the GPU's allocator, or resident memory of the process on the CPU."""
+    if device.type == 'cuda':
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+
+
+def median(values: List[float]) -> float:
+    """Median of a non-empty list."""
+    return float(torch.tensor(values, dtype=torch.float64).quantile(0.5))

@@ -1,0 +1,47 @@
+#!/usr/bin/env python
+"""Time and memory of a pre-training step by component, for each ray sampler.
+
+Samplers take turns within one process, on the same batches, so that their
+ratios hold on a noisy machine; figures are medians over the repeats. Without a
+GPU it runs on the CPU.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+COMPONENTS = ('load', 'encode', 'sample', 'render', 'prototypes', 'backward', 'step')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='pre-training configuration')
+    parser.add_argument('--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
+    parser.add_argument('--repeats', type=int, default=5, help='measured steps per sampler')
+    parser.add_argument('--warmup', type=int, default=1, help='steps per sampler that are not counted')
+    parser.add_argument('--batch-size', type=int, help='samples per step (default: the configuration\'s)')
+    parser.add_argument('--device', default=None, help='cuda or cpu (default: cuda if there is one)')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    import torch
+
+    from projects.CLAP.clap.utils.benchmark import benchmark, format_table
+    from projects.CLAP.clap.utils.launch import load_config
+    cfg = load_config(args.config, args.cfg_options)
+    device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    result = benchmark(cfg, args.samplers, args.repeats, args.warmup, device, args.batch_size)
+    print(format_table(result, COMPONENTS))
+    print(json.dumps(result))
+
+
+if __name__ == '__main__':
+    from projects.CLAP.clap.utils.cli import run
+    run(main)
