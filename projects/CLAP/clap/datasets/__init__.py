@@ -1,0 +1,7 @@
+"""Data sets, transforms and checks. Importing this module registers them with mmdet3d."""
+from . import transforms
+from .checks import FrameReport, check_dataset, check_frame
+from .clap_dataset import CLAPDataset
+from .errors import DataError, DatasetError
+
+__all__ = ['CLAPDataset', 'DataError', 'DatasetError', 'FrameReport', 'check_dataset', 'check_frame', 'transforms']

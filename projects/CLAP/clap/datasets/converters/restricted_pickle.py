@@ -53,7 +53,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DataError(f'{path}: refused to read this pickle: {error}. {advice}') from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f'{path}: the file is truncated or not a gzip file ({error}). {advice}') from error
-    except Exception as error:  # noqa: BLE001 - a damaged pickle may raise any type
+    except Exception as error:
         raise DataError(f'{path}: not a readable pickle ({type(error).__name__}: {error}). {advice}') from error
     if not isinstance(table, pd.DataFrame):
         raise DataError(f'{path}: expected a pandas DataFrame, found {type(table).__name__}. {advice}')

@@ -1,0 +1,90 @@
+"""Are the files there, and can they be what the info file says? Thousands of files, so threads do the asking."""
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Dict, Iterable, List, NamedTuple, Optional
+
+import numpy as np
+from PIL import Image
+
+_THREADS = 16
+_CHUNK = 512
+
+
+class ExpectedFile(NamedTuple):
+    """``row_bytes``: bytes per point of a point file, None for an image; ``may_be_empty``: no points is legal."""
+    path: str
+    key: str
+    row_bytes: Optional[int]
+    may_be_empty: bool = False
+
+
+def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[ExpectedFile]:
+    """Every file a parsed frame refers to."""
+    files = []
+    if use_lidar:
+        files += _lidar_files(info['lidar_points'], 'lidar_points', info['lidar_points']['num_pts_feats'])
+        for index, sweep in enumerate(info.get('lidar_sweeps', [])):
+            features = sweep['lidar_points'].get('num_pts_feats', info['lidar_points']['num_pts_feats'])
+            files.append(ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', 4 * features))
+    if use_camera:
+        files += [ExpectedFile(camera['img_path'], f'images.{name}', None) for name, camera in info['images'].items()]
+    return files
+
+
+def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
+    files = [ExpectedFile(lidar['lidar_path'], f'{key}.lidar_path', 4 * features)]
+    if 'origins_path' in lidar:
+        files.append(ExpectedFile(lidar['origins_path'], f'{key}.origins_path', 12))
+    if 'extra_lidar_path' in lidar:
+        files.append(ExpectedFile(lidar['extra_lidar_path'], f'{key}.extra_lidar_path', 4 * features, True))
+    return files
+
+
+def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> List[str]:
+    """One line per unusable file, in the given order; a file that several frames share is looked at once.
+
+    Args:
+        files: what to look at.
+        open_files: also decode every image and look for NaN and Inf in every point file (slow).
+    """
+    unique: Dict[str, ExpectedFile] = {}
+    for file in files:
+        unique.setdefault(file.path, file)
+    todo = list(unique.values())
+    chunks = [todo[start:start + _CHUNK] for start in range(0, len(todo), _CHUNK)]
+
+    def look(chunk: List[ExpectedFile]) -> List[str]:
+        lines = [_stat_problem(file) or (_content_problem(file) if open_files else None) for file in chunk]
+        return [line for line in lines if line is not None]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [line for lines in pool.map(look, chunks) for line in lines]
+
+
+def _stat_problem(file: ExpectedFile) -> Optional[str]:
+    try:
+        size = os.stat(file.path).st_size
+    except OSError:
+        return f'{file.path} ({file.key}) does not exist or cannot be reached'
+    if size == 0 and not file.may_be_empty:
+        return f'{file.path} ({file.key}) is empty'
+    if file.row_bytes and size % file.row_bytes:
+        return (f'{file.path} ({file.key}) has {size} bytes, not a multiple of {file.row_bytes} '
+                f'({file.row_bytes // 4} float32 per point): truncated copy, or num_pts_feats is wrong')
+    return None
+
+
+def _content_problem(file: ExpectedFile) -> Optional[str]:
+    try:
+        if file.row_bytes is None:
+            with Image.open(file.path) as image:
+                image.load()
+        else:
+            bad = np.count_nonzero(~np.isfinite(np.fromfile(file.path, dtype=np.float32)))
+            if bad:
+                return f'{file.path} ({file.key}) holds {bad} numbers that are NaN or Inf'
+    except (OSError, SyntaxError, ValueError) as error:
+        return f'{file.path} ({file.key}) cannot be decoded: {error}'
+    return None

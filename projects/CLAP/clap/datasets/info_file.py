@@ -1,0 +1,99 @@
+"""Reads an mmdet3d info file and checks everything in it that needs no other file."""
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, List, Optional, Sequence
+
+import numpy as np
+from mmengine.fileio import load
+
+from .errors import DatasetError
+
+REMAKE = ('make it again: python tools/create_data.py {sim|pandaset|nuscenes} --root DIR --out DIR '
+          '(tools/create_data.py --help)')
+
+
+def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
+    """The content {metainfo, data_list} of ``ann_file``; ``DatasetError`` for a missing, foreign or old-format file."""
+    if data_root and not Path(data_root).is_dir():
+        raise DatasetError(f'data_root {data_root} is not a folder (seen from {Path.cwd()}); set data_root or the '
+                           'environment variable CLAP_DATA_ROOT to where the data lie')
+    if not Path(ann_file).is_file():
+        present = sorted(path.name for path in Path(ann_file).parent.glob('*.pkl'))
+        raise DatasetError(f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '
+                           f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or {REMAKE}')
+    try:
+        content = load(ann_file)
+    except (pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
+        raise DatasetError(f'info file {ann_file} cannot be read ({error}); truncated copy? Copy it again or {REMAKE}'
+                           ) from error
+    _check_format(content, ann_file)
+    return content
+
+
+def _check_format(content: Any, ann_file: str) -> None:
+    if isinstance(content, list) or (isinstance(content, dict) and 'infos' in content):
+        raise DatasetError(f'info file {ann_file} has the old format of mmdet3d before 1.1 ({_describe(content)}); '
+                           f'expected {{metainfo, data_list}} of version 1.x. Please {REMAKE}')
+    if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
+        raise DatasetError(f'info file {ann_file}: expected an mmdet3d info file with metainfo and data_list, found '
+                           f'{_describe(content)}; correct ann_file, or {REMAKE}')
+    version = str(content['metainfo'].get('info_version', '1.0'))
+    if not version.startswith('1.'):
+        raise DatasetError(f'info file {ann_file} has info_version {version}; this program reads 1.x. Please {REMAKE}')
+    if not content['data_list']:
+        raise DatasetError(f'info file {ann_file} holds no frame; {REMAKE}')
+
+
+def _describe(content: Any) -> str:
+    if isinstance(content, dict):
+        return f'a dict with keys {", ".join(sorted(map(str, content))[:6])}'
+    return f'a {type(content).__name__}'
+
+
+def check_cameras_exist(raw: dict, cameras: Sequence[str], ann_file: str) -> None:
+    """``DatasetError`` when a camera that was asked for is not in the frame."""
+    missing = [name for name in cameras if name not in raw.get('images', {})]
+    if missing:
+        raise DatasetError(f'{ann_file}: no camera named {", ".join(missing)}; the file has '
+                           f'{", ".join(raw.get("images", {})) or "none"}. Correct `cameras` of the data set')
+
+
+def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> List[str]:
+    """What is wrong with the keys and matrices of one frame (empty when all is well)."""
+    where = f'frame {index} ({raw.get("token", raw.get("sample_idx", "no token"))})'
+    problems = []
+    if use_lidar:
+        lidar = raw.get('lidar_points', {})
+        problems += [f'{where}: key lidar_points.{key} is missing' for key in ('lidar_path', 'num_pts_feats')
+                     if key not in lidar]
+        for number, sweep in enumerate(raw.get('lidar_sweeps', [])):
+            problems += _matrix_problems(sweep.get('lidar_points', {}).get('lidar2sensor'),
+                                         f'{where}: lidar_sweeps[{number}].lidar_points.lidar2sensor', ((4, 4),))
+    if use_camera:
+        if not raw.get('images'):
+            problems.append(f'{where}: key images is missing or empty')
+        for name, camera in raw.get('images', {}).items():
+            if 'img_path' not in camera:
+                problems.append(f'{where}: images.{name}.img_path is missing')
+            problems += _matrix_problems(camera.get('lidar2cam'), f'{where}: images.{name}.lidar2cam', ((4, 4),))
+            problems += _matrix_problems(camera.get('cam2img'), f'{where}: images.{name}.cam2img',
+                                         ((3, 3), (3, 4), (4, 4)))
+    return problems
+
+
+def _matrix_problems(matrix: Any, name: str, shapes: Sequence[tuple]) -> List[str]:
+    if matrix is None:
+        return [f'{name} is missing']
+    try:
+        values = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        return [f'{name} is not a matrix of numbers']
+    if values.shape not in shapes:
+        return [f'{name} has shape {values.shape}, expected {" or ".join(map(str, shapes))}']
+    if not np.isfinite(values).all():
+        return [f'{name} holds NaN or Inf']
+    if abs(np.linalg.det(values[:3, :3])) < 1e-8:
+        return [f'{name} is singular: its 3x3 part has no inverse']
+    return []

@@ -1,0 +1,88 @@
+"""Augmentations of the LiDAR frame that record ``lidar_aug_matrix`` (original -> augmented, 4x4).
+
+They act on ``points`` and, where present, on ``gt_bboxes_3d``. ``keyframe_points``, ``keyframe_origins`` and the cameras'
+matrices stay in the original frame; ``lidar_aug_matrix`` connects the two.
+"""
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet3d.registry import TRANSFORMS
+
+from .random_draws import check_limits, coin, normal, uniform
+
+
+def apply_to_points(results: dict, matrix: np.ndarray) -> None:
+    """Moves ``results['points']`` by ``matrix`` (4, 4) and left-multiplies it onto ``lidar_aug_matrix`` (kept in float64)."""
+    points = results['points']
+    xyz = points.tensor[:, :3].double() @ torch.from_numpy(matrix[:3, :3].T.copy()) + torch.from_numpy(matrix[:3, 3].copy())
+    points.tensor = torch.cat([xyz.to(points.tensor.dtype), points.tensor[:, 3:]], dim=1)
+    results['lidar_aug_matrix'] = matrix @ results.get('lidar_aug_matrix', np.eye(4))
+
+
+@TRANSFORMS.register_module()
+class CLAPGlobalRotScaleTrans(BaseTransform):
+    """p -> scale * (R p + t): rotation about z, then translation, then scaling.
+
+    Args:
+        rot_range: range of the angle in radians, counter-clockwise seen from above.
+        scale_ratio_range: range of the scale factor.
+        translation_std: standard deviation of the Gaussian translation in metres, for x, y, z or one for all.
+    """
+
+    def __init__(self, rot_range: Sequence[float] = (-0.78539816, 0.78539816),
+                 scale_ratio_range: Sequence[float] = (0.9, 1.1), translation_std: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        check_limits('rot_range', rot_range)
+        check_limits('scale_ratio_range', scale_ratio_range)
+        if scale_ratio_range[0] <= 0:
+            raise ValueError(f'scale_ratio_range must be positive, got {scale_ratio_range!r}')
+        std: Tuple[float, ...] = (translation_std,) * 3 if isinstance(translation_std, (int, float)) else tuple(translation_std)
+        if len(std) != 3 or min(std) < 0:
+            raise ValueError(f'translation_std must be three numbers >= 0 (metres), got {translation_std!r}')
+        self.rot_range, self.scale_ratio_range, self.translation_std = rot_range, scale_ratio_range, std
+
+    def transform(self, results: dict) -> dict:
+        angle, scale = uniform(self.rot_range), uniform(self.scale_ratio_range)
+        shift = normal(self.translation_std).numpy()
+        cos, sin = np.cos(angle), np.sin(angle)
+        matrix = np.eye(4)
+        matrix[:3, :3] = scale * np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+        matrix[:3, 3] = scale * shift
+        apply_to_points(results, matrix)
+        if 'gt_bboxes_3d' in results:
+            boxes = results['gt_bboxes_3d']
+            boxes.rotate(angle)
+            boxes.translate(torch.as_tensor(shift, dtype=boxes.tensor.dtype))
+            boxes.scale(scale)
+        return results
+
+
+@TRANSFORMS.register_module()
+class CLAPRandomFlip3D(BaseTransform):
+    """Mirrors the LiDAR frame.
+
+    Args:
+        flip_ratio_bev_horizontal: probability of y -> -y (mmdet3d's 'horizontal').
+        flip_ratio_bev_vertical: probability of x -> -x (mmdet3d's 'vertical').
+    """
+
+    def __init__(self, flip_ratio_bev_horizontal: float = 0.5, flip_ratio_bev_vertical: float = 0.5) -> None:
+        for name, value in (('flip_ratio_bev_horizontal', flip_ratio_bev_horizontal),
+                            ('flip_ratio_bev_vertical', flip_ratio_bev_vertical)):
+            if not 0 <= value <= 1:
+                raise ValueError(f'{name} must be a probability between 0 and 1, got {value!r}')
+        self.ratios = {'horizontal': flip_ratio_bev_horizontal, 'vertical': flip_ratio_bev_vertical}
+
+    def transform(self, results: dict) -> dict:
+        for direction, axis in (('horizontal', 1), ('vertical', 0)):
+            if not coin(self.ratios[direction]):
+                continue
+            matrix = np.eye(4)
+            matrix[axis, axis] = -1.0
+            apply_to_points(results, matrix)
+            if 'gt_bboxes_3d' in results:
+                results['gt_bboxes_3d'].flip(direction)
+        return results

@@ -1,0 +1,153 @@
+"""Loading of camera images with their matrices, and of the keyframe LiDAR sweep."""
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Optional, Sequence
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet3d.registry import TRANSFORMS
+from mmdet3d.structures.points import LiDARPoints
+from mmengine.fileio import get
+from PIL import Image
+
+from ..errors import DataError
+
+FEATURE_DIMS = 5  # x, y, z, intensity, dt
+_TIME_DIM = 4
+
+
+def homogeneous(matrix: Sequence, name: str = 'matrix') -> np.ndarray:
+    """A 3x3, 3x4 or 4x4 matrix in the upper left of a 4x4 identity, float64."""
+    given = np.asarray(matrix, dtype=np.float64)
+    if given.shape not in ((3, 3), (3, 4), (4, 4)):
+        raise DataError(f'{name} must be 3x3, 3x4 or 4x4, got shape {given.shape}; make the info file again')
+    result = np.eye(4)
+    result[:given.shape[0], :given.shape[1]] = given
+    return result
+
+
+def read_points(path: str, load_dim: int, backend_args: Optional[dict] = None) -> np.ndarray:
+    """(N, load_dim) float32 from a raw file; ``DataError`` names a missing, truncated or empty file."""
+    try:
+        raw = get(path, backend_args=backend_args)
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(f'point file {path} does not exist; check data_root and data_prefix, or convert again') from None
+    if len(raw) == 0:
+        raise DataError(f'point file {path} is empty; expected float32 rows of {load_dim} numbers. Convert or copy it again')
+    if len(raw) % (4 * load_dim):
+        raise DataError(f'point file {path} has {len(raw)} bytes, not a multiple of {4 * load_dim} (float32 rows of '
+                        f'{load_dim} numbers): truncated copy, or load_dim is wrong')
+    return np.frombuffer(raw, dtype=np.float32).reshape(-1, load_dim).copy()
+
+
+@TRANSFORMS.register_module()
+class CLAPLoadMultiViewImages(BaseTransform):
+    """Loads every camera image as RGB (0..255) and stacks the cameras' matrices.
+
+    Sets ``img`` (list of (H, W, 3) uint8), ``cam_names``, ``img_path``, ``ori_shape`` ((H, W), or a list of them when the
+    cameras differ) and, all (N, 4, 4) float32 and free of augmentation: ``cam2img``, ``ori_cam2img``, ``lidar2cam``,
+    ``cam2lidar``, ``lidar2img``.
+
+    Args:
+        backend_args: MMEngine file backend; None reads local files.
+    """
+
+    def __init__(self, backend_args: Optional[dict] = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        names = list(results['images'])
+        cameras = [results['images'][name] for name in names]
+        images = [self._read(camera['img_path']) for camera in cameras]
+        cam2img = np.stack([homogeneous(camera['cam2img'], f'cam2img of {name}') for name, camera in zip(names, cameras)])
+        lidar2cam = np.stack([homogeneous(camera['lidar2cam'], f'lidar2cam of {name}')
+                              for name, camera in zip(names, cameras)])
+        shapes = [image.shape[:2] for image in images]
+        results['img'] = images
+        results['cam_names'] = names
+        results['img_path'] = [camera['img_path'] for camera in cameras]
+        results['ori_shape'] = shapes[0] if len(set(shapes)) == 1 else shapes
+        results['img_shape'] = results['pad_shape'] = results['ori_shape']
+        results['num_views'] = len(images)
+        for key, value in (('cam2img', cam2img), ('ori_cam2img', cam2img), ('lidar2cam', lidar2cam),
+                           ('cam2lidar', np.linalg.inv(lidar2cam)), ('lidar2img', cam2img @ lidar2cam)):
+            results[key] = value.astype(np.float32)
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        try:
+            with Image.open(io.BytesIO(get(path, backend_args=self.backend_args))) as image:
+                return np.asarray(image.convert('RGB'))
+        except FileNotFoundError:
+            raise DataError(f'image {path} does not exist; check data_root and data_prefix') from None
+        except (OSError, SyntaxError) as error:
+            raise DataError(f'image {path} cannot be decoded ({error}); it is damaged or truncated, copy it again') from error
+
+
+@TRANSFORMS.register_module()
+class CLAPLoadKeyframe(BaseTransform):
+    """Loads the keyframe sweep; put it where ``LoadPointsFromFile`` stands, before the sweeps and all augmentation.
+
+    Sets ``points`` (LiDARPoints, N x 5: x, y, z, intensity, dt; the keyframe's dt is 0, as in mmdet3d),
+    ``keyframe_points`` ((M, 3) float32) and ``keyframe_origins`` ((M, 3) float32 where the info file names an
+    ``origins_path``, else zeros (1, 3): the LiDAR's own origin). Both keep the file's order and stay un-augmented.
+
+    Args:
+        load_dim: numbers per point in the file.
+        use_dim: columns to take, in the order x, y, z, intensity, dt.
+        nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points (``num_dropped_points`` counts them).
+        add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come from
+            another sensor, so they are never part of the keyframe's rays.
+        backend_args: MMEngine file backend; None reads local files.
+    """
+
+    def __init__(self, load_dim: int = FEATURE_DIMS, use_dim: Sequence[int] = (0, 1, 2, 3, 4), nonfinite: str = 'error',
+                 add_extra_lidar: bool = False, backend_args: Optional[dict] = None) -> None:
+        if nonfinite not in ('error', 'drop'):
+            raise ValueError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
+        if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
+            raise ValueError(f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
+                             f'load_dim={load_dim}; got {use_dim!r}')
+        self.load_dim, self.use_dim, self.nonfinite = load_dim, list(use_dim), nonfinite
+        self.add_extra_lidar, self.backend_args = add_extra_lidar, backend_args
+
+    def transform(self, results: dict) -> dict:
+        lidar = results['lidar_points']
+        points = self._read(lidar['lidar_path'])
+        origins = self._read_origins(lidar, len(points))
+        finite = np.isfinite(points).all(axis=1)
+        if not finite.all():
+            points, origins = self._handle_nonfinite(lidar['lidar_path'], finite, points, origins)
+        results['num_dropped_points'] = int(np.count_nonzero(~finite))
+        results['keyframe_points'] = points[:, :3].copy()
+        results['keyframe_origins'] = origins
+        if self.add_extra_lidar and 'extra_lidar_path' in lidar and Path(lidar['extra_lidar_path']).stat().st_size > 0:
+            extra = self._read(lidar['extra_lidar_path'])
+            points = np.concatenate([points, extra[np.isfinite(extra).all(axis=1)]])
+        results['points'] = LiDARPoints(points, points_dim=FEATURE_DIMS)
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
+        points[:, _TIME_DIM] = 0.0
+        return points
+
+    def _read_origins(self, lidar: dict, num_points: int) -> np.ndarray:
+        if 'origins_path' not in lidar:
+            return np.zeros((1, 3), dtype=np.float32)
+        origins = read_points(lidar['origins_path'], 3, self.backend_args)
+        if len(origins) != num_points or not np.isfinite(origins).all():
+            raise DataError(f'{lidar["origins_path"]}: expected {num_points} finite sensor positions, one per point of '
+                            f'{lidar["lidar_path"]}; found {len(origins)}. Convert the data set again')
+        return origins
+
+    def _handle_nonfinite(self, path: str, finite: np.ndarray, points: np.ndarray, origins: np.ndarray) -> tuple:
+        bad = int(np.count_nonzero(~finite))
+        if self.nonfinite == 'error':
+            raise DataError(f'{path}: {bad} of {len(points)} points hold NaN or Inf; repair the file, or set '
+                            "CLAPLoadKeyframe(nonfinite='drop') to leave them out")
+        if not finite.any():
+            raise DataError(f'{path}: all {bad} points hold NaN or Inf; the file is unusable, convert or copy it again')
+        return points[finite], origins[finite] if len(origins) == len(points) else origins

@@ -1,0 +1,52 @@
+"""Packing into the model's inputs and ``Det3DDataSample``."""
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+import torch
+from mmdet3d.datasets.transforms import Pack3DDetInputs
+from mmdet3d.registry import TRANSFORMS
+
+from ..errors import DataError
+
+META_KEYS = ('cam2img', 'ori_cam2img', 'lidar2cam', 'cam2lidar', 'lidar2img', 'img_aug_matrix', 'lidar_aug_matrix',
+             'ori_shape', 'img_shape', 'pad_shape', 'lidar_path', 'img_path', 'sample_idx', 'token', 'timestamp',
+             'cam_names', 'num_views', 'num_pts_feats', 'num_dropped_points', 'box_type_3d', 'box_mode_3d')
+
+
+@TRANSFORMS.register_module()
+class CLAPPackInputs(Pack3DDetInputs):
+    """mmdet3d's packing plus the two inputs that rays are made from.
+
+    ``inputs``: ``points`` (N, 5) augmented frame, ``img`` (N_cam, 3, H, W) RGB 0..255, ``keyframe_points`` (M, 3) and
+    ``keyframe_origins`` (1 or M, 3), both un-augmented. The matrices go into the data sample's metainfo;
+    ``lidar_aug_matrix`` and ``img_aug_matrix`` are identities when no augmentation has run.
+
+    Args:
+        keys: what to pack; add 'gt_bboxes_3d' and 'gt_labels_3d' for fine-tuning.
+        meta_keys: what the data sample carries besides.
+    """
+
+    INPUTS_KEYS = ['points', 'img', 'keyframe_points', 'keyframe_origins']
+
+    def __init__(self, keys: Sequence[str] = ('points', 'img', 'keyframe_points', 'keyframe_origins'),
+                 meta_keys: Sequence[str] = META_KEYS) -> None:
+        super().__init__(keys=tuple(keys), meta_keys=tuple(meta_keys))
+
+    def pack_single_results(self, results: dict) -> dict:
+        where = results.get('lidar_path', 'this frame')
+        if 'points' in results and len(results['points']) == 0:
+            raise DataError(f'{where}: no point left after the pipeline; check its range filters and augmentation')
+        results['lidar_aug_matrix'] = np.asarray(results.get('lidar_aug_matrix', np.eye(4)), dtype=np.float32)
+        if 'img' in results:
+            shapes = {image.shape for image in results['img']}
+            if len(shapes) > 1:
+                raise DataError(f'{where}: images of different sizes {sorted(shapes)} cannot be stacked; '
+                                'put CLAPImageAug3D with one final_dim before CLAPPackInputs')
+            results.setdefault('img_aug_matrix', [np.eye(4, dtype=np.float32) for _ in results['img']])
+        for key in ('keyframe_points', 'keyframe_origins'):
+            if key in results:
+                results[key] = torch.from_numpy(np.ascontiguousarray(results[key], dtype=np.float32))
+        return super().pack_single_results(results)
+

@@ -1,0 +1,43 @@
+"""Batches samples, moves them to the device and normalises the images. Voxelisation is the encoder's job."""
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
+from mmdet3d.registry import MODELS
+from torch import Tensor
+
+_RAY_KEYS = ('keyframe_points', 'keyframe_origins')
+
+
+@MODELS.register_module()
+class CLAPDataPreprocessor(Det3DDataPreprocessor):
+    """``imgs`` (B, N_cam, 3, H, W) float32 normalised; points, keyframe points and origins as lists on the device.
+
+    Images come as RGB, 0..255, and leave as (value - mean) / std. Padding to ``pad_size_divisor`` (right and bottom) is
+    filled with 0 *after* normalising, which is the mean colour.
+
+    Args:
+        mean, std: per RGB channel, in 0..255; None leaves the images at 0..255.
+        pad_size_divisor: height and width are padded up to a multiple of it.
+        non_blocking: asynchronous copies to the device.
+    """
+
+    def __init__(self, mean: Optional[Sequence[float]] = (123.675, 116.28, 103.53),
+                 std: Optional[Sequence[float]] = (58.395, 57.12, 57.375), pad_size_divisor: int = 32,
+                 non_blocking: bool = False) -> None:
+        super().__init__(mean=mean, std=std, pad_size_divisor=pad_size_divisor, non_blocking=non_blocking)
+
+    def simple_process(self, data: dict, training: bool = False) -> dict:
+        """As the parent's, with the two ray inputs carried along."""
+        rays = self.cast_data({key: data['inputs'][key] for key in _RAY_KEYS if key in data['inputs']})
+        processed = super().simple_process(data, training)
+        processed['inputs'].update(rays)
+        return processed
+
+    def denormalise(self, imgs: Tensor) -> Tensor:
+        """Normalised images (..., 3, H, W) -> RGB in [0, 1], same shape, float32."""
+        rgb = imgs.float()
+        if self._enable_normalize:
+            rgb = rgb * self.std + self.mean
+        return (rgb / 255.0).clamp(0.0, 1.0)
