@@ -76,7 +76,7 @@ def trilinear_from_table(table: Tensor, grid_shape: Sequence[int], coords: Tenso
         grid_shape: (Z, Y, X) of the volume the table was made from.
         coords: (N, 3) x, y, z in cells, centres at integers.
         second_order: read the rows by a gather, which autograd can differentiate twice (curvature, eikonal term),
-            instead of ``F.embedding_bag``, which is about twice as fast and has first derivatives only.
+            instead of ``F.embedding_bag``, which is faster and has first derivatives only.
 
     Returns:
         (N, C). Corners outside the grid count as 0, so that the value fades to zero within one cell of the
@@ -90,7 +90,7 @@ def trilinear_from_table(table: Tensor, grid_shape: Sequence[int], coords: Tenso
     rows, weights = _corner_indices_and_weights(grid_shape, coords)
     weights = weights.to(table.dtype)
     if second_order:
-        values = table.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        values = table.index_select(0, rows.flatten()).view(*rows.shape, table.shape[1])
         return (weights[..., None] * values).sum(1)
     return F.embedding_bag(rows, table, mode='sum', per_sample_weights=weights)
 

@@ -1,0 +1,110 @@
+"""Eq. 10 and the optional terms."""
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projects.CLAP.clap.functional import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
+
+finite = st.floats(-50, 50, allow_nan=False)
+
+
+def _tensors(num_lidar, num_pixels):
+    return (torch.rand(num_lidar) * 40, torch.rand(num_lidar) * 40, torch.randn(num_lidar),
+            torch.rand(num_pixels, 3), torch.rand(num_pixels, 3))
+
+
+def test_by_hand():
+    losses = rendering_loss(torch.tensor([10., 20.]), torch.tensor([12., 19.]), torch.tensor([-0.2, 0.6]),
+                            torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[0.2, 0.5, 0.8]]))
+    assert losses['loss_range'].item() == pytest.approx(1.5)
+    assert losses['loss_surface'].item() == pytest.approx(0.05 * 0.4)
+    assert losses['loss_rgb'].item() == pytest.approx(0.05 * 0.2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 6), st.floats(0, 2), st.floats(0, 2))
+def test_the_sum_is_equation_10(num_lidar, num_pixels, w_sur, w_c):
+    pred, true, sdf, rgb, rgb_true = _tensors(num_lidar, num_pixels)
+    losses = rendering_loss(pred, true, sdf, rgb, rgb_true, w_sur, w_c)
+    expected = sum(abs(true[i] - pred[i]) + w_sur * abs(sdf[i]) for i in range(num_lidar)) / num_lidar
+    expected += w_c / (3 * num_pixels) * sum(
+        abs(rgb_true[i, j] - rgb[i, j]) for i in range(num_pixels) for j in range(3))
+    torch.testing.assert_close(sum(losses.values()), expected)
+
+
+@pytest.mark.parametrize('num_lidar, num_pixels', [(0, 4), (4, 0), (0, 0)])
+def test_empty_inputs_give_a_connected_zero(num_lidar, num_pixels):
+    tensors = [tensor.requires_grad_() for tensor in _tensors(num_lidar, num_pixels)]
+    losses = rendering_loss(*tensors)
+    if num_lidar == 0:
+        assert losses['loss_range'].item() == 0 and losses['loss_surface'].item() == 0
+    if num_pixels == 0:
+        assert losses['loss_rgb'].item() == 0
+    sum(losses.values()).backward()
+    assert all(tensor.grad is not None and torch.isfinite(tensor.grad).all() for tensor in tensors)
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    pred, true, sdf, rgb, rgb_true = _tensors(4, 5)
+    with pytest.raises(ValueError, match='range_pred'):
+        rendering_loss(pred[:, None], true, sdf, rgb, rgb_true)
+    with pytest.raises(ValueError, match='one shape'):
+        rendering_loss(pred, true[:, None], sdf, rgb, rgb_true)
+    with pytest.raises(ValueError, match='one shape'):
+        rendering_loss(pred, true, sdf[:3], rgb, rgb_true)
+    with pytest.raises(ValueError, match='rgb_pred'):
+        rendering_loss(pred, true, sdf, rgb[:, :1], rgb_true)
+
+
+def test_eikonal_is_zero_for_a_distance_and_finite_for_a_constant():
+    directions = torch.nn.functional.normalize(torch.randn(20, 3), dim=-1)
+    assert eikonal_loss(directions).item() == pytest.approx(0, abs=1e-12)
+    assert eikonal_loss(3 * directions).item() == pytest.approx(4, rel=1e-5)
+    flat = torch.zeros(5, 3, requires_grad=True)
+    eikonal_loss(flat).backward()
+    assert torch.isfinite(flat.grad).all()
+    assert eikonal_loss(torch.zeros(0, 3)).item() == 0
+
+
+def test_free_space_by_hand():
+    edges = torch.tensor([[1., 5., 9., 9.9, 11.]])
+    target = torch.tensor([10.])
+    # Samples at 1, 5 and 9 m are more than 0.5 m in front; of them 5 m (0.2) and 9 m (-0.1) claim a near surface.
+    sdf = torch.tensor([[9., 0.2, -0.1, -7., -7.]])
+    loss = free_space_loss(sdf, edges, target, truncation=0.5)
+    assert loss.item() == pytest.approx((0.3 + 0.6) / 3)
+    assert free_space_loss(target[:, None] - edges, edges, target, 0.5).item() == 0
+
+
+def test_near_surface_by_hand():
+    edges = torch.tensor([[8., 9.8, 10.1, 13.]])
+    sdf = torch.tensor([[5., 0.3, -0.3, 5.]])
+    loss = near_surface_loss(sdf, edges, torch.tensor([10.]), truncation=0.5)
+    assert loss.item() == pytest.approx((0.1 + 0.2) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize('term', [free_space_loss, near_surface_loss])
+def test_nothing_in_reach_gives_a_connected_zero(term):
+    for rays in (0, 2):
+        sdf = torch.zeros(rays, 3, requires_grad=True)
+        # Free space needs samples in front of the target, near surface samples around it: these are far behind.
+        loss = term(sdf, torch.full((rays, 3), 50.), torch.full((rays,), 10.), 0.5)
+        loss.backward()
+        assert loss.item() == 0 and sdf.grad is not None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(finite, min_size=4, max_size=4), st.floats(0.1, 3))
+def test_optional_terms_are_never_negative(sdf, truncation):
+    sdf, edges = torch.tensor([sdf]), torch.tensor([[1., 4., 7., 10.]])
+    for term in (free_space_loss, near_surface_loss):
+        assert term(sdf, edges, torch.tensor([8.]), truncation) >= 0
+
+
+@pytest.mark.parametrize('term', [free_space_loss, near_surface_loss])
+def test_optional_terms_refuse_wrong_arguments(term):
+    with pytest.raises(ValueError, match='truncation'):
+        term(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1), 0.0)
+    with pytest.raises(ValueError, match='target_range'):
+        term(torch.zeros(2, 2), torch.zeros(2, 2), torch.zeros(2, 1), 0.5)

@@ -1,0 +1,114 @@
+"""Stratified edges and inverse-CDF up-sampling."""
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projects.CLAP.clap.functional import inverse_cdf, merge_sorted, stratified
+
+
+def _generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_without_jitter_the_edges_are_even():
+    edges = stratified(torch.tensor([1., 0.]), torch.tensor([5., 2.]), 5, jitter=False)
+    torch.testing.assert_close(edges, torch.tensor([[1., 2., 3., 4., 5.], [0., .5, 1., 1.5, 2.]]))
+
+
+def test_jitter_fills_every_stratum_evenly():
+    edges = stratified(torch.zeros(4000), torch.full((4000,), 8.), 9, _generator())
+    lower = torch.tensor([0, .5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5])
+    upper = torch.tensor([.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8])
+    assert (edges >= lower).all() and (edges <= upper).all()
+    torch.testing.assert_close(edges.mean(0), (lower + upper) / 2, atol=0.03, rtol=0)
+    # Uniform over the whole segment: no range is preferred.
+    counts = torch.histc(edges[:, 1:-1], bins=14, min=0.5, max=7.5)
+    assert counts.min() > 0.9 * counts.mean() and counts.max() < 1.1 * counts.mean()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 50), st.floats(0, 100), st.integers(2, 40), st.integers(0, 1000), st.booleans())
+def test_edges_increase_and_stay_inside(near, length, samples, seed, jitter):
+    near = torch.tensor([near])
+    far = near + length
+    edges = stratified(near, far, samples, _generator(seed), jitter)
+    assert (edges.diff(dim=-1) >= 0).all()
+    assert edges.min() >= near - 1e-4 and edges.max() <= far + 1e-4
+
+
+def test_one_seed_one_draw():
+    near, far = torch.zeros(3), torch.ones(3)
+    assert torch.equal(stratified(near, far, 8, _generator(5)), stratified(near, far, 8, _generator(5)))
+    assert not torch.equal(stratified(near, far, 8, _generator(5)), stratified(near, far, 8, _generator(6)))
+    edges, weights = stratified(near, far, 8, jitter=False), torch.rand(3, 7)
+    assert torch.equal(inverse_cdf(edges, weights, 5, _generator(1)), inverse_cdf(edges, weights, 5, _generator(1)))
+
+
+def test_new_ranges_follow_the_weights():
+    edges = torch.tensor([[0., 1., 2., 4., 5.]]).expand(2000, 5)
+    weights = torch.tensor([[1., 0., 2., 1.]]).expand(2000, 4)
+    drawn = inverse_cdf(edges, weights, 16, _generator())
+    share = torch.stack([((drawn >= a) & (drawn < b)).float().mean() for a, b in ((0, 1), (1, 2), (2, 4), (4, 5))])
+    torch.testing.assert_close(share, torch.tensor([.25, 0., .5, .25]), atol=0.005, rtol=0)
+    within = drawn[(drawn >= 2) & (drawn < 4)]
+    assert abs(within.mean() - 3) < 0.02  # even inside an interval
+
+
+def test_quantile_middles_against_a_direct_inversion():
+    edges = torch.tensor([[0., 1., 3., 4.]], dtype=torch.float64)
+    weights = torch.tensor([[1., 2., 1.]], dtype=torch.float64)
+    drawn = inverse_cdf(edges, weights, 4, jitter=False)
+    # CDF: 0, .25, .75, 1 at 0, 1, 3, 4; quantiles .125, .375, .625, .875.
+    torch.testing.assert_close(drawn, torch.tensor([[.5, 1.5, 2.5, 3.5]], dtype=torch.float64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0]), min_size=1, max_size=12), st.integers(1, 30),
+       st.integers(0, 100))
+def test_no_range_falls_into_an_interval_without_weight(weights, num, seed):
+    weights = torch.tensor([weights])
+    edges = torch.arange(weights.shape[1] + 1.)[None] * 2 + 1
+    drawn = inverse_cdf(edges, weights, num, _generator(seed))
+    assert drawn.shape == (1, num) and torch.isfinite(drawn).all()
+    assert (drawn.diff(dim=-1) >= 0).all()
+    assert drawn.min() >= edges.min() and drawn.max() <= edges.max()
+    if weights.sum() > 0:
+        interval = ((drawn - 1) / 2).floor().long().clamp(max=weights.shape[1] - 1)
+        on_edge = torch.isin(drawn, edges)
+        assert (weights[0][interval[0]] > 0)[~on_edge[0]].all()
+
+
+def test_a_ray_that_met_nothing_is_sampled_evenly():
+    edges = torch.tensor([[0., 1., 2., 10.]])
+    for empty in (torch.zeros(1, 3), torch.full((1, 3), float('nan'))):
+        torch.testing.assert_close(inverse_cdf(edges, empty, 5, jitter=False), torch.tensor([[1., 3., 5., 7., 9.]]))
+
+
+def test_positions_carry_no_gradient():
+    near = torch.ones(2, requires_grad=True)
+    assert not stratified(near, near + 5, 4).requires_grad
+    weights = torch.rand(2, 3, requires_grad=True)
+    assert not inverse_cdf(torch.arange(4.).expand(2, 4), weights, 3).requires_grad
+
+
+def test_merge_is_sorted_and_complete():
+    a, b = torch.rand(4, 7), torch.rand(4, 3)
+    merged = merge_sorted(a, b)
+    assert merged.shape == (4, 10) and (merged.diff(dim=-1) >= 0).all()
+    torch.testing.assert_close(merged.sum(-1), a.sum(-1) + b.sum(-1))
+
+
+def test_no_rays():
+    edges = stratified(torch.zeros(0), torch.zeros(0), 6)
+    assert edges.shape == (0, 6)
+    assert inverse_cdf(edges, torch.zeros(0, 5), 3).shape == (0, 3)
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match='num_samples'):
+        stratified(torch.zeros(1), torch.ones(1), 1)
+    with pytest.raises(ValueError, match='weights'):
+        inverse_cdf(torch.zeros(2, 5), torch.zeros(2, 5), 3)
+    with pytest.raises(ValueError, match='num_samples'):
+        inverse_cdf(torch.zeros(2, 5), torch.zeros(2, 4), 0)
