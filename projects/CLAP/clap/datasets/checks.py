@@ -51,7 +51,7 @@ def check_frame(inputs: Dict[str, Tensor], data_sample: Det3DDataSample,
     in_range = float(((points[:, :3] >= low) & (points[:, :3] < high)).all(dim=1).float().mean())
     if in_range == 0.0:
         raise DataError(
-            f'{name}: none of {len(points)} points lies inside point_cloud_range {list(point_cloud_range)}; the points span '
+            f'{name}: none of {len(points)} points lies inside point_cloud_range {list(point_cloud_range)}; they span '
             f'{points[:, :3].amin(0).tolist()} to {points[:, :3].amax(0).tolist()}. Points in world coordinates or in '
             'another unit? Convert to the LiDAR frame in metres, or correct point_cloud_range')
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
@@ -62,7 +62,10 @@ def check_dataset(dataset, num_frames: int = 1, point_cloud_range: Sequence[floa
                   ) -> List[FrameReport]:
     """Runs the pipeline on ``num_frames`` frames, spread evenly, and checks each; for a hook before training."""
     indices = np.unique(np.linspace(0, len(dataset) - 1, max(1, num_frames)).round().astype(int))
-    samples = [dataset[int(index)] for index in indices]
+    numpy_state = np.random.get_state()
+    with torch.random.fork_rng(devices=[]):  # looking at a frame must not change what training draws
+        samples = [dataset[int(index)] for index in indices]
+    np.random.set_state(numpy_state)
     return [check_frame(sample['inputs'], sample['data_samples'], point_cloud_range) for sample in samples]
 
 
@@ -96,10 +99,11 @@ def _visible_shares(inputs: Dict[str, Tensor], data_sample: Det3DDataSample, nam
     shares = projected.visible.float().mean(dim=1).tolist()
     names = meta.get('cam_names', [str(index) for index in range(len(shares))])
     if max(shares) == 0.0:
+        first = np.asarray(meta['lidar2img'])[0].round(3).tolist()
         raise DataError(
-            f'{name}: no point projects into any of the cameras {", ".join(names)}. lidar2cam or cam2img is wrong (inverted, '
-            f'or of another frame); lidar2img of {names[0]} is {np.asarray(meta["lidar2img"])[0].round(3).tolist()}. '
-            'Correct the calibration in the info file, or convert the data again')
+            f'{name}: no point projects into any of the cameras {", ".join(names)}. lidar2cam or cam2img is wrong '
+            f'(inverted, or of another frame); lidar2img of {names[0]} is {first}. Correct the calibration in the info '
+            'file, or convert the data again')
     for camera, share in zip(names, shares):
         if share == 0.0 and camera not in _warned_cameras:
             _warned_cameras.add(camera)

@@ -14,8 +14,8 @@ from .errors import DatasetError
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
-_ADVICE = ('Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or convert '
-           "the data again with tools/create_data.py. (verify='off' switches this check off.)")
+_ADVICE = ('Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
+           "convert the data again with tools/create_data.py. (verify='off' switches this check off.)")
 
 
 @DATASETS.register_module()
@@ -36,7 +36,7 @@ class CLAPDataset(NuScenesDataset):
         metainfo: overrides the classes.
         box_type_3d: as in mmdet3d.
         use_valid_flag: keep boxes by ``bbox_3d_isvalid`` instead of by their number of points.
-        verify: at construction, ``'stat'`` checks info file, matrices, and existence and size of every file (on rank 0),
+        verify: at construction, ``'stat'`` checks info file, matrices, existence and size of every file (on rank 0),
             ``'full'`` also decodes every file, ``'off'`` nothing but the info file's format.
         serialize_data, lazy_init, backend_args: as in mmdet3d.
     """
@@ -140,5 +140,6 @@ class CLAPDataset(NuScenesDataset):
                  for file in expected_files(self.get_data_info(index), use_camera, use_lidar)]
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
-            raise DatasetError.from_problems(f'files of {self.ann_file} (data_root {self.data_root})', problems, _ADVICE)
+            title = f'files of {self.ann_file} (data_root {self.data_root})'
+            raise DatasetError.from_problems(title, problems, _ADVICE)
         print_log(f'{self.ann_file}: {len(self)} frames, {len(files)} files checked ({self.verify})', 'current')

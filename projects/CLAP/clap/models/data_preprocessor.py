@@ -20,13 +20,15 @@ class CLAPDataPreprocessor(Det3DDataPreprocessor):
     Args:
         mean, std: per RGB channel, in 0..255; None leaves the images at 0..255.
         pad_size_divisor: height and width are padded up to a multiple of it.
+        bgr_to_rgb: swap channels first, for a pipeline that loads BGR; ours loads RGB.
         non_blocking: asynchronous copies to the device.
     """
 
     def __init__(self, mean: Optional[Sequence[float]] = (123.675, 116.28, 103.53),
                  std: Optional[Sequence[float]] = (58.395, 57.12, 57.375), pad_size_divisor: int = 32,
-                 non_blocking: bool = False) -> None:
-        super().__init__(mean=mean, std=std, pad_size_divisor=pad_size_divisor, non_blocking=non_blocking)
+                 bgr_to_rgb: bool = False, non_blocking: bool = False) -> None:
+        super().__init__(mean=mean, std=std, pad_size_divisor=pad_size_divisor,
+                         bgr_to_rgb=bgr_to_rgb, non_blocking=non_blocking)
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
         """As the parent's, with the two ray inputs carried along."""

@@ -7,9 +7,9 @@
     OUT/lidar/SEQ_FF.forward.bin    the forward PandarGT (d == 1), same columns as the first; for the encoder only
     OUT/pandaset_infos_{train,val,all}.pkl
 
-**LiDAR frame**: origin at the Pandar64's optical centre at the frame's time stamp, which is the end of the sweep, axes of
-PandaSet's pose frame: x right, y forward, z up, as in nuScenes. The optical centre is 0.804 m ahead of and 1.860 m above
-PandaSet's pose; pandaset_origin.py says how that was found. ``dt`` is the point's age in seconds (0 newest).
+**LiDAR frame**: origin at the Pandar64's optical centre at the frame's time stamp, which is the end of the sweep, axes
+of PandaSet's pose frame: x right, y forward, z up, as in nuScenes. The optical centre is 0.804 m ahead of and 1.860 m
+above PandaSet's pose; pandaset_origin.py says how that was found. ``dt`` is the point's age in seconds (0 newest).
 The sensor moves during the 0.1 s sweep (0.47 m at 4.7 m/s), and seen from one fixed point the cones of the lasers blur,
 so an origin is written for every point. **Ego frame** of ``lidar2ego`` and ``ego2global``: PandaSet's pose frame.
 
@@ -51,7 +51,7 @@ def convert(root: Path, out: Path) -> List[Path]:
         splits['all'] += infos
         splits['train'] += infos[:first_val]
         splits['val'] += infos[first_val:]
-        print_log(f'PandaSet sequence {sequence.name}: {len(infos)} frames ({index + 1} of {len(sequences)})', 'current')
+        print_log(f'PandaSet {sequence.name}: {len(infos)} frames ({index + 1} of {len(sequences)})', 'current')
     return [_write_infos(infos, out / f'pandaset_infos_{split}.pkl') for split, infos in splits.items()]
 
 
@@ -98,7 +98,8 @@ def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray, out: P
     table = sequence.points(frame)
     finite = np.isfinite(table[['x', 'y', 'z', 'i', 't']].to_numpy(dtype=np.float64)).all(axis=1)
     if not finite.all():
-        print_log(f'{sequence.name} frame {frame}: {np.count_nonzero(~finite)} points with NaN or Inf dropped', 'current')
+        dropped = np.count_nonzero(~finite)
+        print_log(f'{sequence.name} frame {frame}: {dropped} points with NaN or Inf dropped', 'current')
     table = table[finite]
     spinning, forward = table[table['d'] == 0], table[table['d'] == 1]
     if len(spinning) == 0:

@@ -1,7 +1,7 @@
 """PandaSet cuboids -> mmdet3d ``instances`` in the LiDAR frame.
 
-PandaSet gives a cuboid's centre in the world, its size as (width, length, height) along its own (x, y, z) and the yaw of
-its frame; the vehicle looks along its *y* axis. mmdet3d's info files hold (x, y, z, l, w, h, yaw) with (x, y, z) the
+PandaSet gives a cuboid's centre in the world, its size as (width, length, height) along its own (x, y, z) and the yaw
+of its frame; the vehicle looks along its *y* axis. mmdet3d's info files hold (x, y, z, l, w, h, yaw) with (x, y, z) the
 centre of gravity (``NuScenesDataset`` reads them with origin (.5, .5, .5)) and yaw the direction of the length, counted
 from +x towards +y. Hence l = dimensions.y, w = dimensions.x, yaw = PandaSet's yaw + 90 degrees.
 """

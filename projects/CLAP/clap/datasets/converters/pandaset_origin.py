@@ -1,7 +1,7 @@
 """Where PandaSet's spinning LiDAR really is, and how we know.
 
 PandaSet's points are in world coordinates and ``lidar/poses.json`` gives the pose of a frame that is *not* the LiDAR's:
-its origin lies near the road under the rear axle, 1.86 m below the sensor. A ray sent from there has the wrong direction.
+its origin lies 1.86 m below the sensor, near the road. A ray sent from there has the wrong direction.
 
 A laser of a spinning LiDAR has a fixed elevation, so its points lie on a cone; the 64 cones share one apex, the optical
 centre. Seen from the apex the elevations of 100 000 points fall on 64 sharp lines; from anywhere else the lines smear.
@@ -49,7 +49,8 @@ def elevation_sharpness(points: np.ndarray, centre: np.ndarray, tilt: np.ndarray
     rays = points - centre
     up = rays[:, 2] + rays[:, :2] @ tilt
     elevation = np.degrees(np.arctan2(up, np.hypot(rays[:, 0], rays[:, 1])))
-    histogram, _ = np.histogram(elevation, bins=int(round((_HIGH_DEG - _LOW_DEG) / _BIN_DEG)), range=(_LOW_DEG, _HIGH_DEG))
+    num_bins = int(round((_HIGH_DEG - _LOW_DEG) / _BIN_DEG))
+    histogram, _ = np.histogram(elevation, bins=num_bins, range=(_LOW_DEG, _HIGH_DEG))
     fine, coarse = (_blur(histogram.astype(float), width) for width in (width_deg, max(0.6, 3 * width_deg)))
     return float((fine ** 2).sum() / (coarse ** 2).sum())
 

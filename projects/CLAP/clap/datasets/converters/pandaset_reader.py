@@ -89,7 +89,7 @@ def find_sequences(root: Path) -> List[Sequence]:
     """Every sequence folder below ``root`` (or ``root`` itself), sorted by name."""
     root = Path(root)
     if not root.is_dir():
-        raise DatasetError(f'PandaSet root {root} is not a folder; give the folder that holds the sequences (001, 002, ...)')
+        raise DatasetError(f'PandaSet root {root} is not a folder; give the folder of the sequences (001, 002, ...)')
     folders = sorted(path.parent.parent for path in root.rglob('lidar/poses.json'))
     if not folders:
         raise DatasetError(f'no PandaSet sequence below {root}: expected folders with lidar/poses.json, '
@@ -136,8 +136,8 @@ def _read_trajectory(folder: Path, frames: List[str]) -> Trajectory:
     try:
         return Trajectory(np.stack([_pose_matrix(pose) for pose in poses]), np.array(times, dtype=np.float64))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f'{folder}/poses.json: expected position x, y, z and heading w, x, y, z in every entry ({error!r})'
-                        ) from error
+        raise DataError(f'{folder}/poses.json: expected position x, y, z and heading w, x, y, z in every entry '
+                        f'({error!r})') from error
 
 
 def _pose_matrix(pose: Dict[str, Dict[str, float]]) -> np.ndarray:

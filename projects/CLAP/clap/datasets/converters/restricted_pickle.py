@@ -1,7 +1,7 @@
 """Reads pickled pandas tables from untrusted folders without running what a pickle may contain.
 
-A pickle is a program. PandaSet ships its tables as pickles, so a hostile file in a downloaded folder could run anything.
-Only the handful of constructors that a DataFrame needs is let through; every other name stops the load.
+A pickle is a program. PandaSet ships its tables as pickles, so a hostile file in a downloaded folder could run
+anything. Only the handful of constructors that a DataFrame needs is let through; every other name stops the load.
 """
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from .random_draws import check_limits, coin, uniform
 
 
 class ImageAugmentation(NamedTuple):
-    """resize to ``size`` (W, H) -> crop a ``final`` (W, H) window at ``corner`` (x, y) -> flip -> rotate by ``angle_deg``
-    (counter-clockwise as seen, about the window's centre)."""
+    """resize to ``size`` (W, H) -> crop a ``final`` (W, H) window at ``corner`` (x, y) -> flip -> rotate by
+    ``angle_deg`` (counter-clockwise as seen, about the window's centre)."""
     size: Tuple[int, int]
     corner: Tuple[int, int]
     final: Tuple[int, int]
@@ -26,7 +26,7 @@ class ImageAugmentation(NamedTuple):
 def draw_augmentation(shape: Tuple[int, int], final_dim: Tuple[int, int], resize_lim: Sequence[float],
                       bot_pct_lim: Sequence[float], rot_lim: Sequence[float], rand_flip: bool, is_train: bool,
                       generator: Optional[torch.Generator] = None) -> ImageAugmentation:
-    """Draws (training) or fixes at the middle of each range (evaluation) the augmentation of an image of ``shape`` (H, W).
+    """Draws (training) or fixes at the middle of each range (evaluation) what happens to an image of ``shape`` (H, W).
 
     The window touches the bottom edge of the resized image, less ``bot_pct`` of its height: the sky is what goes.
     """
@@ -84,7 +84,8 @@ class CLAPImageAug3D(BaseTransform):
         bot_pct_lim: range of the share of the height cut off at the bottom.
         rot_lim: range of the rotation in degrees.
         rand_flip: whether to mirror with probability one half.
-        is_train: False takes the middle of ``resize_lim`` and ``bot_pct_lim``, the horizontal centre, no flip, no rotation.
+        is_train: False takes the middle of ``resize_lim`` and ``bot_pct_lim``, the horizontal centre, and neither
+            flips nor rotates.
 
     Sets ``img`` (list of (H, W, 3) uint8) and ``img_aug_matrix`` (list of (4, 4) float32, original pixel -> augmented).
     """
@@ -110,7 +111,7 @@ class CLAPImageAug3D(BaseTransform):
         images = results['img']
         limits = self.resize_lim if self.per_camera else [self.resize_lim] * len(images)
         if len(limits) != len(images):
-            raise ValueError(f'CLAPImageAug3D.resize_lim has {len(limits)} ranges but the frame has {len(images)} cameras '
+            raise ValueError(f'CLAPImageAug3D.resize_lim has {len(limits)} ranges, the frame {len(images)} cameras '
                              f'({", ".join(results["cam_names"])}); give one range, or one per camera')
         matrices = []
         for index, image in enumerate(images):

@@ -1,11 +1,11 @@
 """Augmentations of the LiDAR frame that record ``lidar_aug_matrix`` (original -> augmented, 4x4).
 
-They act on ``points`` and, where present, on ``gt_bboxes_3d``. ``keyframe_points``, ``keyframe_origins`` and the cameras'
-matrices stay in the original frame; ``lidar_aug_matrix`` connects the two.
+They act on ``points`` and, where present, on ``gt_bboxes_3d``. ``keyframe_points``, ``keyframe_origins`` and the
+cameras' matrices stay in the original frame; ``lidar_aug_matrix`` connects the two.
 """
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import Sequence
 
 import numpy as np
 import torch
@@ -16,9 +16,10 @@ from .random_draws import check_limits, coin, normal, uniform
 
 
 def apply_to_points(results: dict, matrix: np.ndarray) -> None:
-    """Moves ``results['points']`` by ``matrix`` (4, 4) and left-multiplies it onto ``lidar_aug_matrix`` (kept in float64)."""
+    """Moves ``points`` by ``matrix`` (4, 4) float64 and left-multiplies it onto ``lidar_aug_matrix``."""
     points = results['points']
-    xyz = points.tensor[:, :3].double() @ torch.from_numpy(matrix[:3, :3].T.copy()) + torch.from_numpy(matrix[:3, 3].copy())
+    matrix_t = torch.from_numpy(matrix)
+    xyz = points.tensor[:, :3].double() @ matrix_t[:3, :3].T + matrix_t[:3, 3]
     points.tensor = torch.cat([xyz.to(points.tensor.dtype), points.tensor[:, 3:]], dim=1)
     results['lidar_aug_matrix'] = matrix @ results.get('lidar_aug_matrix', np.eye(4))
 
@@ -30,19 +31,19 @@ class CLAPGlobalRotScaleTrans(BaseTransform):
     Args:
         rot_range: range of the angle in radians, counter-clockwise seen from above.
         scale_ratio_range: range of the scale factor.
-        translation_std: standard deviation of the Gaussian translation in metres, for x, y, z or one for all.
+        translation_std: standard deviations of the Gaussian translation along x, y, z in metres.
     """
 
     def __init__(self, rot_range: Sequence[float] = (-0.78539816, 0.78539816),
-                 scale_ratio_range: Sequence[float] = (0.9, 1.1), translation_std: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+                 scale_ratio_range: Sequence[float] = (0.9, 1.1),
+                 translation_std: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         check_limits('rot_range', rot_range)
         check_limits('scale_ratio_range', scale_ratio_range)
         if scale_ratio_range[0] <= 0:
             raise ValueError(f'scale_ratio_range must be positive, got {scale_ratio_range!r}')
-        std: Tuple[float, ...] = (translation_std,) * 3 if isinstance(translation_std, (int, float)) else tuple(translation_std)
-        if len(std) != 3 or min(std) < 0:
+        if len(translation_std) != 3 or min(translation_std) < 0:
             raise ValueError(f'translation_std must be three numbers >= 0 (metres), got {translation_std!r}')
-        self.rot_range, self.scale_ratio_range, self.translation_std = rot_range, scale_ratio_range, std
+        self.rot_range, self.scale_ratio_range, self.translation_std = rot_range, scale_ratio_range, translation_std
 
     def transform(self, results: dict) -> dict:
         angle, scale = uniform(self.rot_range), uniform(self.scale_ratio_range)

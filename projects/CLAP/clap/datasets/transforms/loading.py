@@ -33,9 +33,9 @@ def read_points(path: str, load_dim: int, backend_args: Optional[dict] = None) -
     try:
         raw = get(path, backend_args=backend_args)
     except (FileNotFoundError, IsADirectoryError):
-        raise DataError(f'point file {path} does not exist; check data_root and data_prefix, or convert again') from None
+        raise DataError(f'point file {path} does not exist; check data_root and data_prefix') from None
     if len(raw) == 0:
-        raise DataError(f'point file {path} is empty; expected float32 rows of {load_dim} numbers. Convert or copy it again')
+        raise DataError(f'point file {path} is empty; expected float32 rows of {load_dim} numbers. Copy it again')
     if len(raw) % (4 * load_dim):
         raise DataError(f'point file {path} has {len(raw)} bytes, not a multiple of {4 * load_dim} (float32 rows of '
                         f'{load_dim} numbers): truncated copy, or load_dim is wrong')
@@ -46,9 +46,9 @@ def read_points(path: str, load_dim: int, backend_args: Optional[dict] = None) -
 class CLAPLoadMultiViewImages(BaseTransform):
     """Loads every camera image as RGB (0..255) and stacks the cameras' matrices.
 
-    Sets ``img`` (list of (H, W, 3) uint8), ``cam_names``, ``img_path``, ``ori_shape`` ((H, W), or a list of them when the
-    cameras differ) and, all (N, 4, 4) float32 and free of augmentation: ``cam2img``, ``ori_cam2img``, ``lidar2cam``,
-    ``cam2lidar``, ``lidar2img``.
+    Sets ``img`` (list of (H, W, 3) uint8), ``cam_names``, ``img_path``, ``ori_shape`` ((H, W), or a list of them when
+    the cameras differ) and, all (N, 4, 4) float32 and free of augmentation: ``cam2img``, ``ori_cam2img``,
+    ``lidar2cam``, ``cam2lidar``, ``lidar2img``.
 
     Args:
         backend_args: MMEngine file backend; None reads local files.
@@ -61,9 +61,9 @@ class CLAPLoadMultiViewImages(BaseTransform):
         names = list(results['images'])
         cameras = [results['images'][name] for name in names]
         images = [self._read(camera['img_path']) for camera in cameras]
-        cam2img = np.stack([homogeneous(camera['cam2img'], f'cam2img of {name}') for name, camera in zip(names, cameras)])
-        lidar2cam = np.stack([homogeneous(camera['lidar2cam'], f'lidar2cam of {name}')
-                              for name, camera in zip(names, cameras)])
+        cam2img, lidar2cam = (
+            np.stack([homogeneous(camera[key], f'{key} of {name}') for name, camera in zip(names, cameras)])
+            for key in ('cam2img', 'lidar2cam'))
         shapes = [image.shape[:2] for image in images]
         results['img'] = images
         results['cam_names'] = names
@@ -83,7 +83,7 @@ class CLAPLoadMultiViewImages(BaseTransform):
         except FileNotFoundError:
             raise DataError(f'image {path} does not exist; check data_root and data_prefix') from None
         except (OSError, SyntaxError) as error:
-            raise DataError(f'image {path} cannot be decoded ({error}); it is damaged or truncated, copy it again') from error
+            raise DataError(f'image {path} cannot be decoded ({error}): damaged or truncated, copy it again') from error
 
 
 @TRANSFORMS.register_module()
@@ -98,8 +98,8 @@ class CLAPLoadKeyframe(BaseTransform):
         load_dim: numbers per point in the file.
         use_dim: columns to take, in the order x, y, z, intensity, dt.
         nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points (``num_dropped_points`` counts them).
-        add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come from
-            another sensor, so they are never part of the keyframe's rays.
+        add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come
+            from another sensor, so they are never part of the keyframe's rays.
         backend_args: MMEngine file backend; None reads local files.
     """
 

@@ -37,7 +37,8 @@ class CLAPPackInputs(Pack3DDetInputs):
     def pack_single_results(self, results: dict) -> dict:
         where = results.get('lidar_path', 'this frame')
         if 'points' in results and len(results['points']) == 0:
-            raise DataError(f'{where}: no point left after the pipeline; check its range filters and augmentation')
+            raise DataError(f'{where}: no point left after the pipeline. Are they in world coordinates or in another '
+                            'unit, so that the range filter drops all? Convert to the LiDAR frame in metres, or widen it')
         results['lidar_aug_matrix'] = np.asarray(results.get('lidar_aug_matrix', np.eye(4)), dtype=np.float32)
         if 'img' in results:
             shapes = {image.shape for image in results['img']}
