@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Evaluate a checkpoint: rendered range of held-back rays for a pre-trained model, the dataset's metric for a detector."""
+"""Evaluate a checkpoint: rendered range of held-back rays for a pre-trained model, its metric for a detector."""
 from __future__ import annotations
 
 import argparse
@@ -16,7 +16,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='configuration file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='where the log goes (default: work_dirs/<config name>)')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='overrides of the configuration')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()

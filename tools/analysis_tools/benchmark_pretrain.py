@@ -20,7 +20,8 @@ COMPONENTS = ('load', 'encode', 'sample', 'render', 'prototypes', 'backward', 's
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pre-training configuration')
-    parser.add_argument('--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
+    parser.add_argument('--samplers', nargs='+',
+                        default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
     parser.add_argument('--repeats', type=int, default=5, help='measured steps per sampler')
     parser.add_argument('--warmup', type=int, default=1, help='steps per sampler that are not counted')
     parser.add_argument('--batch-size', type=int, help='samples per step (default: the configuration\'s)')

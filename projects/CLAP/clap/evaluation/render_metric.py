@@ -38,7 +38,8 @@ class RenderMetric(BaseMetric):
 
         true = pool('range_true_m')
         if not len(true):
-            raise ValueError('no held-back ray was rendered: heldout_ratio is 0, or no keyframe point lies in the volume')
+            raise ValueError('no held-back ray was rendered: heldout_ratio is 0, '
+                             'or no keyframe point lies in the volume')
         error = np.abs(pool('range_m') - true)
         metrics = dict(
             range_median_m=float(np.median(error)), range_mae_m=float(error.mean()),

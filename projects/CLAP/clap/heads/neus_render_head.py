@@ -8,9 +8,23 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..functional import (accumulate, eikonal_loss, free_space_loss, intersect_box, inverse_cdf, inverse_std,
-                          merge_sorted, midpoints, near_surface_loss, neus_alpha, ray_points, render_weights,
-                          rendering_loss, sdf_gradient, stratified)
+from ..functional import (
+    accumulate,
+    eikonal_loss,
+    free_space_loss,
+    intersect_box,
+    inverse_cdf,
+    inverse_std,
+    merge_sorted,
+    midpoints,
+    near_surface_loss,
+    neus_alpha,
+    ray_points,
+    render_weights,
+    rendering_loss,
+    sdf_gradient,
+    stratified,
+)
 from ..modules import BoundField, SDFField, VolumeDecoder
 from ..structures import RayBundle, RenderOutput
 

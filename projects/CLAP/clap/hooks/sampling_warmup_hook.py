@@ -31,7 +31,8 @@ class SamplingWarmupHook(Hook):
         """Set the mode of the epoch that begins."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not hasattr(model, 'warming_up'):
-            raise TypeError(f'SamplingWarmupHook needs a model with ray samplers such as CLAP, got {type(model).__name__}')
+            raise TypeError('SamplingWarmupHook needs a model with ray samplers such as CLAP, '
+                            f'got {type(model).__name__}')
         model.warming_up = runner.epoch < self.warmup_epochs
         if model.warming_up != self._last:
             name = type(model.active_sampler).__name__

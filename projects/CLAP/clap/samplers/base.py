@@ -8,8 +8,15 @@ from typing import Dict, Optional
 import torch
 from torch import Tensor
 
-from ..functional import (ProjectedPoints, original_pixels, pixel_rays, project_points, rays_to_points, splat_max,
-                          weighted_draw)
+from ..functional import (
+    ProjectedPoints,
+    original_pixels,
+    pixel_rays,
+    project_points,
+    rays_to_points,
+    splat_max,
+    weighted_draw,
+)
 from ..modules import BoundField
 from ..structures import CameraViews, KeyframeSweep, RayBundle
 

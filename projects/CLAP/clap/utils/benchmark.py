@@ -89,7 +89,8 @@ def _summary(times: Dict[str, Dict[str, List[float]]], batch_size: int, device: 
         samplers[name] = {component: median(values) for component, values in parts.items()}
         samplers[name]['samples_per_second'] = batch_size / samplers[name]['step']
         samplers[name]['step_ratio_to_first'] = median([a / b for a, b in zip(parts['step'], first)])
-    hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.processor() or platform.machine()
+    cpu = platform.processor() or platform.machine()
+    hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else cpu
     return dict(device=device.type, hardware=hardware, threads=torch.get_num_threads(), torch=torch.__version__,
                 batch_size=batch_size, repeats=repeats, peak_memory_gib=round(peak_memory_gib(device), 3),
                 samplers=samplers)

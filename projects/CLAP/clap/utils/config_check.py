@@ -9,8 +9,8 @@ from mmdet3d import registry
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-_REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS', 'PARAM_SCHEDULERS',
-               'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS')
+_REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS',
+               'PARAM_SCHEDULERS', 'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS')
 #: Keys that a builder takes out before the class sees the rest.
 _TAKEN_BY_BUILDER = {'type', '_scope_'}
 

@@ -58,10 +58,11 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4) -> FrameP
         cell = (field.box_max - field.box_min)[:2] / points.new_tensor(assigned.shape[1:])
         row, column = ((points[:, :2] - field.box_min[:2]) / cell).long().unbind(-1)
         prototype = assigned[0, row, column].cpu().numpy()
-    names = metas[0].get('cam_names') or [f'camera {i}' for i in range(0 if views is None else len(views.rgb))]
+    count = 0 if views is None else len(views.rgb)
+    names = (metas[0].get('cam_names') or [f'camera {i}' for i in range(count)])[:count]
     return FramePicture(
         title=str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1],
-        cameras=[] if views is None else [_camera(model, field, views, i, name, stride) for i, name in enumerate(names)],
+        cameras=[_camera(model, field, views, i, name, stride) for i, name in enumerate(names)],
         points=points.cpu().numpy(), range_m=rays.targets.cpu().numpy(),
         rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
         curvature=curvature_weights(field.sdf, points).cpu().numpy(), prototype=prototype)
