@@ -1,0 +1,13 @@
+"""The encoders of BEVFusion and the CLAP pre-trainer."""
+from .clap import CLAP
+from .data_preprocessor import CLAPDataPreprocessor
+from .encoder_base import CLAPEncoderBase
+from .fusion import CLAPConvFuser
+from .lss_fpn import CLAPLSSFPN
+from .sparse_encoder import CLAPSparseEncoder
+from .view_transform import CLAPDepthLSSTransform
+
+__all__ = [
+    'CLAP', 'CLAPConvFuser', 'CLAPDataPreprocessor', 'CLAPDepthLSSTransform', 'CLAPEncoderBase', 'CLAPLSSFPN',
+    'CLAPSparseEncoder'
+]
