@@ -37,10 +37,12 @@ class InputMasking:
         """Clouds (N_i, 3 + d) without the points of the dropped blocks."""
         if not self.point_ratio:
             return clouds
-        return [
-            cloud[mask_point_blocks(cloud, cloud.new_tensor(self.box_min), cloud.new_tensor(self.voxel_size),
-                                    self.block, self.point_ratio, generator)] for cloud in clouds
-        ]
+        return [cloud[self._kept(cloud, generator)] for cloud in clouds]
+
+    def _kept(self, cloud: Tensor, generator: Optional[torch.Generator]) -> Tensor:
+        keep = mask_point_blocks(cloud, self.box_min, self.voxel_size, self.block, self.point_ratio, generator)
+        # A cloud of one or two blocks would vanish, and with it everything there is to encode.
+        return keep if keep.any() else torch.ones_like(keep)
 
     def images(self, imgs: Tensor, generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Optional[Tensor]]:
         """(B, C, 3, H, W) normalised images with dropped patches at zero, and which patches were dropped."""

@@ -1,6 +1,8 @@
 """Loading MMEngine checkpoints where torch refuses to unpickle arbitrary classes."""
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
@@ -17,15 +19,11 @@ def allow_mmengine_checkpoints() -> None:
     """
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return
-    core = getattr(np, '_core', None) or np.core
-    allowed = [
-        HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct, core.multiarray.scalar,
-        # The name under which numpy 1.x and 2.x pickle the same functions differs.
-        (core.multiarray._reconstruct, 'numpy.core.multiarray._reconstruct'),
-        (core.multiarray._reconstruct, 'numpy._core.multiarray._reconstruct'),
-        (core.multiarray.scalar, 'numpy.core.multiarray.scalar'),
-        (core.multiarray.scalar, 'numpy._core.multiarray.scalar'),
-    ]
+    # numpy 1.x and 2.x pickle the same two functions under different module names.
+    multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, getattr]
     allowed += [type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'bool')]
-    allowed.append(getattr)  # HistoryBuffer registers its statistics by name
+    for name in ('_reconstruct', 'scalar'):
+        function = getattr(multiarray, name)
+        allowed += [(function, f'numpy.core.multiarray.{name}'), (function, f'numpy._core.multiarray.{name}')]
     torch.serialization.add_safe_globals(allowed)
