@@ -63,6 +63,15 @@ def test_quantile_middles_against_a_direct_inversion():
     torch.testing.assert_close(drawn, torch.tensor([[.5, 1.5, 2.5, 3.5]], dtype=torch.float64))
 
 
+def test_a_quantile_between_two_intervals_steps_over_the_empty_one():
+    edges = torch.tensor([[0., 1., 2., 3.]])
+    # The first quantile, 1 of 4, is where interval 0 ends and interval 2 begins.
+    drawn = inverse_cdf(edges, torch.tensor([[1., 0., 3.]]), 2, jitter=False)
+    torch.testing.assert_close(drawn, torch.tensor([[2., 2 + 2 / 3]]))
+    # The smallest number there is: half of it rounds to 0, the very beginning of the CDF.
+    assert inverse_cdf(edges, torch.tensor([[0., 1e-45, 0.]]), 1, jitter=False).item() == 1.0
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0]), min_size=1, max_size=12), st.integers(1, 30),
        st.integers(0, 100))

@@ -64,6 +64,14 @@ def test_non_finite_rays_miss():
     assert not hit.any() and near.eq(0).all() and far.eq(0).all()
 
 
+def test_gradients_of_parallel_rays_are_finite():
+    origins = torch.tensor([[-2., -2., 0.], [0., 5., 0.]], requires_grad=True)
+    directions = torch.tensor([[1., 0., 0.], [1., 0., 0.]], requires_grad=True)
+    near, far, _ = intersect_box(origins, directions, *BOX)
+    (near + far).sum().backward()
+    assert torch.isfinite(origins.grad).all() and torch.isfinite(directions.grad).all()
+
+
 def test_no_rays():
     near, far, hit = intersect_box(torch.zeros(0, 3), torch.zeros(0, 3), *BOX)
     assert near.shape == far.shape == hit.shape == (0,)
