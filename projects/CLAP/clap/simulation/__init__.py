@@ -1,0 +1,9 @@
+"""A procedural driving world, its sensors, and a writer of the nuScenes v1.0 layout.
+
+The order of work is ``layout`` (roads) -> ``routes`` (drivable paths) -> ``placement`` (everything that stands still)
+-> ``actors`` and ``traffic`` (everything that moves) -> ``raycast`` -> ``lidar`` and ``render`` (sensors)
+-> ``nuscenes_writer`` (tables and files); ``generate`` runs it scene by scene.
+
+World frame: metres, z up, roads parallel to x and y. Each scene is turned and shifted into its own global frame
+only when it is written (``nuscenes_writer``). Vehicles drive on the right.
+"""

@@ -1,0 +1,110 @@
+"""Camera images: sun and sky light, hard shadows, textures, haze, sub-pixel averaging."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import materials as m
+from .layout import Layout
+from .noise import value_noise
+from .raycast import BACKGROUND, World
+from .sensors import Camera
+from .textures import albedo
+
+GAMMA = 2.2
+_ENCODE = (np.linspace(0, 1, 4097) ** (1 / GAMMA)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Weather and time of day of one scene; colours are linear RGB."""
+
+    sun: np.ndarray  # (3,) unit vector towards the sun
+    sun_colour: np.ndarray
+    ambient: np.ndarray
+    zenith: np.ndarray
+    horizon: np.ndarray
+    haze_m: float
+    cloud: float
+
+
+def make_light(rng: np.random.Generator) -> Light:
+    """Draw a clear, hazy, overcast or low-sun day."""
+    kind = rng.choice(['clear', 'hazy', 'overcast', 'low'], p=[.45, .2, .2, .15])
+    elevation = np.radians(rng.uniform(12, 22) if kind == 'low' else rng.uniform(30, 65))
+    azimuth = rng.uniform(0, 2 * np.pi)
+    sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    strength = {'clear': 1.05, 'hazy': .75, 'overcast': .12, 'low': .95}[str(kind)]
+    tint = np.array([1.0, .72, .45]) if kind == 'low' else np.array([1.0, .96, .88])
+    ambient = {'clear': (.30, .36, .45), 'hazy': (.42, .45, .48), 'overcast': (.62, .65, .68), 'low': (.30, .31, .38)}[str(kind)]
+    zenith = {'clear': (.10, .26, .62), 'hazy': (.35, .48, .66), 'overcast': (.48, .51, .55), 'low': (.16, .26, .50)}[str(kind)]
+    horizon = {'clear': (.62, .74, .86), 'hazy': (.76, .79, .80), 'overcast': (.66, .68, .70), 'low': (.92, .66, .45)}[str(kind)]
+    haze = {'clear': 900., 'hazy': 320., 'overcast': 450., 'low': 600.}[str(kind)]
+    return Light(sun, strength * tint, np.array(ambient), np.array(zenith), np.array(horizon), haze, float(rng.uniform(.2, .9)))
+
+
+def sky(light: Light, directions: np.ndarray) -> np.ndarray:
+    """Linear RGB (N, 3) of the sky in world directions (N, 3)."""
+    up = np.clip(directions[:, 2], 0, 1)[:, None]
+    colour = light.horizon + (light.zenith - light.horizon) * up ** .45
+    flat = directions[:, :2] / np.maximum(directions[:, 2:], .04)
+    cover = value_noise(flat[:, 0] * .9, flat[:, 1] * .9, 41) * .65 + value_noise(flat[:, 0] * 2.7, flat[:, 1] * 2.7, 43) * .35
+    cloud = np.clip((cover - 1 + light.cloud) * 2.2, 0, 1)[:, None] * np.clip(up * 6, 0, 1)
+    colour = colour * (1 - .75 * cloud) + .75 * cloud * (light.ambient * .5 + .62)
+    glow = np.clip(directions @ light.sun, 0, 1)[:, None]
+    return colour + light.sun_colour * (.25 * glow ** 24 + 2.0 * (glow > .9994))
+
+
+def render(world: World, layout: Layout, light: Light, camera: Camera, camera_to_world: np.ndarray,
+           rng: np.random.Generator, supersample: int = 2) -> np.ndarray:
+    """One image, (H, W, 3) uint8 RGB."""
+    rays = camera.rays(supersample)
+    shape = rays.shape[:2]
+    directions = (rays.reshape(-1, 3) @ camera_to_world[:3, :3].T).astype(np.float32)
+    origin = camera_to_world[:3, 3].astype(np.float32)
+    hits = world.cast(np.broadcast_to(origin, directions.shape), directions)
+    linear = np.empty_like(directions)
+    miss = ~hits.hit
+    linear[miss] = sky(light, directions[miss])
+    seen = np.flatnonzero(hits.hit)
+    pixel_angle = 1.0 / (camera.intrinsic[0, 0] * supersample)
+    linear[seen] = _shade(world, layout, light, directions[seen], hits.range_m[seen], hits.face[seen], origin, pixel_angle)
+    s = supersample
+    image = linear.reshape(shape[0] // s, s, shape[1] // s, s, 3).mean(axis=(1, 3))
+    encoded = _ENCODE[(np.clip(image, 0, 1) * 4096).astype(np.int32)]
+    encoded += rng.normal(0, .008, encoded.shape).astype(np.float32)
+    return (np.clip(encoded, 0, 1) * 255 + .5).astype(np.uint8)
+
+
+def _shade(world: World, layout: Layout, light: Light, directions: np.ndarray, range_m: np.ndarray, face: np.ndarray,
+           origin: np.ndarray, pixel_angle: float) -> np.ndarray:
+    points = origin + directions * range_m[:, None]
+    normal, material = world.normal[face], world.material[face]
+    facing = np.einsum('ij,ij->i', normal, directions)
+    normal = np.where(facing[:, None] > 0, -normal, normal)
+    footprint = range_m * pixel_angle / np.maximum(np.abs(facing), .08)
+    colour, gloss = albedo(layout, material, world.colour[face], normal, points, footprint,
+                           world.object[face] == BACKGROUND)
+    lambert = normal @ light.sun.astype(np.float32)
+    lit = np.flatnonzero(lambert > 0)
+    start = points[lit] + normal[lit] * (2e-3 + 1e-4 * range_m[lit])[:, None]
+    shadow = world.blocked(start, np.broadcast_to(light.sun.astype(np.float32), start.shape))
+    lambert = np.maximum(lambert, 0)
+    lambert[lit[shadow]] = 0
+    foliage = material == m.MATERIAL_ID['foliage']  # leaves let light through
+    lambert[foliage] = .35 * lambert[foliage] + .25
+    fill = (.62 + .38 * normal[:, 2])[:, None] * light.ambient.astype(np.float32)
+    base = colour ** np.float32(GAMMA)
+    linear = base * (lambert[:, None] * light.sun_colour.astype(np.float32) + fill)
+    mirror = np.flatnonzero(gloss > 0)
+    if len(mirror):
+        d, n = directions[mirror], normal[mirror]
+        bounce = d - 2 * np.einsum('ij,ij->i', d, n)[:, None] * n
+        fresnel = .25 + .75 * (1 - np.abs(facing[mirror])) ** 3
+        dark = np.where(bounce[:, 2:] > 0.02, 1.0, .3)  # what lies below the horizon is street, not sky
+        linear[mirror] += (gloss[mirror] * fresnel)[:, None] * sky(light, bounce) * dark * .6
+    lamp = material == m.MATERIAL_ID['lamp']
+    linear[lamp] += base[lamp] * .6
+    clear = np.exp(-range_m / light.haze_m)[:, None]
+    return linear * clear + light.horizon.astype(np.float32) * (1 - clear)

@@ -1,0 +1,78 @@
+"""Make the info files of a dataset: simulate one, or convert PandaSet or nuScenes.
+
+Every command prints its progress and ends with one line of JSON.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest='command', required=True)
+
+    sim = commands.add_parser('sim', help='simulate a driving world and write it in the nuScenes v1.0 layout')
+    sim.add_argument('--out', type=Path, required=True, help='new folder for the dataset, or one to resume')
+    sim.add_argument('--scenes', type=int, required=True, help='number of scenes')
+    sim.add_argument('--frames', type=int, required=True, help='keyframes per scene (2 Hz, 10 sweeps apart)')
+    sim.add_argument('--seed', type=int, default=0, help='the same seed gives the same bytes (default 0)')
+    sim.add_argument('--jobs', type=int, default=1, help='scenes simulated at a time (no influence on the result)')
+    sim.add_argument('--val-fraction', type=float, default=0.25, help='share of scenes in the val split (default 0.25)')
+    sim.add_argument('--image-width', type=int, default=400, help='image width in pixels, 16:9 (default 400)')
+    sim.add_argument('--azimuth-steps', type=int, default=1090, help='LiDAR firings per turn (default 1090)')
+    sim.add_argument('--supersample', type=int, default=2, help='rays per pixel and axis (default 2)')
+    sim.set_defaults(run=run_sim)
+
+    pandaset = commands.add_parser('pandaset', help='convert PandaSet (native folder layout)')
+    pandaset.add_argument('--root', type=Path, required=True, help='folder that holds the sequence folders')
+    pandaset.add_argument('--out', type=Path, required=True, help='folder for the info files')
+    pandaset.set_defaults(run=run_pandaset)
+
+    nuscenes = commands.add_parser('nuscenes', help='ordinary mmdetection3d info files of nuScenes')
+    nuscenes.add_argument('--root', type=Path, required=True, help='folder that holds <version>/, samples/, sweeps/, maps/')
+    nuscenes.add_argument('--out', type=Path, required=True, help='folder for the info files')
+    nuscenes.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval or v1.0-mini')
+    nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')
+    nuscenes.set_defaults(run=run_nuscenes)
+    return parser.parse_args(argv)
+
+
+def run_sim(args: argparse.Namespace) -> dict:
+    from projects.CLAP.clap.simulation.generate import SimConfig, generate
+    config = SimConfig(args.scenes, args.frames, args.seed, args.val_fraction, args.image_width, args.azimuth_steps,
+                       args.supersample)
+    if args.jobs < 1:
+        raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
+    return generate(args.out, config, args.jobs, report=lambda line: print(line, flush=True))
+
+
+def run_pandaset(args: argparse.Namespace) -> dict:
+    from projects.CLAP.clap.datasets.converters.pandaset import convert
+    return {'infos': [str(p) for p in convert(args.root, args.out)]}
+
+
+def run_nuscenes(args: argparse.Namespace) -> dict:
+    from projects.CLAP.clap.datasets.converters.nuscenes import write_nuscenes_infos
+    return {'infos': [str(p) for p in write_nuscenes_infos(args.root, args.out, args.version, args.prefix)]}
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    begun = time.monotonic()
+    try:
+        figures = args.run(args)
+    except (ValueError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(json.dumps({'command': args.command, 'wall_seconds': round(time.monotonic() - begun, 1), **figures}))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
