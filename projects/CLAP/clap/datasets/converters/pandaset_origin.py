@@ -22,6 +22,7 @@ from .pandaset_reader import Trajectory
 OPTICAL_CENTRE_M = np.array([-0.001, 0.804, 1.860])
 _BIN_DEG, _LOW_DEG, _HIGH_DEG = 0.01, -40.0, 30.0
 _SEARCH_M = 1.5
+LINE_WIDTH_DEG = 0.02
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ def estimate_optical_centre(points: np.ndarray, start: np.ndarray | None = None)
         return -elevation_sharpness(points, value[:3], value[3:], width_deg)
 
     value = np.concatenate([guess, np.zeros(2)])
-    for width_deg in (0.2, 0.08, 0.03):
+    for width_deg in (0.2, 0.08, 0.04, LINE_WIDTH_DEG):
         steps = np.diag([0.2, 0.2, 0.1, 0.01, 0.01]) * min(1.0, width_deg / 0.1)
         simplex = value + np.vstack([np.zeros(5), steps])
         value = minimize(cost, value, args=(width_deg,), method='Nelder-Mead',
                          options=dict(initial_simplex=simplex, maxiter=200, xatol=2e-4, fatol=2e-4)).x
-    return OriginEstimate(value[:3], value[3:], -cost(value, 0.03))
+    return OriginEstimate(value[:3], value[3:], -cost(value, LINE_WIDTH_DEG))
 
 
 def _blur(histogram: np.ndarray, width_deg: float) -> np.ndarray:

@@ -63,15 +63,20 @@ def augmentation_matrix(shape: Tuple[int, int], aug: ImageAugmentation) -> np.nd
 
 
 def augment_image(image: np.ndarray, aug: ImageAugmentation) -> np.ndarray:
-    """(H, W, 3) uint8 -> (final H, final W, 3) uint8; black where the original image does not reach."""
-    left, top = aug.corner
+    """(H, W, 3) uint8 -> (final H, final W, 3) uint8.
+
+    Black exactly where the original image does not reach: what a rotation turns into the window is cut out with a
+    margin first, so a pixel shows its true colour whenever its original position lies inside the original image.
+    """
+    (left, top), (width, height) = aug.corner, aug.final
+    margin = math.ceil(max(width, height) / 2 * abs(math.sin(math.radians(aug.angle_deg)))) + 2 if aug.angle_deg else 0
     picture = Image.fromarray(image).resize(aug.size, Image.BICUBIC)
-    picture = picture.crop((left, top, left + aug.final[0], top + aug.final[1]))
+    picture = picture.crop((left - margin, top - margin, left + width + margin, top + height + margin))
     if aug.flip:
         picture = picture.transpose(Image.FLIP_LEFT_RIGHT)
     if aug.angle_deg:
         picture = picture.rotate(aug.angle_deg, resample=Image.BILINEAR)
-    return np.asarray(picture)
+    return np.asarray(picture.crop((margin, margin, margin + width, margin + height)))
 
 
 @TRANSFORMS.register_module()

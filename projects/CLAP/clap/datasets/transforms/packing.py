@@ -38,7 +38,7 @@ class CLAPPackInputs(Pack3DDetInputs):
         where = results.get('lidar_path', 'this frame')
         if 'points' in results and len(results['points']) == 0:
             raise DataError(f'{where}: no point left after the pipeline. Are they in world coordinates or in another '
-                            'unit, so that the range filter drops all? Convert to the LiDAR frame in metres, or widen it')
+                            'unit, so that the range filter drops all? Convert to the LiDAR frame in metres')
         results['lidar_aug_matrix'] = np.asarray(results.get('lidar_aug_matrix', np.eye(4)), dtype=np.float32)
         if 'img' in results:
             shapes = {image.shape for image in results['img']}
