@@ -41,6 +41,7 @@ def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarra
     """Labels of all actors within reach of the LiDAR."""
     lidar_to_world = ego_to_world @ rig.lidar_to_ego
     points = sweep.points[:, :3].astype(float) @ lidar_to_world[:3, :3].T + lidar_to_world[:3, 3]
+    points = points[np.argsort(points[:, 0], kind='stable')]
     own = np.bincount(sweep.objects[sweep.objects >= 0], minlength=len(scene.actors))
     boxes = [a.box(step) for a in scene.actors]
     near = [i for i, (centre, _) in enumerate(boxes) if np.linalg.norm(centre - lidar_to_world[:3, 3]) < 110]
@@ -48,8 +49,11 @@ def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarra
     labels = []
     for i in near:
         (centre, yaw), actor = boxes[i], scene.actors[i]
-        labels.append(Label(i, centre, yaw, actor.size, int(inside_box(points, centre, yaw, actor.size).sum()), int(own[i]),
-                            visibility_token(share[i]), actor.attribute(step)))
+        reach = np.hypot(*actor.size[:2]) / 2 + 0.01
+        first, last = np.searchsorted(points[:, 0], [centre[0] - reach, centre[0] + reach])
+        count = int(inside_box(points[first:last], centre, yaw, actor.size).sum())
+        labels.append(Label(i, centre, yaw, actor.size, count, int(own[i]), visibility_token(share[i]),
+                            actor.attribute(step)))
     return labels
 
 

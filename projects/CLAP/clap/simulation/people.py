@@ -11,7 +11,7 @@ WALK_PHASES = (-1.0, 0.0, 1.0, 0.0)  # swing of the right leg over one double st
 
 
 def _limb(top: tuple, bottom: tuple, radius: float, material: str, colour: np.ndarray) -> Mesh:
-    return cylinder(top, bottom, radius, material, colour, end_radius=radius * .75, sections=6)
+    return cylinder(top, bottom, radius, material, colour, end_radius=radius * .75, sections=5)
 
 
 def _torso(waist: tuple, neck: tuple, radius: float, colour: np.ndarray, material: str = 'cloth') -> Mesh:
@@ -51,7 +51,7 @@ def pedestrian(rng: np.random.Generator, kind: str = 'adult', moving: bool = Tru
                              'rubber', (.08, .07, .07)))
             hand = (-move * .8 + .03, side * .27 * s, .82 * s)
             parts.append(_limb((0, side * .22 * s, 1.42 * s), hand, .05 * s, 'cloth', top))
-            parts.append(ball(hand, (.05 * s, .045 * s, .055 * s), 'skin', skin, subdivisions=0))
+            parts.append(box(np.array(hand) - .045 * s, np.array(hand) + .045 * s, 'skin', skin))
         phases.append(merge(parts + extras))
     return phases
 

@@ -53,8 +53,25 @@ class StaticWorld:
         self.bvh = _Bvh(mesh)
 
 
+class FaceTable:
+    """An attribute of the faces of the still and the moving mesh, indexed as if it were one array."""
+
+    def __init__(self, still: np.ndarray, moving: np.ndarray | None) -> None:
+        self._still, self._moving = still, moving
+
+    def __getitem__(self, face: np.ndarray) -> np.ndarray:
+        count = len(self._still)
+        values = self._still[np.minimum(face, count - 1)]
+        if self._moving is not None:
+            moving = np.flatnonzero(face >= count)
+            values[moving] = self._moving[face[moving] - count]
+        return values
+
+
 class World:
     """The still world with the moving objects in one pose: two casts, and the nearer hit counts.
+
+    ``material``, ``colour``, ``normal`` and ``object`` are face tables, indexed by ``Hits.face``.
 
     Args:
         static: the still world.
@@ -65,13 +82,11 @@ class World:
     def __init__(self, static: StaticWorld, mesh: Mesh | None, objects: np.ndarray | None) -> None:
         self.static = static
         self._moving = None if mesh is None else _Bvh(mesh)
-        parts = [(static.mesh, static.normals, static.objects)]
-        if mesh is not None:
-            parts.append((mesh, face_normals(mesh), np.asarray(objects, dtype=np.int32)))
-        self.material = np.concatenate([p[0].material for p in parts])
-        self.colour = np.concatenate([p[0].colour for p in parts])
-        self.normal = np.concatenate([p[1] for p in parts])
-        self.object = np.concatenate([p[2] for p in parts])
+        moving = (None,) * 4 if mesh is None else (mesh.material, mesh.colour, face_normals(mesh), objects)
+        self.material = FaceTable(static.mesh.material, moving[0])
+        self.colour = FaceTable(static.mesh.colour, moving[1])
+        self.normal = FaceTable(static.normals, moving[2])
+        self.object = FaceTable(static.objects, moving[3])
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits of rays (R, 3), (R, 3) with unit directions."""

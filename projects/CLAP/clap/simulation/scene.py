@@ -15,6 +15,7 @@ from .raycast import BACKGROUND, StaticWorld, World
 from .traffic import Signals, remove_collisions, simulate
 
 SWEEPS_PER_KEYFRAME = 10
+MOVING_RANGE = 125.0  # moving objects further from the ego than this (m, per axis) are not drawn
 
 
 @dataclass
@@ -38,11 +39,13 @@ class Scene:
 
     def world(self, step: int) -> World:
         """Everything in its pose at a sweep."""
-        moving = [(i, a.posed(step)) for i, a in enumerate(self.actors) if not a.still]
+        here = self.ego_xy[step]
+        moving = [(i, a.posed(step)) for i, a in enumerate(self.actors)
+                  if not a.still and np.abs(a.xy[step] - here).max() < MOVING_RANGE]
         if not moving:
             return World(self.static, None, None)
         return World(self.static, merge([m for _, m in moving]),
-                     np.concatenate([np.full(len(m.faces), i) for i, m in moving]))
+                     np.concatenate([np.full(len(m.faces), i, dtype=np.int32) for i, m in moving]))
 
     def ego_pose(self, step: int) -> tuple[np.ndarray, float]:
         """Position (3,) and yaw of the ego frame in the world frame."""

@@ -43,14 +43,11 @@ class Camera:
     width: int
     height: int
 
-    def rays(self, supersample: int = 1) -> np.ndarray:
-        """(H * s, W * s, 3) unit directions in the camera frame through the centres of s x s sub-pixels."""
-        u = (np.arange(self.width * supersample) + 0.5) / supersample
-        v = (np.arange(self.height * supersample) + 0.5) / supersample
-        x = (u - self.intrinsic[0, 2]) / self.intrinsic[0, 0]
-        y = (v - self.intrinsic[1, 2]) / self.intrinsic[1, 1]
-        grid = np.stack([*np.meshgrid(x, y), np.ones((len(v), len(u)))], axis=-1)
-        return grid / np.linalg.norm(grid, axis=-1, keepdims=True)
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """(N, 3) unit directions in the camera frame through image positions (N, 2) = (u, v)."""
+        focal, centre = self.intrinsic[[0, 1], [0, 1]], self.intrinsic[:2, 2]
+        rays = np.concatenate([(pixels - centre) / focal, np.ones((len(pixels), 1))], axis=1)
+        return rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (N, 2) and depths (N,) of points (N, 3) in the camera frame; pixels are valid where depth > 0."""
