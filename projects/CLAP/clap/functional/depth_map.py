@@ -46,7 +46,7 @@ def sparse_depth_map(points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_a
         # a maximum does not depend on the order of the writes, unlike assignment on a GPU
         last.scatter_reduce_(0, target, point, reduce='amax')
         hit = torch.nonzero(last >= 0).squeeze(1)
-        maps = depth.new_zeros(num_cameras * height * width)
+        maps: Tensor = depth.new_zeros(num_cameras * height * width)
         camera_of_hit = torch.div(hit, height * width, rounding_mode='floor')
         maps[hit] = depth[camera_of_hit, last[hit]]
     return maps.view(num_cameras, 1, height, width)

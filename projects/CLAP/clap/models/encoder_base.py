@@ -103,8 +103,9 @@ class CLAPEncoderBase(Base3DDetector):
         with torch.no_grad():
             features, coords = self.voxelize(points)
         if features.shape[0] == 0:
-            raise ValueError('no point of the batch lies in point_cloud_range '
-                             f'{self.voxelize_cfg["point_cloud_range"]} (clouds of {[len(cloud) for cloud in points]} points); check the files and the range')
+            sizes, box = [len(cloud) for cloud in points], self.voxelize_cfg['point_cloud_range']
+            raise ValueError(f'no point of the batch lies in point_cloud_range {box} (clouds of {sizes} points); check '
+                             'the files and the range')
         return self.pts_middle_encoder(features, coords, len(points))
 
     def extract_camera(self, imgs: Optional[Tensor], depth_points: Optional[Sequence[Tensor]],
