@@ -30,3 +30,10 @@ def real_data() -> Path:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _scope() -> None:
+    """What a runner sets up before it builds a model: types are looked up in mmdet3d's registries."""
+    from mmengine.registry import init_default_scope
+    init_default_scope('mmdet3d')

@@ -246,7 +246,8 @@ class CLAP(CLAPEncoderBase):
         """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights."""
         total, log_vars = super().parse_losses(losses)
         if not torch.isfinite(total):
-            bad = {name: float(value) for name, value in losses.items() if not bool(torch.isfinite(value).all())}
+            values = {name: value.detach() for name, value in losses.items()}
+            bad = {name: float(value) for name, value in values.items() if not bool(torch.isfinite(value).all())}
             raise NonFiniteLossError(bad)
         return total, log_vars
 

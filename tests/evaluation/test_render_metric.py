@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from projects.CLAP.clap.evaluation import RenderMetric
+
+
+def sample(pred: list, true: list, **rgb) -> dict:
+    return dict(rendered=dict(range_m=torch.tensor(pred), range_true_m=torch.tensor(true),
+                              **{k: torch.tensor(v) for k, v in rgb.items()}))
+
+
+def test_pools_the_rays_of_all_frames() -> None:
+    metric = RenderMetric()
+    metric.process({}, [sample([1.0, 2.5], [1.0, 2.0], rgb_error=[0.1], rgb_mean_error=[0.4]),
+                        sample([9.0], [5.0], rgb_error=[0.3], rgb_mean_error=[0.4])])
+    result = metric.evaluate(size=2)
+    assert result['render/range_median_m'] == pytest.approx(0.5)
+    assert result['render/range_mae_m'] == pytest.approx(1.5)
+    assert result['render/range_within_1m'] == pytest.approx(2 / 3)
+    assert result['render/rgb_ratio'] == pytest.approx(0.5)
+    assert result['render/rays'] == 3
+
+
+def test_no_rays_is_an_error_with_a_cause() -> None:
+    metric = RenderMetric()
+    metric.process({}, [sample([], [])])
+    with pytest.raises(ValueError, match='heldout_ratio'):
+        metric.evaluate(size=1)

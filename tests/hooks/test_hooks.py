@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet3d.registry import DATASETS
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from projects.CLAP.clap.hooks.step_seed_hook import step_seed
+from projects.CLAP.clap.utils.errors import NonFiniteLossError
+from projects.CLAP.clap.utils.safe_load import allow_mmengine_checkpoints
+from tests.fixtures.tiny import batch, tiny_model
+
+
+@DATASETS.register_module(force=True)
+class TinyFrames(torch.utils.data.Dataset):
+    """Four frames of the tiny street."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> dict:
+        data = batch(1)
+        return dict(inputs={k: v[0] for k, v in data['inputs'].items()}, data_samples=data['data_samples'][0])
+
+
+def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = False, **overrides) -> Runner:
+    """A real MMEngine runner on the tiny model, two steps an epoch."""
+    allow_mmengine_checkpoints()
+    cfg = Config(dict(
+        default_scope='mmdet3d', model=tiny_model(), work_dir=str(work_dir), resume=resume,
+        train_dataloader=dict(dataset=dict(type='TinyFrames'), batch_size=2, num_workers=0,
+                              sampler=dict(type='DefaultSampler', shuffle=True),
+                              collate_fn=dict(type='pseudo_collate')),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
+        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=epochs),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1),
+                           logger=dict(type='LoggerHook', interval=1)),
+        custom_hooks=[dict(type='StepSeedHook'), dict(type='SamplingWarmupHook', warmup_epochs=warmup),
+                      dict(type='NonFiniteLossHook')],
+        log_level='INFO', randomness=dict(seed=3), experiment_name=work_dir.name + str(resume)))
+    cfg.merge_from_dict(overrides)
+    return Runner.from_cfg(cfg)
+
+
+def spy_on_samplers(run: Runner) -> list:
+    """The class name of the sampler of every step that is going to be run."""
+    used = []
+    sample = run.model.sample_rays
+
+    def spied(*args):
+        used.append(type(run.model.active_sampler).__name__)
+        return sample(*args)
+
+    run.model.sample_rays = spied
+    return used
+
+
+def test_warmup_switches_the_sampler_and_survives_a_resume(tmp_path: Path) -> None:
+    whole = runner(tmp_path / 'whole')
+    used = spy_on_samplers(whole)
+    whole.train()
+    assert used == ['UniformRaySampler'] * 2 + ['CurvatureRaySampler'] * 4
+    log = next((tmp_path / 'whole').glob('*/*.log')).read_text()
+    assert 'ray sampling from epoch 1: UniformRaySampler' in log
+    assert 'ray sampling from epoch 2: CurvatureRaySampler' in log
+    assert 'curvature_sampling: 1.0' in log
+
+    for stop in (1, 2):  # as the warm-up ends, and after it
+        folder = tmp_path / f'stopped_{stop}'
+        runner(folder, epochs=stop).train()
+        resumed = runner(folder, resume=True)
+        used = spy_on_samplers(resumed)
+        resumed.train()
+        assert used == (['UniformRaySampler'] * 2 + ['CurvatureRaySampler'] * 4)[2 * stop:]
+        for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values()):
+            assert torch.equal(a, b), f'resumed at epoch {stop}: {name} differs'
+
+
+def test_step_seeds_differ_by_seed_iteration_and_rank() -> None:
+    seeds = {step_seed(s, i, r) for s in range(5) for i in range(50) for r in range(8)}
+    assert len(seeds) == 5 * 50 * 8
+    assert all(0 <= s < 2**62 for s in seeds)
+    assert step_seed(1, 2, 3) == step_seed(1, 2, 3)
+
+
+def test_a_non_finite_loss_stops_the_run_and_keeps_the_inputs(tmp_path: Path) -> None:
+    run = runner(tmp_path)
+    before, loss = {}, run.model.render_head.loss
+
+    def broken_loss(*args) -> dict:
+        before.update({name: value.clone() for name, value in run.model.named_parameters()})
+        return {**loss(*args), 'loss_range': torch.tensor(float('inf'))}
+
+    run.model.render_head.loss = broken_loss
+    with pytest.raises(NonFiniteLossError, match='loss_range = inf') as caught:
+        run.train()
+    saved = torch.load(caught.value.saved, weights_only=False)
+    assert caught.value.saved == tmp_path / 'nonfinite' / 'iter_0_rank_0.pt'
+    assert saved['iteration'] == 0 and saved['step_seed'] == step_seed(3, 0, 0)
+    assert torch.equal(saved['batch']['inputs']['points'][0], batch(1)['inputs']['points'][0])
+    assert saved['losses'] == {'loss_range': float('inf')}
+    assert before
+    trained = [n for n, p in run.model.named_parameters() if not torch.equal(p, before[n])]
+    assert not trained, 'the bad step must not reach the weights'
+
+
+def test_the_warmup_hook_names_a_wrong_model_and_a_wrong_length(tmp_path: Path) -> None:
+    from projects.CLAP.clap.hooks import SamplingWarmupHook
+    with pytest.raises(ValueError, match='warmup_epochs'):
+        SamplingWarmupHook(-1)
+    run = runner(tmp_path)
+    run.model = torch.nn.Linear(1, 1)
+    with pytest.raises(TypeError, match='CLAP'):
+        SamplingWarmupHook(1).before_train_epoch(run)

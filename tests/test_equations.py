@@ -1,0 +1,74 @@
+"""Every link of EQUATIONS.md leads somewhere."""
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / 'projects' / 'CLAP' / 'EQUATIONS.md'
+
+
+def rows() -> list:
+    table = [line for line in PAGE.read_text().split('\n## ')[0].splitlines() if line.startswith('|')][2:]
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in table]
+
+
+def quoted(cell: str) -> list:
+    return re.findall(r'`([^`]+)`', cell)
+
+
+def test_every_equation_of_the_paper_is_listed_once() -> None:
+    listed = [row[0] for row in rows() if row[0].isdigit()]
+    assert listed == [str(n) for n in range(1, 19)]
+
+
+@pytest.mark.parametrize('row', rows(), ids=lambda row: f'{row[0]} {row[1]}')
+def test_code_test_and_configuration_exist(row: list) -> None:
+    equation, _, code, test, keys = row
+    assert quoted(code) and quoted(test)
+    for name in quoted(code):
+        package, *parts = name.split('.')
+        found = importlib.import_module(f'projects.CLAP.clap.{package}')
+        for part in parts:
+            found = getattr(found, part)
+        if equation.isdigit():
+            assert re.search(rf'Eqs?\. [\d, and-]*{_range(equation)}', found.__doc__), f'{name} must name Eq. {equation}'
+    for reference in quoted(test):
+        path, _, function = reference.partition('::')
+        tree = ast.parse((ROOT / path).read_text())
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert not function or function in names, reference
+    cfg = Config.fromfile(str(ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_nus.py'))
+    for key in quoted(keys):
+        node = cfg
+        for part in key.split('.'):
+            assert part in node, f'clap_nus.py has no {key}'
+            node = node[part]
+
+
+def _range(equation: str) -> str:
+    """The number itself, or a range "5-10" that holds it."""
+    n = int(equation)
+    ranges = '|'.join(f'{a}-{b}' for a in range(1, n + 1) for b in range(n, 19) if a < b)
+    return rf'(?:\b{n}\b|{ranges})' if ranges else rf'\b{n}\b'
+
+
+def test_the_paper_configuration_holds_the_papers_numbers() -> None:
+    """Section 4.1 and supplement 1, number by number."""
+    cfg = Config.fromfile(str(ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_nus.py'))
+    model, sampler, render, proto = cfg.model, cfg.model.ray_sampler, cfg.model.render_head, cfg.model.prototype_head
+    assert (proto.lidar_channels, proto.camera_channels, render.in_channels, proto.embed_channels) == (256, 80, 512, 128)
+    assert (sampler.num_lidar_rays, sampler.num_camera_rays) == (8192, 1024)
+    assert render.num_samples + render.num_upsamples == 96
+    assert (proto.num_prototypes, proto.sinkhorn_iters, proto.temperature) == (512, 3, 1.0)
+    assert (render.loss_weight, proto.loss_weight, render.surface_weight, render.rgb_weight) == (2.0, 1.0, 0.05, 0.05)
+    assert (proto.swav_weight, proto.em_weight, proto.gram_weight) == (1.0, 0.1, 0.1)
+    assert (model.masking.point_ratio, model.masking.image_ratio) == (0.9, 0.9)
+    assert cfg.optim_wrapper.optimizer.lr == 5e-5
+    assert [h.warmup_epochs for h in cfg.custom_hooks if h.type == 'SamplingWarmupHook'] == [4]
+    assert cfg.param_scheduler[0].type == 'CosineAnnealingLR'
