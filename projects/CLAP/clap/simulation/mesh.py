@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Iterable, Sequence
 
 import numpy as np
@@ -119,16 +120,21 @@ def cylinder(start: Sequence[float], end: Sequence[float], radius: float, materi
     return make_mesh(vertices, np.array(faces), material, colour)
 
 
+@lru_cache(maxsize=None)
+def _unit_sphere(subdivisions: int) -> tuple[np.ndarray, np.ndarray]:
+    sphere = trimesh.creation.icosphere(subdivisions=subdivisions, radius=1.0)
+    return np.array(sphere.vertices), np.array(sphere.faces)
+
+
 def ball(centre: Sequence[float], radii: Sequence[float], material: str, colour: Sequence[float],
          subdivisions: int = 1, roughness: float = 0.0, rng: np.random.Generator | None = None) -> Mesh:
     """An ellipsoid from an icosphere; ``roughness`` moves each vertex by up to that share of its radius."""
-    sphere = trimesh.creation.icosphere(subdivisions=subdivisions, radius=1.0)
-    vertices = np.asarray(sphere.vertices)
+    vertices, faces = _unit_sphere(subdivisions)
     if roughness > 0:
         assert rng is not None, 'a rough ball needs a random generator'
         vertices = vertices * (1 + rng.uniform(-roughness, roughness, (len(vertices), 1)))
     return make_mesh(vertices * np.asarray(radii, dtype=float) + np.asarray(centre, dtype=float),
-                     np.asarray(sphere.faces), material, colour)
+                     faces, material, colour)
 
 
 def polygon_slab(outline: np.ndarray, z0: float, z1: float, material: str, colour: Sequence[float]) -> Mesh:

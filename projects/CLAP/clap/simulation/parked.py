@@ -49,7 +49,7 @@ def straight_arcs(site: Site, route: Route, clearance: float) -> np.ndarray:
 
 def work_zone(site: Site, route: Route, arc_m: float, rng: np.random.Generator) -> tuple[list[Actor], list[Mesh]]:
     """A dig behind barriers, with cones on the road side, a machine, heaps of earth and workers."""
-    k, half = Kerbside(site, route, arc_m), rng.uniform(6.5, 9.0)
+    k, half = Kerbside(site, route, arc_m), rng.uniform(4.5, 6.5)
     kerb, z = k.road.half_width, KERB_HEIGHT
     site.layout.earth.append(k.rectangle(-half, half, kerb + .3, kerb + 9))
     site.reserved.append(k.rectangle(-half - 4, half + 3, k.road.lanes_half, kerb + 11))
@@ -58,11 +58,11 @@ def work_zone(site: Site, route: Route, arc_m: float, rng: np.random.Generator) 
         actors.append(standing('movable_object.barrier', scenery.barrier(rng, kind), k.at(a, kerb + .45),
                                k.yaw - np.pi / 2 + rng.normal(0, .03), z))
     for a in (-half - .8, half + .8):
-        for c in np.arange(kerb + 2.0, kerb + 8.5, 2.2):
+        for c in np.arange(kerb + 2.0, kerb + 5.5, 2.2):
             actors.append(standing('movable_object.barrier', scenery.barrier(rng, kind), k.at(a, c),
                                    k.yaw + rng.normal(0, .05), z))
     row = k.road.lanes_half + .35 if k.road.parking else kerb - .25
-    for a in np.arange(-half - 3, half + 1, rng.uniform(2.2, 3.2)):
+    for a in np.arange(-half - 3, half + 1, rng.uniform(2.4, 3.4)):
         slant = min(max((a + half + 3) / 4, 0), 1)  # the row starts at the kerb and swings out
         across = kerb - .3 + slant * (row - kerb + .3) + rng.normal(0, .05)
         actors.append(standing('movable_object.trafficcone', scenery.cone(rng), k.at(a, across), rng.uniform(0, 6.28), 0))
@@ -85,9 +85,8 @@ def bicycle_rack(site: Site, route: Route, arc_m: float, rng: np.random.Generato
     for i in range(int(rng.integers(2, 5))):
         actors.append(standing('vehicle.bicycle', people.bicycle(rng, False), k.at(i * .75, across),
                                k.yaw + np.pi / 2 + rng.normal(0, .1), KERB_HEIGHT))
-    if rng.random() < .7:
-        actors.append(standing('vehicle.motorcycle', people.motorcycle(rng, False), k.at(-2.2, across),
-                               k.yaw + rng.normal(.4, .2), KERB_HEIGHT))
+    actors.append(standing('vehicle.motorcycle', people.motorcycle(rng, False), k.at(-2.2, across),
+                           k.yaw + rng.normal(.4, .2), KERB_HEIGHT))
     site.reserved.append(k.rectangle(-3.5, 4, k.road.half_width, across + 1))
     return actors
 

@@ -72,17 +72,16 @@ def drive(layout: Layout, rng: np.random.Generator, place: Place, kind: str, rea
 def companions(layout: Layout, rng: np.random.Generator, start: Place, seconds: float) -> list[Actor]:
     """Vehicles around the ego's start so that every moving class is met in every scene."""
     actors: list[Actor] = []
-    oncoming = [str(k) for k in rng.permutation(['bus', 'tractor', 'motorcycle', 'truck'])]
-    ahead = 16.0
-    for kind in oncoming[:3] + ['bicycle']:
-        if kind == 'tractor':
-            ahead += 6
+    oncoming = [str(k) for k in rng.permutation(['bus', 'tractor'])]
+    oncoming += [str(k) for k in rng.permutation(['motorcycle', 'bicycle', 'car'])]
+    ahead = rng.uniform(10, 18)
+    for kind in oncoming:
         spot = start.along + start.direction * ahead
         lane = int(rng.integers(start.road.lanes))
         actors += drive(layout, rng, Place(start.road, -start.direction, lane, spot), kind, 13 * seconds + 60)
-        ahead += {'bus': 20, 'tractor': 22, 'truck': 16, 'bicycle': 8}.get(kind, 10) + rng.uniform(0, 5)
+        ahead += {'bus': 17, 'tractor': 25, 'bicycle': 7}.get(kind, 9) + rng.uniform(0, 5)
     gap = rng.uniform(15, 22)
-    for kind in [oncoming[3], 'car'] + (['bicycle'] if rng.random() < .4 else []):
+    for kind in [str(k) for k in rng.permutation(['truck', 'car'])] + (['bicycle'] if rng.random() < .4 else []):
         spot = start.along + start.direction * gap
         actors += drive(layout, rng, Place(start.road, start.direction, start.lane, spot), kind, 13 * seconds + 60)
         gap += rng.uniform(16, 24)
@@ -105,7 +104,7 @@ def traffic(site: Site, rng: np.random.Generator, start: Place, seconds: float, 
                     if not own and site.near(*place.point(), reach):
                         kind = str(rng.choice(kinds, p=[.74, .07, .04, .04, .05, .055, .005]))
                         actors += drive(site.layout, rng, place, kind, 13 * seconds + 30)
-                    at += rng.uniform(16, 55)
+                    at += rng.uniform(13, 42)
     return actors
 
 
@@ -116,7 +115,7 @@ def walkers(site: Site, rng: np.random.Generator, seconds: float, reach: float =
         outline = block.outline()
         if not any(site.near(*p, reach) for p in outline[::3]):
             continue
-        for _ in range(int(rng.integers(7, 15))):
+        for _ in range(int(rng.integers(12, 22))):
             route = pavement_route(block, rng, float(rng.random()), 2.2 * seconds + 8)
             if route.length < 2.2 * seconds or not site.near(*route.points[0], reach) or not _clear(site, route):
                 continue

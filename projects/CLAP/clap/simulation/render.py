@@ -38,7 +38,7 @@ def make_light(rng: np.random.Generator) -> Light:
     sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     strength = {'clear': 1.05, 'hazy': .75, 'overcast': .12, 'low': .95}[str(kind)]
     tint = np.array([1.0, .72, .45]) if kind == 'low' else np.array([1.0, .96, .88])
-    ambient = {'clear': (.30, .36, .45), 'hazy': (.42, .45, .48), 'overcast': (.62, .65, .68), 'low': (.30, .31, .38)}[str(kind)]
+    ambient = {'clear': (.40, .46, .56), 'hazy': (.50, .53, .56), 'overcast': (.70, .73, .76), 'low': (.40, .41, .48)}[str(kind)]
     zenith = {'clear': (.10, .26, .62), 'hazy': (.35, .48, .66), 'overcast': (.48, .51, .55), 'low': (.16, .26, .50)}[str(kind)]
     horizon = {'clear': (.62, .74, .86), 'hazy': (.76, .79, .80), 'overcast': (.66, .68, .70), 'low': (.92, .66, .45)}[str(kind)]
     haze = {'clear': 900., 'hazy': 320., 'overcast': 450., 'low': 600.}[str(kind)]

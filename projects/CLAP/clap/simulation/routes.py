@@ -71,12 +71,10 @@ class Route:
 
     def at(self, s: float | np.ndarray) -> np.ndarray:
         """(..., 2) position at arc length ``s``; extrapolated straight beyond both ends."""
-        s = np.asarray(s, dtype=float)
-        inside = np.clip(s, 0, self.arc[-1])
-        position = np.stack([np.interp(inside, self.arc, self.points[:, k]) for k in (0, 1)], axis=-1)
-        first, last = self.points[1] - self.points[0], self.points[-1] - self.points[-2]
-        beyond = (s - inside)[..., None] / STEP
-        return position + np.where(beyond < 0, beyond * first, beyond * last)
+        cell = np.asarray(s, dtype=float) / STEP
+        low = np.clip(cell.astype(np.int64), 0, len(self.points) - 2)
+        first = self.points[low]
+        return first + (cell - low)[..., None] * (self.points[low + 1] - first)
 
     def pose(self, s: np.ndarray, half_base: float) -> tuple[np.ndarray, np.ndarray]:
         """Centre (..., 2) and yaw (...) of a body whose axles run ``half_base`` before and behind ``s`` on the path."""

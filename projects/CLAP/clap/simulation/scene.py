@@ -71,7 +71,9 @@ def build_scene(seed: int, name: str, keyframes: int) -> Scene:
         if rng.random() < 0.7:
             signals.hold(stop.crossing, stop.axis)
     simulate(layout, [ego, *moving], signals, steps)
-    actors = remove_collisions([ego, *still, *moving], ego, steps)[1:]
+    actors = remove_collisions([ego, *still, *moving], steps)
+    assert actors[0] is ego, 'the ego ran into something that stands still'
+    actors = actors[1:]
     meshes = scenery_of(site, stream(seed, name, 'scenery')) + heaps
     objects = [np.full(len(m.faces), BACKGROUND) for m in meshes]
     for i, actor in enumerate(actors):
@@ -100,7 +102,7 @@ def _still_objects(site: Site, ego: Actor, rng: np.random.Generator, driven: flo
     for block in site.layout.blocks:
         if block.kind == 'lot':
             actors += parked.lot_parking(site, block, rng)
-    return actors + parked.waiting_people(site, rng, 14), heaps
+    return actors + parked.waiting_people(site, rng, 20), heaps
 
 
 def _nearest(values: np.ndarray, wanted: float) -> float:

@@ -6,11 +6,13 @@ import numpy as np
 from .actors import SWEEP_DT, Actor, footprint
 from .layout import Layout
 from .noise import lattice
+from .routes import STEP
 
 LATERAL_ACCELERATION = 2.2  # m/s^2 in bends
 COMFORT_BRAKE, HARD_BRAKE, ACCELERATION = 2.0, 7.0, 1.8
 LOOK_AHEAD = np.arange(1.0, 36.0, 1.5)
 PERIOD = 26.0
+DECISION_STEPS = 2
 
 
 class Signals:
@@ -36,76 +38,83 @@ def speed_limits(actor: Actor) -> np.ndarray:
     """(len(route.arc),) speed the bends allow, with early enough braking before them."""
     assert actor.route is not None
     limit = np.minimum(actor.speed, np.sqrt(LATERAL_ACCELERATION / np.maximum(actor.route.curvature, 1e-4)))
-    step = actor.route.arc[1] - actor.route.arc[0]
     for i in range(len(limit) - 2, -1, -1):
-        limit[i] = min(limit[i], np.sqrt(limit[i + 1] ** 2 + 2 * COMFORT_BRAKE * step))
+        limit[i] = min(limit[i], np.sqrt(limit[i + 1] ** 2 + 2 * COMFORT_BRAKE * STEP))
     return limit
 
 
 def simulate(layout: Layout, actors: list[Actor], signals: Signals, steps: int) -> None:
-    """Fill ``xy``, ``yaw`` and ``z`` of every moving actor for ``steps`` sweeps, in place."""
+    """Fill ``xy``, ``yaw`` and ``z`` of every moving actor for ``steps`` sweeps, in place.
+
+    Drivers decide every ``DECISION_STEPS`` sweeps and keep their acceleration in between.
+    """
     movers = [a for a in actors if not a.still]
-    arc = np.array([a.start for a in movers])
-    limits = [None if a.walks else speed_limits(a) for a in movers]
-    speed = np.array([a.speed if lim is None else lim[_cell(a, s)] for a, lim, s in zip(movers, limits, arc)])
-    for a in movers:
-        a.xy, a.yaw, a.z = np.zeros((steps, 2)), np.zeros(steps), np.zeros(steps)
-    for step in range(steps):
-        for i, a in enumerate(movers):
-            if a.leader is not None:
-                arc[i] = arc[movers.index(a.leader)] - a.tow
-                speed[i] = speed[movers.index(a.leader)]
-            a.xy[step], a.yaw[step] = a.route.pose(arc[i], a.half_base)
-        acceleration = _accelerations(movers, arc, speed, limits, signals, step)
-        speed = np.maximum(speed + acceleration * SWEEP_DT, 0.0)
-        arc = arc + speed * SWEEP_DT
-    for a in movers:
+    arcs = np.zeros((steps, len(movers)))
+    for i, a in enumerate(movers):
         if a.walks:
-            a.z = layout.height(a.xy[:, 0], a.xy[:, 1])
+            arcs[:, i] = a.start + a.speed * SWEEP_DT * np.arange(steps)
+    drivers = [i for i, a in enumerate(movers) if not a.walks and a.leader is None]
+    towed = [(i, movers.index(a.leader)) for i, a in enumerate(movers) if a.leader is not None]
+    arc = np.array([a.start for a in movers])
+    limits = {i: speed_limits(movers[i]) for i in drivers}
+    speed = np.array([limits[i][_cell(a, a.start)] if i in limits else a.speed for i, a in enumerate(movers)])
+    acceleration = np.zeros(len(movers))
+    for step in range(steps):
+        arcs[step, drivers] = arc[drivers]
+        for i, leader in towed:
+            arcs[step, i], speed[i] = arcs[step, leader] - movers[i].tow, speed[leader]
+        if step % DECISION_STEPS == 0:
+            acceleration = _decide(movers, arcs[step], speed, limits, dict(towed), signals, step * SWEEP_DT)
+        speed[drivers] = np.maximum(speed[drivers] + acceleration[drivers] * SWEEP_DT, 0.0)
+        arc += speed * SWEEP_DT
+    for i, a in enumerate(movers):
+        a.xy, a.yaw = a.route.pose(arcs[:, i], a.half_base)
+        a.z = layout.height(a.xy[:, 0], a.xy[:, 1]) if a.walks else np.zeros(steps)
 
 
 def _cell(actor: Actor, arc: float) -> int:
-    return int(np.clip(arc / (actor.route.arc[1] - actor.route.arc[0]), 0, len(actor.route.arc) - 1))
+    return int(np.clip(arc / STEP, 0, len(actor.route.arc) - 1))
 
 
-def _accelerations(movers: list[Actor], arc: np.ndarray, speed: np.ndarray, limits: list, signals: Signals,
-                   step: int) -> np.ndarray:
-    """Intelligent-driver accelerations (m/s^2); walkers and towed vehicles get 0."""
-    discs = [footprint(a.xy[step], a.yaw[step], a.size[0], a.size[1]) for a in movers]
+def _decide(movers: list[Actor], arc: np.ndarray, speed: np.ndarray, limits: dict[int, np.ndarray],
+            towed: dict[int, int], signals: Signals, time: float) -> np.ndarray:
+    """Accelerations (m/s^2) of the drivers (those with ``limits``) by the intelligent-driver model; 0 for the rest."""
+    poses = [a.route.pose(s, a.half_base) for a, s in zip(movers, arc)]
+    xy, yaw = np.stack([p[0] for p in poses]), np.array([p[1] for p in poses])
+    discs = [footprint(p, angle, a.size[0], a.size[1]) for a, p, angle in zip(movers, xy, yaw)]
     centres = np.concatenate([d[0] for d in discs])
     owner = np.repeat(np.arange(len(movers)), [len(d[0]) for d in discs])
     radius = np.repeat([d[1] for d in discs], [len(d[0]) for d in discs])
-    heading = np.stack([np.cos([a.yaw[step] for a in movers]), np.sin([a.yaw[step] for a in movers])], axis=1)
+    heading = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
+    pulled_by = np.array([towed.get(int(o), -1) for o in owner])
     result = np.zeros(len(movers))
-    for i, a in enumerate(movers):
-        if a.walks or a.leader is not None:
-            continue
-        half = a.size[0] / 2
+    for i, limit in limits.items():
+        a, half = movers[i], movers[i].size[0] / 2
         gap, lead = np.inf, 0.0
-        close = (np.abs(centres - a.xy[step]).max(axis=1) < 45) & (owner != i)
-        close &= np.array([movers[o].leader is not a for o in owner])
-        if close.any():
+        close = np.flatnonzero((np.abs(centres - xy[i]).max(axis=1) < 45) & (owner != i) & (pulled_by != i))
+        if len(close):
             path = a.route.at(arc[i] + half + LOOK_AHEAD)
-            apart = np.linalg.norm(path[:, None] - centres[close][None], axis=-1)
-            hit = apart < a.size[1] / 2 + radius[close] + 0.05
+            apart = ((path[:, None] - centres[close][None]) ** 2).sum(axis=-1)
+            hit = apart < (a.size[1] / 2 + radius[close] + 0.05) ** 2
             if hit.any():
                 first = int(np.argmax(hit.any(axis=1)))
                 other = int(owner[close][np.argmax(hit[first])])
                 gap, lead = LOOK_AHEAD[first], max(float(heading[i] @ heading[other]) * speed[other], 0.0)
         for stop in a.route.stops:
             room = stop.arc_m - (arc[i] + half)
-            if 0 < room < gap and room > speed[i] ** 2 / 9 and not signals.green(stop.crossing, stop.axis, step * SWEEP_DT):
-                gap, lead = max(room, 0.1), 0.0
-        wanted = max(limits[i][_cell(a, arc[i])], 0.3)
+            can_stop = room > speed[i] ** 2 / 9
+            if 0 < room < gap and can_stop and not signals.green(stop.crossing, stop.axis, time):
+                gap, lead = room, 0.0
+        wanted = max(limit[_cell(a, arc[i])], 0.3)
         closing = speed[i] * (speed[i] - lead) / (2 * np.sqrt(ACCELERATION * COMFORT_BRAKE))
         follow = 2.0 + max(speed[i] * 1.1 + closing, 0.0)
-        result[i] = ACCELERATION * (1 - (speed[i] / wanted) ** 4 - (follow / max(gap, 0.2)) ** 2)
-        result[i] = np.clip(result[i], -HARD_BRAKE, ACCELERATION)
+        wish = ACCELERATION * (1 - (speed[i] / wanted) ** 4 - (follow / max(gap, 0.2)) ** 2)
+        result[i] = np.clip(wish, -HARD_BRAKE, ACCELERATION)
     return result
 
 
-def remove_collisions(actors: list[Actor], keep: Actor, steps: int, stride: int = 5) -> list[Actor]:
-    """Drop moving actors that ever run into something; ``keep`` (the ego) never goes, what hits it does."""
+def remove_collisions(actors: list[Actor], steps: int, stride: int = 5) -> list[Actor]:
+    """Drop moving actors that ever run into something: of two that move, the later one in the list."""
     dropped: set[int] = set()
     order = {id(a): i for i, a in enumerate(actors)}
     for step in range(0, steps, stride):
@@ -125,7 +134,7 @@ def remove_collisions(actors: list[Actor], keep: Actor, steps: int, stride: int 
                 b = alive[j]
                 if b.leader is a or a.leader is b:
                     continue
-                loser = b if a is keep else a
+                loser = a if b.still or order[id(a)] > order[id(b)] else b
                 dropped.add(order[id(loser)])
                 if loser.leader is not None:
                     dropped.add(order[id(loser.leader)])
