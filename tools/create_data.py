@@ -35,7 +35,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     pandaset.set_defaults(run=run_pandaset)
 
     nuscenes = commands.add_parser('nuscenes', help='ordinary mmdetection3d info files of nuScenes')
-    nuscenes.add_argument('--root', type=Path, required=True, help='folder that holds <version>/, samples/, sweeps/, maps/')
+    nuscenes.add_argument('--root', type=Path, required=True,
+                          help='folder that holds <version>/, samples/, sweeps/, maps/')
     nuscenes.add_argument('--out', type=Path, required=True, help='folder for the info files')
     nuscenes.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval or v1.0-mini')
     nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')

@@ -120,7 +120,8 @@ def footprint(xy: np.ndarray, yaw: float, length: float, width: float) -> tuple[
     return xy + along[:, None] * np.array([np.cos(yaw), np.sin(yaw)]), float(width / 2)
 
 
-def standing(category: str, mesh: Mesh | list[Mesh], xy: np.ndarray, yaw: float, z: float, rider: bool = False) -> Actor:
+def standing(category: str, mesh: Mesh | list[Mesh], xy: np.ndarray, yaw: float, z: float,
+             rider: bool = False) -> Actor:
     """An object that stands still for the whole scene."""
     phases = mesh if isinstance(mesh, list) else [mesh]
     return Actor(category, phases[:1], xy=np.asarray(xy, dtype=float).reshape(1, 2), yaw=np.array([yaw]),

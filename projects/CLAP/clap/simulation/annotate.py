@@ -37,7 +37,8 @@ class Label:
     attribute: str
 
 
-def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarray, sweep: Sweep, step: int) -> list[Label]:
+def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarray, sweep: Sweep,
+                   step: int) -> list[Label]:
     """Labels of all actors within reach of the LiDAR."""
     lidar_to_world = ego_to_world @ rig.lidar_to_ego
     points = sweep.points[:, :3].astype(float) @ lidar_to_world[:3, :3].T + lidar_to_world[:3, 3]

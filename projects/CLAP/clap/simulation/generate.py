@@ -37,7 +37,8 @@ class SimConfig:
 
     def __post_init__(self) -> None:
         checks = ((self.scenes >= 1, f'--scenes must be at least 1, got {self.scenes}'),
-                  (self.frames >= 1, f'--frames (keyframes per scene, 2 per second) must be at least 1, got {self.frames}'),
+                  (self.frames >= 1,
+                   f'--frames (keyframes per scene, 2 per second) must be at least 1, got {self.frames}'),
                   (0 <= self.val_fraction <= 1, f'--val-fraction must lie in 0..1, got {self.val_fraction}'),
                   (self.image_width >= 64 and self.image_width % 16 == 0,
                    f'--image-width must be a multiple of 16 and at least 64, got {self.image_width}'),
@@ -66,7 +67,8 @@ def generate(out: Path, config: SimConfig, jobs: int = 1, report: Callable[[str]
     train, val = config.scene_names()
     names = train + val
     begun = time.monotonic()
-    figures = {'out': str(out), 'scenes_train': len(train), 'scenes_val': len(val), 'samples': config.frames * len(names),
+    figures = {'out': str(out), 'scenes_train': len(train), 'scenes_val': len(val),
+               'samples': config.frames * len(names),
                'sweeps': ((config.frames - 1) * SWEEPS_PER_KEYFRAME + 1) * len(names)}
     if _prepare(out, config):
         report(f'[sim] {out} already holds this dataset (same arguments): nothing to do')
@@ -107,11 +109,13 @@ def _prepare(out: Path, config: SimConfig) -> bool:
             (out / folder).mkdir(parents=True, exist_ok=True)
         dump_json(stamp, state)
     except OSError as error:
-        raise PermissionError(f'cannot write to --out {out}: {error.strerror}; choose a folder you may write to') from error
+        raise PermissionError(f'cannot write to --out {out}: {error.strerror}; '
+                              'choose a folder you may write to') from error
     return False
 
 
-def _run_scenes(out: Path, config: SimConfig, todo: list[str], total: int, jobs: int, report: Callable[[str], None]) -> None:
+def _run_scenes(out: Path, config: SimConfig, todo: list[str], total: int, jobs: int,
+                report: Callable[[str], None]) -> None:
     done, begun = total - len(todo), time.monotonic()
 
     def progress(name: str, seconds: float) -> None:

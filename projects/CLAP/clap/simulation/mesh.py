@@ -76,7 +76,7 @@ _BOX_FACES = np.array([[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0
 
 def box(low: Sequence[float], high: Sequence[float], material: str, colour: Sequence[float],
         top_scale: Sequence[float] = (1.0, 1.0), top_shift: Sequence[float] = (0.0, 0.0)) -> Mesh:
-    """An axis-aligned box; its top may be narrower (``top_scale``) and shifted (``top_shift``): cabins, roofs, bumpers."""
+    """An axis-aligned box; its top may be narrower (``top_scale``) and shifted (``top_shift``), as in a cabin."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     cx, cy, hx, hy = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)

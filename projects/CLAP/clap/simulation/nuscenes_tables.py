@@ -40,7 +40,8 @@ def fixed_tables() -> dict[str, list[dict]]:
     return {
         'category': [{'token': category_token(n), 'name': n, 'description': f'Simulated {n}.'} for n in CATEGORIES],
         'attribute': [{'token': attribute_token(n), 'name': n, 'description': f'Simulated {n}.'} for n in ATTRIBUTES],
-        'visibility': [{'token': t, 'level': level, 'description': f'share of the object visible in the six images: {level} %'}
+        'visibility': [{'token': t, 'level': level,
+                        'description': f'share of the object visible in the six images: {level} %'}
                        for t, level in VISIBILITY],
         'sensor': [{'token': sensor_token(c), 'channel': c, 'modality': 'lidar' if c == LIDAR_NAME else 'camera'}
                    for c in (LIDAR_NAME, *CAMERA_NAMES)],

@@ -62,7 +62,8 @@ class SceneWriter:
 
     def _calibrations(self) -> None:
         none = np.zeros((0, 0))
-        sensors = [(LIDAR_NAME, self.rig.lidar_to_ego, none)] + [(c.name, c.to_ego, c.intrinsic) for c in self.rig.cameras]
+        sensors = [(LIDAR_NAME, self.rig.lidar_to_ego, none)]
+        sensors += [(c.name, c.to_ego, c.intrinsic) for c in self.rig.cameras]
         for channel, to_ego, intrinsic in sensors:
             self.tables['calibrated_sensor'].append({
                 'token': self.token('calibration', channel), 'sensor_token': sensor_token(channel),
@@ -150,8 +151,10 @@ class SceneWriter:
         for actor, chain in chains.items():
             tokens = [self.token('annotation', actor, k) for k, _ in chain]
             self.tables['instance'].append({
-                'token': self.token('instance', actor), 'category_token': category_token(self.scene.actors[actor].category),
-                'nbr_annotations': len(chain), 'first_annotation_token': tokens[0], 'last_annotation_token': tokens[-1]})
+                'token': self.token('instance', actor),
+                'category_token': category_token(self.scene.actors[actor].category),
+                'nbr_annotations': len(chain), 'first_annotation_token': tokens[0],
+                'last_annotation_token': tokens[-1]})
             for n, (k, label) in enumerate(chain):
                 self.tables['sample_annotation'].append(self._annotation(
                     label, k, tokens[n], tokens[n - 1] if n else '', tokens[n + 1] if n + 1 < len(chain) else ''))
@@ -162,7 +165,8 @@ class SceneWriter:
         return {'token': own, 'sample_token': self.token('sample', keyframe),
                 'instance_token': self.token('instance', label.actor), 'visibility_token': label.visibility,
                 'attribute_tokens': [attribute_token(label.attribute)] if label.attribute else [],
-                'translation': pose[:3, 3].tolist(), 'size': [width, length, height], 'rotation': quaternion(pose[:3, :3]),
+                'translation': pose[:3, 3].tolist(), 'size': [width, length, height],
+                'rotation': quaternion(pose[:3, :3]),
                 'prev': before, 'next': after, 'num_lidar_pts': label.num_lidar_pts, 'num_radar_pts': 0}
 
     def _map(self) -> None:

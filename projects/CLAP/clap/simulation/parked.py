@@ -65,7 +65,8 @@ def work_zone(site: Site, route: Route, arc_m: float, rng: np.random.Generator) 
     for a in np.arange(-half - 3, half + 1, rng.uniform(2.4, 3.4)):
         slant = min(max((a + half + 3) / 4, 0), 1)  # the row starts at the kerb and swings out
         across = kerb - .3 + slant * (row - kerb + .3) + rng.normal(0, .05)
-        actors.append(standing('movable_object.trafficcone', scenery.cone(rng), k.at(a, across), rng.uniform(0, 6.28), 0))
+        turn = rng.uniform(0, 6.28)
+        actors.append(standing('movable_object.trafficcone', scenery.cone(rng), k.at(a, across), turn, 0))
     machine = vehicles.construction_vehicle(rng)
     actors.append(standing('vehicle.construction', machine, k.at(rng.uniform(-1.5, 1.5), kerb + 4.2),
                            k.yaw + rng.choice([0, np.pi]) + rng.normal(0, .15), z))
@@ -106,13 +107,15 @@ def kerb_parking(site: Site, rng: np.random.Generator, reach: float = 75.0) -> l
     return actors
 
 
-def _parked_at(site: Site, road: Road, direction: int, along: float, reach: float, rng: np.random.Generator) -> list[Actor]:
+def _parked_at(site: Site, road: Road, direction: int, along: float, reach: float,
+               rng: np.random.Generator) -> list[Actor]:
     heading = np.array([direction, 0.0] if road.axis == 0 else [0.0, direction])
     right = np.array([heading[1], -heading[0]])
     centre = np.array([along, road.centre] if road.axis == 0 else [road.centre, along])
     xy = centre + right * (road.lanes_half + 1.22 + rng.normal(0, .05))
     gap = min(abs(along - r.centre) - r.half_width for r in site.layout.along(1 - road.axis))
-    if gap < CORNER_RADIUS + 7 or not site.near(*xy, reach) or not site.free(xy[0] - 2.5, xy[0] + 2.5, xy[1] - 2.5, xy[1] + 2.5):
+    free = site.free(xy[0] - 2.5, xy[0] + 2.5, xy[1] - 2.5, xy[1] + 2.5)
+    if gap < CORNER_RADIUS + 7 or not site.near(*xy, reach) or not free:
         return []
     yaw = float(np.arctan2(heading[1], heading[0]) + rng.normal(0, .02))
     draw = rng.random()
@@ -128,12 +131,14 @@ def lot_parking(site: Site, block: Block, rng: np.random.Generator) -> list[Acto
     actors, middle, p = [], (block.y0 + block.y1) / 2, block.pavement + 3
     for row in (-8, 8):
         for x in np.arange(np.ceil((block.x0 + p) / 2.7) * 2.7 + 0.0, block.x1 - p - 1.4, 2.7):
-            if rng.random() < .42 and site.near(x, middle + row, 75) and site.free(x - 1, x + 1, middle + row - 2, middle + row + 2):
+            free = site.free(x - 1, x + 1, middle + row - 2, middle + row + 2)
+            if rng.random() < .42 and site.near(x, middle + row, 75) and free:
                 yaw = rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, .03)
                 actors.append(standing('vehicle.car', vehicles.car(rng), np.array([x, middle + row]), yaw, KERB_HEIGHT))
     if block.x1 - block.x0 > 40 and site.near((block.x0 + block.x1) / 2, middle, 75):
         x = rng.uniform(block.x0 + p + 8, block.x1 - p - 8)
-        make, category = ((vehicles.trailer, 'vehicle.trailer'), (vehicles.truck, 'vehicle.truck'))[int(rng.integers(2))]
+        make, category = ((vehicles.trailer, 'vehicle.trailer'),
+                          (vehicles.truck, 'vehicle.truck'))[int(rng.integers(2))]
         if site.free(x - 7, x + 7, middle + 11.5, middle + 15):
             actors.append(standing(category, make(rng), np.array([x, middle + 13.3]), rng.normal(0, .03), KERB_HEIGHT))
     return actors

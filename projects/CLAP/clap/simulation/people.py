@@ -36,7 +36,8 @@ def pedestrian(rng: np.random.Generator, kind: str = 'adult', moving: bool = Tru
     else:
         extras.append(ball((-.02 * s, 0, 1.66 * s), (.115 * s, .105 * s, .11 * s), 'cloth', hair))
     if rng.random() < .35 and not worker:
-        extras.append(box((-.32 * s, -.16 * s, 1.0 * s), (-.13 * s, .16 * s, 1.42 * s), 'cloth', pick(rng, CLOTH_COLOURS)))
+        extras.append(box((-.32 * s, -.16 * s, 1.0 * s), (-.13 * s, .16 * s, 1.42 * s), 'cloth',
+                          pick(rng, CLOTH_COLOURS)))
     if rng.random() < .2 and not worker:
         extras.append(box((-.1 * s, .24 * s, .45 * s), (.2 * s, .34 * s, .8 * s), 'cloth', pick(rng, CLOTH_COLOURS)))
     spread = .30 * s if moving else .03 * s
@@ -47,7 +48,8 @@ def pedestrian(rng: np.random.Generator, kind: str = 'adult', moving: bool = Tru
                  ball((0.01, 0, 1.61 * s), (.10 * s, .09 * s, .125 * s), 'skin', skin)]
         for side, move in ((-1, step), (1, -step)):
             parts.append(_limb((0, side * .10 * s, .90 * s), (move, side * .11 * s, .06 * s), .085 * s, 'cloth', legs))
-            parts.append(box((move - .08 * s, side * .11 * s - .05 * s, 0), (move + .17 * s, side * .11 * s + .05 * s, .08 * s),
+            parts.append(box((move - .08 * s, side * .11 * s - .05 * s, 0),
+                             (move + .17 * s, side * .11 * s + .05 * s, .08 * s),
                              'rubber', (.08, .07, .07)))
             hand = (-move * .8 + .03, side * .27 * s, .82 * s)
             parts.append(_limb((0, side * .22 * s, 1.42 * s), hand, .05 * s, 'cloth', top))
@@ -83,7 +85,8 @@ def bicycle(rng: np.random.Generator, rider: bool) -> Mesh:
     """A bicycle with or without its rider."""
     paint, radius = pick(rng, CAR_COLOURS), rng.uniform(.32, .36)
     seat, bar, crank = (-.22, 0, .95), (.42, 0, 1.02), (-.05, 0, .32)
-    tubes = [((-.52, 0, radius), crank), (crank, (-.2, 0, .88)), ((-.18, 0, .82), (.40, 0, .80)), (crank, (.40, 0, .78)),
+    tubes = [((-.52, 0, radius), crank), (crank, (-.2, 0, .88)), ((-.18, 0, .82), (.40, 0, .80)),
+             (crank, (.40, 0, .78)),
              ((.52, 0, radius), (.40, 0, 1.0)), ((-.52, 0, radius), (-.19, 0, .84))]
     parts = [_rim(-.52, radius, .05), _rim(.52, radius, .05)]
     parts += [cylinder(a, b, .024, 'paint', paint, sections=5) for a, b in tubes]
@@ -99,7 +102,8 @@ def motorcycle(rng: np.random.Generator, rider: bool) -> Mesh:
     scooter, radius = rng.random() < .4, .31
     parts = [cylinder((x, -.07, radius), (x, .07, radius), radius, 'rubber', (.06, .06, .06), sections=12)
              for x in (-.68, .70)]
-    parts += [box((-.35, -.17, .32), (.30, .17, .72), 'metal' if not scooter else 'paint', dark if not scooter else paint),
+    parts += [box((-.35, -.17, .32), (.30, .17, .72), 'metal' if not scooter else 'paint',
+                  dark if not scooter else paint),
               box((-.05, -.17, .70), (.42, .17, .95), 'paint', paint, (.8, .7)),
               box((-.85, -.15, .70), (-.02, .15, .82), 'rubber', (.08, .08, .08), (.95, .9)),
               box((.50, -.20, .62), (.72, .20, 1.10), 'paint', paint, (.6, .7), (-.08, 0)),

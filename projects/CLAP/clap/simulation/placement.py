@@ -35,7 +35,7 @@ class Site:
 
 
 def ground(layout: Layout) -> list[Mesh]:
-    """The road plane (cut into tiles for a well-shaped tree) and the blocks as raised slabs."""
+    """The road plane and the blocks as raised slabs."""
     edge = 900.0
     plane = box((-edge, -edge, -1.0), (layout.size[0] + edge, layout.size[1] + edge, 0.0), 'ground', (.3, .3, .3))
     return [plane] + [polygon_slab(b.outline(), 0.0, KERB_HEIGHT, 'ground', (.5, .5, .5)) for b in layout.blocks]
@@ -111,7 +111,8 @@ def _park(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
     area = (block.x1 - block.x0) * (block.y1 - block.y0)
 
     def anywhere() -> tuple[float, float]:
-        return (float(rng.uniform(block.x0 + inset, block.x1 - inset)), float(rng.uniform(block.y0 + inset, block.y1 - inset)))
+        return (float(rng.uniform(block.x0 + inset, block.x1 - inset)),
+                float(rng.uniform(block.y0 + inset, block.y1 - inset)))
 
     for _ in range(int(area / 170)):
         x, y = anywhere()

@@ -121,7 +121,8 @@ def walkers(site: Site, rng: np.random.Generator, seconds: float, reach: float =
                 continue
             kind = str(rng.choice(['adult', 'child', 'police_officer'], p=[.88, .09, .03]))
             shape = people.pedestrian(rng, 'child' if kind == 'child' else 'adult')
-            actors.append(Actor(f'human.pedestrian.{kind}', shape, route=route, start=1.0, speed=float(rng.uniform(.8, 1.8))))
+            actors.append(Actor(f'human.pedestrian.{kind}', shape, route=route, start=1.0,
+                                speed=float(rng.uniform(.8, 1.8))))
     return actors
 
 

@@ -38,11 +38,15 @@ def make_light(rng: np.random.Generator) -> Light:
     sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     strength = {'clear': 1.05, 'hazy': .75, 'overcast': .12, 'low': .95}[str(kind)]
     tint = np.array([1.0, .72, .45]) if kind == 'low' else np.array([1.0, .96, .88])
-    ambient = {'clear': (.40, .46, .56), 'hazy': (.50, .53, .56), 'overcast': (.70, .73, .76), 'low': (.40, .41, .48)}[str(kind)]
-    zenith = {'clear': (.10, .26, .62), 'hazy': (.35, .48, .66), 'overcast': (.48, .51, .55), 'low': (.16, .26, .50)}[str(kind)]
-    horizon = {'clear': (.62, .74, .86), 'hazy': (.76, .79, .80), 'overcast': (.66, .68, .70), 'low': (.92, .66, .45)}[str(kind)]
+    ambient = {'clear': (.40, .46, .56), 'hazy': (.50, .53, .56), 'overcast': (.70, .73, .76),
+               'low': (.40, .41, .48)}[str(kind)]
+    zenith = {'clear': (.10, .26, .62), 'hazy': (.35, .48, .66), 'overcast': (.48, .51, .55),
+              'low': (.16, .26, .50)}[str(kind)]
+    horizon = {'clear': (.62, .74, .86), 'hazy': (.76, .79, .80), 'overcast': (.66, .68, .70),
+               'low': (.92, .66, .45)}[str(kind)]
     haze = {'clear': 900., 'hazy': 320., 'overcast': 450., 'low': 600.}[str(kind)]
-    return Light(sun, strength * tint, np.array(ambient), np.array(zenith), np.array(horizon), haze, float(rng.uniform(.2, .9)))
+    return Light(sun, strength * tint, np.array(ambient), np.array(zenith), np.array(horizon), haze,
+                 float(rng.uniform(.2, .9)))
 
 
 def sky(light: Light, directions: np.ndarray) -> np.ndarray:
@@ -50,7 +54,8 @@ def sky(light: Light, directions: np.ndarray) -> np.ndarray:
     up = np.clip(directions[:, 2], 0, 1)[:, None]
     colour = light.horizon + (light.zenith - light.horizon) * up ** .45
     flat = directions[:, :2] / np.maximum(directions[:, 2:], .04)
-    cover = value_noise(flat[:, 0] * .9, flat[:, 1] * .9, 41) * .65 + value_noise(flat[:, 0] * 2.7, flat[:, 1] * 2.7, 43) * .35
+    cover = value_noise(flat[:, 0] * .9, flat[:, 1] * .9, 41) * .65
+    cover += value_noise(flat[:, 0] * 2.7, flat[:, 1] * 2.7, 43) * .35
     cloud = np.clip((cover - 1 + light.cloud) * 2.2, 0, 1)[:, None] * np.clip(up * 6, 0, 1)
     colour = colour * (1 - .75 * cloud) + .75 * cloud * (light.ambient * .5 + .62)
     glow = np.clip(directions @ light.sun, 0, 1)[:, None]
@@ -71,7 +76,8 @@ def render(world: World, layout: Layout, light: Light, camera: Camera, camera_to
         refine = np.flatnonzero(_edges(_encode(image).reshape(camera.height, camera.width, 3)))
         step = (np.arange(supersample) + 0.5) / supersample - 0.5
         offsets = np.stack(np.meshgrid(step, step), axis=-1).reshape(1, -1, 2)
-        samples = _radiance(world, layout, light, camera, camera_to_world, (centres[refine, None] + offsets).reshape(-1, 2))
+        samples = _radiance(world, layout, light, camera, camera_to_world,
+                            (centres[refine, None] + offsets).reshape(-1, 2))
         image[refine] = np.minimum(samples, 1.2).reshape(len(refine), -1, 3).mean(axis=1)
     encoded = _encode(image) + rng.normal(0, .008, image.shape).astype(np.float32)
     return (np.clip(encoded, 0, 1) * 255 + .5).astype(np.uint8).reshape(camera.height, camera.width, 3)
@@ -103,7 +109,8 @@ def _radiance(world: World, layout: Layout, light: Light, camera: Camera, camera
     miss, seen = np.flatnonzero(~hits.hit), np.flatnonzero(hits.hit)
     linear[miss] = sky(light, directions[miss])
     pixel_angle = 1.0 / camera.intrinsic[0, 0]
-    linear[seen] = _shade(world, layout, light, directions[seen], hits.range_m[seen], hits.face[seen], origin, pixel_angle)
+    linear[seen] = _shade(world, layout, light, directions[seen], hits.range_m[seen], hits.face[seen], origin,
+                          pixel_angle)
     return linear
 
 

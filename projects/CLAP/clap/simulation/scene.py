@@ -92,7 +92,8 @@ def _still_objects(site: Site, ego: Actor, rng: np.random.Generator, driven: flo
     arcs = arcs if len(arcs) else np.array([ego.route.length / 4])
     zone = _nearest(arcs, rng.uniform(9, 13 + 0.8 * driven))
     actors, heaps = parked.work_zone(site, ego.route, zone, rng)
-    rack = _nearest(arcs[np.abs(arcs - zone) > 14] if (np.abs(arcs - zone) > 14).any() else arcs + 18, rng.uniform(4, 20 + 0.8 * driven))
+    rack = _nearest(arcs[np.abs(arcs - zone) > 14] if (np.abs(arcs - zone) > 14).any() else arcs + 18,
+                    rng.uniform(4, 20 + 0.8 * driven))
     actors += parked.bicycle_rack(site, ego.route, rack, rng)
     far = arcs[(np.abs(arcs - zone) > 60) & (np.abs(arcs - rack) > 14)]
     if len(far) and rng.random() < .5:

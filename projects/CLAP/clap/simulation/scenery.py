@@ -10,7 +10,7 @@ STEEL, DARK = (.42, .43, .45), (.13, .14, .14)
 
 
 def tower(rng: np.random.Generator, x0: float, x1: float, y0: float, y1: float, z: float) -> Mesh:
-    """A town house or office block on the plot: shop floor, storeys (windows are painted on by the texture), parapet."""
+    """A town house or office block on the plot: shop floor, storeys (windows come from the texture), parapet."""
     height = float(np.clip(rng.gamma(4.0, 3.2), 6, 38)) // 3.2 * 3.2 + 1.0
     wall = pick(rng, FACADE_COLOURS)
     shop = pick(rng, LORRY_COLOURS) * .7
@@ -23,7 +23,8 @@ def tower(rng: np.random.Generator, x0: float, x1: float, y0: float, y1: float, 
     for y in np.arange(y0 + 1.0, y1 - 2.0, 3.6):
         low.append(box((x0 - .04, y, z + .5), (x1 + .04, y + 2.6, z + 2.8), 'glass', (.16, .18, .20)))
     if rng.random() < .4:
-        main.append(box((x0 + 1, y0 + 1, z + height), ((x0 + x1) / 2, (y0 + y1) / 2, z + height + 2.6), 'metal', (.6, .6, .6)))
+        main.append(box((x0 + 1, y0 + 1, z + height), ((x0 + x1) / 2, (y0 + y1) / 2, z + height + 2.6), 'metal',
+                        (.6, .6, .6)))
     if height > 12 and rng.random() < .5:
         main.append(box((x0 + 2, y0 + 2, z + height), (x1 - 2, y1 - 2, z + height + 6.4), 'facade', wall * .9))
     return merge(low + main)
@@ -81,7 +82,8 @@ def tree(rng: np.random.Generator, size: float | None = None) -> Mesh:
         angle, out = rng.uniform(0, 2 * np.pi), rng.uniform(.2, .75) * spread
         centre = (out * np.cos(angle), out * np.sin(angle), height * rng.uniform(.55, .85))
         radius = spread * rng.uniform(.50, .85)
-        parts.append(ball(centre, (radius, radius, radius * rng.uniform(.7, .95)), 'foliage', leaf * rng.uniform(.8, 1.15),
+        parts.append(ball(centre, (radius, radius, radius * rng.uniform(.7, .95)), 'foliage',
+                          leaf * rng.uniform(.8, 1.15),
                           1, .22, rng))
     for angle in rng.uniform(0, 2 * np.pi, 2):
         tip = (spread * .6 * np.cos(angle), spread * .6 * np.sin(angle), height * .62)
@@ -90,7 +92,8 @@ def tree(rng: np.random.Generator, size: float | None = None) -> Mesh:
 
 
 def _roughened(mesh: Mesh, rng: np.random.Generator, amount: float) -> Mesh:
-    return Mesh(mesh.vertices + rng.uniform(-amount, amount, mesh.vertices.shape), mesh.faces, mesh.material, mesh.colour)
+    return Mesh(mesh.vertices + rng.uniform(-amount, amount, mesh.vertices.shape), mesh.faces, mesh.material,
+                mesh.colour)
 
 
 def bush(rng: np.random.Generator) -> Mesh:
@@ -151,13 +154,15 @@ def sign(rng: np.random.Generator) -> Mesh:
 
 def bench(rng: np.random.Generator) -> Mesh:
     wood = (.45, .30, .18)
-    return merge([box((-.8, -.2, .40), (.8, .22, .46), 'bark', wood), box((-.8, -.26, .5), (.8, -.2, .9), 'bark', wood)] +
+    return merge([box((-.8, -.2, .40), (.8, .22, .46), 'bark', wood),
+                  box((-.8, -.26, .5), (.8, -.2, .9), 'bark', wood)] +
                  [box((x, -.2, 0), (x + .08, .2, .42), 'metal', DARK) for x in (-.7, .62)])
 
 
 def bin_(rng: np.random.Generator) -> Mesh:
     colour = ((.12, .30, .18), (.25, .25, .27), (.15, .22, .45))[int(rng.integers(3))]
-    return merge([cylinder((0, 0, 0), (0, 0, .9), .26, 'plastic', colour, .30), cylinder((0, 0, .9), (0, 0, 1.0), .32, 'plastic', DARK)])
+    return merge([cylinder((0, 0, 0), (0, 0, .9), .26, 'plastic', colour, .30),
+                  cylinder((0, 0, .9), (0, 0, 1.0), .32, 'plastic', DARK)])
 
 
 def bus_shelter(rng: np.random.Generator) -> Mesh:
@@ -166,7 +171,8 @@ def bus_shelter(rng: np.random.Generator) -> Mesh:
                   box((-2.1, -.7, 2.35), (2.1, .95, 2.5), 'metal', (.30, .32, .34)),
                   box((-1.2, .35, .42), (1.0, .7, .50), 'bark', (.45, .32, .2)),
                   box((1.9, -.5, .3), (2.0, .75, 2.2), 'lamp', pick(rng, LORRY_COLOURS))] +
-                 [cylinder((x, y, 0), (x, y, 2.4), .05, 'metal', DARK, sections=6) for x in (-1.95, 1.95) for y in (-.5, .8)])
+                 [cylinder((x, y, 0), (x, y, 2.4), .05, 'metal', DARK, sections=6)
+                  for x in (-1.95, 1.95) for y in (-.5, .8)])
 
 
 def mound(rng: np.random.Generator, radius: float, height: float, material: str = 'ground') -> Mesh:
@@ -189,12 +195,13 @@ def cone(rng: np.random.Generator) -> Mesh:
 
 
 def barrier(rng: np.random.Generator, kind: int) -> Mesh:
-    """A barrier element, long side along y (its width in nuScenes' terms): concrete, red-white plastic, or a trestle."""
+    """A barrier element, long side along y (nuScenes' width): concrete, red-white plastic, or a trestle."""
     if kind == 0:
         return box((-.30, -1.0, 0), (.30, 1.0, .85), 'concrete', (.66, .65, .62), (.45, .99))
     if kind == 1:
         colour = (.85, .16, .10) if rng.random() < .5 else (.92, .92, .90)
-        return merge([box((-.25, -.75, 0), (.25, .75, .35), 'plastic', colour), box((-.15, -.72, .3), (.15, .72, 1.0), 'plastic', colour)])
+        return merge([box((-.25, -.75, 0), (.25, .75, .35), 'plastic', colour),
+                      box((-.15, -.72, .3), (.15, .72, 1.0), 'plastic', colour)])
     boards = [box((-.03, -.9 + .45 * k, z), (.03, -.45 + .45 * k, z + .25), 'retro' if k % 2 else 'plastic',
                   (.93, .93, .9) if k % 2 else (.9, .35, .06)) for k in range(4) for z in (.45, .85)]
     legs = [cylinder((dx, y, 0), (0, y, 1.1), .03, 'metal', STEEL, sections=5) for y in (-.7, .7) for dx in (-.25, .25)]

@@ -87,7 +87,8 @@ def make_rig(rng: np.random.Generator, image_width: int) -> Rig:
     """A rig whose mounting differs a little from car to car (1 cm, 0.4 degrees, 0.5 % in focal length)."""
     scale = image_width / FULL_WIDTH
     height = int(round(FULL_HEIGHT * scale))
-    lidar = transform(yaw_matrix(-np.pi / 2) @ _small_rotation(rng, 0.25), np.array(_LIDAR_POSITION) + rng.normal(0, .01, 3))
+    lidar = transform(yaw_matrix(-np.pi / 2) @ _small_rotation(rng, 0.25),
+                      np.array(_LIDAR_POSITION) + rng.normal(0, .01, 3))
     cameras = []
     for name in CAMERA_NAMES:
         position, heading, focal = _CAMERAS[name]

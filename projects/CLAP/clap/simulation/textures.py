@@ -65,13 +65,15 @@ def _ground(layout: Layout, points: np.ndarray, footprint: np.ndarray) -> np.nda
     return rgb.astype(np.float32)
 
 
-def _facade(points: np.ndarray, normals: np.ndarray, rgb: np.ndarray, footprint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _facade(points: np.ndarray, normals: np.ndarray, rgb: np.ndarray,
+            footprint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Walls with windows, frames and brick courses."""
     window, number = window_mask(points, normals)
     gloss = np.where(window, np.float32(.5), np.float32(0))
     course = np.abs((points[:, 2] / .3) % 1 - .5) > .42
     rgb = rgb * (1 - .10 * course * np.clip(1 - footprint / .1, 0, 1))[:, None]
-    pane = np.array([.10, .13, .16], dtype=np.float32) + (number[:, None] > .8) * np.array([.42, .36, .22], dtype=np.float32)
+    dark, lit_room = np.array([[.10, .13, .16], [.52, .49, .38]], dtype=np.float32)
+    pane = np.where(number[:, None] > .8, lit_room, dark)
     blind = (number > .45) & (number < .7)
     pane = np.where(blind[:, None], rgb * .55 + .3, pane)
     return np.where(window[:, None], pane, rgb).astype(np.float32), gloss
@@ -79,7 +81,8 @@ def _facade(points: np.ndarray, normals: np.ndarray, rgb: np.ndarray, footprint:
 
 def _grain(points: np.ndarray, amount: np.ndarray, footprint: np.ndarray) -> np.ndarray:
     """Brightness noise for walls, leaves and wood from a slanted plane through the point."""
-    u, v = points[:, 0] * .8 + points[:, 1] * .6 + points[:, 2] * .35, points[:, 2] - .45 * points[:, 0] + .5 * points[:, 1]
+    u = points @ np.array([.8, .6, .35], dtype=points.dtype)
+    v = points @ np.array([-.45, .5, 1.0], dtype=points.dtype)
     fine = (value_noise(u * 6, v * 6, 23) - .5) * np.clip(1.3 - footprint * 6, 0, 1)
     coarse = value_noise(u * .9, v * .9, 29) - .5
     return (1 + amount * (1.6 * fine + .9 * coarse)).astype(np.float32)

@@ -27,7 +27,8 @@ def lamps(front: float, back: float, half_width: float, z: float, size: float = 
     parts = []
     for side in (-1, 1):
         y = side * half_width * 0.78
-        parts.append(box((front - .05, y - size, z - size / 2), (front + .02, y + size, z + size / 2), 'lamp', WHITE_LAMP))
+        parts.append(box((front - .05, y - size, z - size / 2), (front + .02, y + size, z + size / 2), 'lamp',
+                         WHITE_LAMP))
         parts.append(box((back - .02, y - size, z - size / 2 + .1), (back + .05, y + size, z + size / 2 + .1), 'retro',
                          RED_LAMP))
     parts.append(box((back - .03, -.26, z - .25), (back + .01, .26, z - .13), 'retro', (.92, .92, .88)))
@@ -92,7 +93,8 @@ def _cab(x0: float, x1: float, width: float, height: float, paint: np.ndarray) -
             box((x0, -width / 2, waist), (x1, width / 2, height), 'paint', paint, (.90, .94), (-.08, 0)),
             box((x1 - .12, -width * .44, waist + .05), (x1 + .01, width * .44, height * .86), 'glass', WINDOW,
                 top_shift=(-.12, 0)),
-            box((x0 + .45, -width * .505, waist + .08), (x1 - .35, width * .505, height * .84), 'glass', WINDOW, (.9, .95)),
+            box((x0 + .45, -width * .505, waist + .08), (x1 - .35, width * .505, height * .84), 'glass', WINDOW,
+                (.9, .95)),
             box((x1 - .02, -width * .46, .45), (x1 + .06, width * .46, .80), 'plastic', BLACK)]
 
 
@@ -113,7 +115,8 @@ def truck(rng: np.random.Generator) -> Mesh:
         parts.append(box((-h - .02, -width * .44, 1.05), (-h + .01, width * .44, height - .1), 'metal', load * .8))
     elif kind == 'tipper':
         parts.append(box((-h, -width * .42, .95), (rear, width * .42, 2.1), 'metal', load, (1.04, 1.18)))
-        parts.append(box((-h * .9, -width * .4, 2.05), (rear * .9, width * .4, 2.35), 'earth', (.45, .36, .27), (.5, .4)))
+        parts.append(box((-h * .9, -width * .4, 2.05), (rear * .9, width * .4, 2.35), 'earth', (.45, .36, .27),
+                         (.5, .4)))
     else:
         parts.append(box((-h, -width / 2, .95), (rear, width / 2, 1.12), 'metal', (.35, .30, .25)))
         parts.append(box((rear - .12, -width / 2, 1.1), (rear, width / 2, 2.2), 'metal', load))
@@ -169,7 +172,8 @@ def bus(rng: np.random.Generator) -> Mesh:
 def _tracks(half_length: float, half_width: float) -> list[Mesh]:
     profile = [(-half_length * .75, 0), (half_length * .75, 0), (half_length, .35), (half_length * .8, .75),
                (-half_length * .8, .75), (-half_length, .35)]
-    return [prism(profile, side * half_width - .25, side * half_width + .25, 'metal', (.14, .13, .12)) for side in (-1, 1)]
+    return [prism(profile, side * half_width - .25, side * half_width + .25, 'metal', (.14, .13, .12))
+            for side in (-1, 1)]
 
 
 def construction_vehicle(rng: np.random.Generator) -> Mesh:

@@ -77,8 +77,8 @@ def check_tables(root: Path, version: str) -> None:
                                 'nuscenes.org (Full dataset or Mini) and unpack it below --root')
     for record in json.loads((folder / 'map.json').read_text()):
         if not (root / record['filename']).is_file():
-            raise FileNotFoundError(f'{root / record["filename"]} is missing: the maps/ folder with its PNG masks is part '
-                                    f'of the metadata archive of {version} from nuscenes.org')
+            raise FileNotFoundError(f'{root / record["filename"]} is missing: the maps/ folder with its PNG masks is '
+                                    f'part of the metadata archive of {version} from nuscenes.org')
     if not (root / 'samples').is_dir():
         raise FileNotFoundError(f'{root / "samples"} is missing: unpack the sensor archives of {version} below --root')
 
