@@ -43,7 +43,8 @@ def test_a_sample_fulfils_the_data_contract(folder):
 
 
 def test_labels_are_left_out_unless_asked_for(folder):
-    assert len(_dataset(folder).get_data_info(0)['ann_info']['gt_labels_3d']) == 0
+    info = _dataset(folder).get_data_info(0)
+    assert info['instances'] == [] and not info['ann_info']
     info = _dataset(folder, with_annotations=True).get_data_info(0)
     boxes = info['ann_info']['gt_bboxes_3d']
     np.testing.assert_allclose(boxes.gravity_center.numpy(), [[2.0, 10.0, -1.0]], atol=1e-6)
@@ -120,7 +121,8 @@ def test_full_verification_opens_the_files(folder):
 
 def test_sweeps_and_per_point_origins_are_checked(folder):
     def add_files(infos):
-        sweep = dict(timestamp=99.0, lidar_points=dict(lidar_path='sweeps/x.bin', lidar2sensor=np.eye(4).tolist()))
+        sweep = dict(timestamp=99.0, lidar_points=dict(
+            lidar_path='sweeps/x.bin', num_pts_feats=None, lidar2sensor=np.eye(4).tolist()))
         infos[0]['lidar_sweeps'] = [sweep]
         infos[1]['lidar_points']['origins_path'] = 'o.bin'
     _change(folder, add_files)
@@ -141,7 +143,12 @@ def _set_camera(key, value):
     (_set_camera('lidar2cam', [[1], [1, 2]]), 'lidar2cam is not a matrix'),
     (lambda infos: infos[2]['images']['CAM_LEFT'].pop('lidar2cam'), 'CAM_LEFT.lidar2cam is missing'),
     (lambda infos: infos[2].pop('lidar_points'), 'key lidar_points.lidar_path is missing'),
+    (lambda infos: infos[2].update(lidar_sweeps=[dict(lidar_points=dict(lidar2sensor=np.eye(4).tolist()))]),
+     r'lidar_sweeps\[0\]\.lidar_points\.lidar_path is missing'),
     (lambda infos: infos[2].pop('images'), 'key images is missing'),
+    (lambda infos: infos[2].update(
+        lidar_sweeps=[dict(lidar_points=dict(lidar_path='', lidar2sensor=np.eye(3).tolist()))]),
+     r'lidar_sweeps\[0\]\.lidar_points\.lidar2sensor has shape \(3, 3\)'),
 ])
 def test_wrong_matrices_and_missing_keys_are_named(folder, change, message):
     _change(folder, change)

@@ -41,6 +41,10 @@ def test_empty_clouds_and_unequal_images_are_named():
     with pytest.raises(ValueError, match=r'a\.bin: no point left'):
         CLAPPackInputs().transform(_results(0))
     results = _results()
+    results['points'].tensor[3, 1] = float('nan')
+    with pytest.raises(ValueError, match=r"a\.bin or one of its earlier sweeps holds NaN.*verify='full'"):
+        CLAPPackInputs().transform(results)
+    results = _results()
     results['img'] = [np.zeros((4, 6, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]
     with pytest.raises(ValueError, match=r'a\.bin: images of different sizes.*CLAPImageAug3D'):
         CLAPPackInputs().transform(results)

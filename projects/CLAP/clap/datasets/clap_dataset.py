@@ -90,15 +90,23 @@ class CLAPDataset(NuScenesDataset):
             self.full_init()
 
     def full_init(self) -> None:
-        """Loads the info file, applies ``indices`` and checks the files of the frames that are left."""
+        """Loads the info file, applies ``indices``, checks the files of the frames that are left, then packs them.
+
+        Written out instead of calling the parent, which packs the frames into bytes before they could be checked.
+        """
         if self._fully_initialized:
             return
-        super().full_init()
+        self.data_list = self.load_data_list()
+        if self._indices is not None:
+            self.data_list = self._get_unserialized_subset(self._indices)
+        if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
+            self._verify_files()
+        if self.serialize_data:
+            self.data_bytes, self.data_address = self._serialize_data()
+        self._fully_initialized = True
         if self.with_annotations:
             counts = zip(self.metainfo['classes'], self.num_ins_per_cat)
             print_log(f'{self.ann_file}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts), 'current')
-        if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
-            self._verify_files()
 
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""
@@ -110,8 +118,9 @@ class CLAPDataset(NuScenesDataset):
             check_cameras_exist(frames[0], self.cameras, self.ann_file)
         for frame in frames:
             self._select(frame)
-        problems = [problem for index, frame in enumerate(frames) for problem in
-                    frame_problems(frame, index, self.modality['use_camera'], self.modality['use_lidar'])]
+        problems = [] if self.verify == 'off' else [
+            problem for index, frame in enumerate(frames) for problem in
+            frame_problems(frame, index, self.modality['use_camera'], self.modality['use_lidar'])]
         if problems:
             raise DatasetError.from_problems(f'info file {self.ann_file}', problems, _ADVICE)
         return [self.parse_data_info(frame) for frame in frames]
@@ -123,6 +132,10 @@ class CLAPDataset(NuScenesDataset):
             if self.modality['use_lidar'] and key in info['lidar_points']:
                 info['lidar_points'][key] = osp.join(prefix, info['lidar_points'][key])
         return super().parse_data_info(info)
+
+    def parse_ann_info(self, info: dict) -> dict:
+        """mmdet3d's boxes and labels, or nothing when labels are left out."""
+        return super().parse_ann_info(info) if self.with_annotations else {}
 
     def _select(self, frame: dict) -> None:
         """Keeps the chosen cameras in the chosen order and drops what is not used."""
@@ -136,10 +149,10 @@ class CLAPDataset(NuScenesDataset):
 
     def _verify_files(self) -> None:
         use_camera, use_lidar = self.modality['use_camera'], self.modality['use_lidar']
-        files = [file for index in range(len(self))
-                 for file in expected_files(self.get_data_info(index), use_camera, use_lidar)]
+        files = [file for info in self.data_list for file in expected_files(info, use_camera, use_lidar)]
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
             title = f'files of {self.ann_file} (data_root {self.data_root})'
             raise DatasetError.from_problems(title, problems, _ADVICE)
-        print_log(f'{self.ann_file}: {len(self)} frames, {len(files)} files checked ({self.verify})', 'current')
+        frames = len(self.data_list)
+        print_log(f'{self.ann_file}: {frames} frames, {len(files)} files checked ({self.verify})', 'current')

@@ -25,9 +25,9 @@ def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[Expect
     files = []
     if use_lidar:
         files += _lidar_files(info['lidar_points'], 'lidar_points', info['lidar_points']['num_pts_feats'])
-        for index, sweep in enumerate(info.get('lidar_sweeps', [])):
-            features = sweep['lidar_points'].get('num_pts_feats', info['lidar_points']['num_pts_feats'])
-            files.append(ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', 4 * features))
+        row_bytes = 4 * info['lidar_points']['num_pts_feats']  # mmdet3d leaves it None in the sweeps
+        files += [ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', row_bytes)
+                  for index, sweep in enumerate(info.get('lidar_sweeps', []))]
     if use_camera:
         files += [ExpectedFile(camera['img_path'], f'images.{name}', None) for name, camera in info['images'].items()]
     return files

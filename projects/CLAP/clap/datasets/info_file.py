@@ -10,6 +10,7 @@ from mmengine.fileio import load
 
 from .errors import DatasetError
 
+MIN_DETERMINANT = 1e-8
 REMAKE = ('make it again: python tools/create_data.py {sim|pandaset|nuscenes} --root DIR --out DIR '
           '(tools/create_data.py --help)')
 
@@ -62,6 +63,8 @@ def check_cameras_exist(raw: dict, cameras: Sequence[str], ann_file: str) -> Non
 
 def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> List[str]:
     """What is wrong with the keys and matrices of one frame (empty when all is well)."""
+    if _all_well(raw, use_camera, use_lidar):
+        return []
     where = f'frame {index} ({raw.get("token", raw.get("sample_idx", "no token"))})'
     problems = []
     if use_lidar:
@@ -69,8 +72,9 @@ def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> 
         problems += [f'{where}: key lidar_points.{key} is missing' for key in ('lidar_path', 'num_pts_feats')
                      if key not in lidar]
         for number, sweep in enumerate(raw.get('lidar_sweeps', [])):
-            problems += _matrix_problems(sweep.get('lidar_points', {}).get('lidar2sensor'),
-                                         f'{where}: lidar_sweeps[{number}].lidar_points.lidar2sensor', ((4, 4),))
+            name, points = f'{where}: lidar_sweeps[{number}].lidar_points', sweep.get('lidar_points', {})
+            problems += [] if 'lidar_path' in points else [f'{name}.lidar_path is missing']
+            problems += _matrix_problems(points.get('lidar2sensor'), f'{name}.lidar2sensor', ((4, 4),))
     if use_camera:
         if not raw.get('images'):
             problems.append(f'{where}: key images is missing or empty')
@@ -81,6 +85,30 @@ def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> 
             problems += _matrix_problems(camera.get('cam2img'), f'{where}: images.{name}.cam2img',
                                          ((3, 3), (3, 4), (4, 4)))
     return problems
+
+
+def _all_well(raw: dict, use_camera: bool, use_lidar: bool) -> bool:
+    """Quick look at all matrices of a frame at once; False asks for the slow one that finds names for what is wrong."""
+    stacks = []
+    try:
+        if use_lidar:
+            raw['lidar_points']['lidar_path'], raw['lidar_points']['num_pts_feats']
+            sweeps = [sweep['lidar_points'] for sweep in raw.get('lidar_sweeps', [])]
+            [sweep['lidar_path'] for sweep in sweeps]
+            stacks.append([sweep['lidar2sensor'] for sweep in sweeps])
+        if use_camera:
+            [camera['img_path'] for camera in raw['images'].values()]
+            stacks += [[camera[key] for camera in raw['images'].values()] for key in ('lidar2cam', 'cam2img')]
+        arrays = [np.array(stack, dtype=np.float64) for stack in stacks if stack]
+    except (KeyError, TypeError, ValueError):
+        return False
+    shapes = [array.shape[1:] for array in arrays]
+    if (use_camera and not raw['images']) or any(shape != (4, 4) for shape in shapes[:-1]):
+        return False
+    if shapes and shapes[-1] not in (((3, 3), (3, 4), (4, 4)) if use_camera else ((4, 4),)):
+        return False
+    return all(np.isfinite(array).all() and (np.abs(np.linalg.det(array[:, :3, :3])) >= MIN_DETERMINANT).all()
+               for array in arrays)
 
 
 def _matrix_problems(matrix: Any, name: str, shapes: Sequence[tuple]) -> List[str]:
@@ -94,6 +122,6 @@ def _matrix_problems(matrix: Any, name: str, shapes: Sequence[tuple]) -> List[st
         return [f'{name} has shape {values.shape}, expected {" or ".join(map(str, shapes))}']
     if not np.isfinite(values).all():
         return [f'{name} holds NaN or Inf']
-    if abs(np.linalg.det(values[:3, :3])) < 1e-8:
+    if abs(np.linalg.det(values[:3, :3])) < MIN_DETERMINANT:
         return [f'{name} is singular: its 3x3 part has no inverse']
     return []

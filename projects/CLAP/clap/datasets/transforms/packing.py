@@ -39,6 +39,9 @@ class CLAPPackInputs(Pack3DDetInputs):
         if 'points' in results and len(results['points']) == 0:
             raise DataError(f'{where}: no point left after the pipeline. Are they in world coordinates or in another '
                             'unit, so that the range filter drops all? Convert to the LiDAR frame in metres')
+        if 'points' in results and not torch.isfinite(results['points'].tensor).all():
+            raise DataError(f'{where} or one of its earlier sweeps holds NaN or Inf; find the file with '
+                            "CLAPDataset(verify='full') and repair or remove it")
         results['lidar_aug_matrix'] = np.asarray(results.get('lidar_aug_matrix', np.eye(4)), dtype=np.float32)
         if 'img' in results:
             shapes = {image.shape for image in results['img']}
