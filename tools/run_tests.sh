@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_env.sh
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(nproc)}" MPLBACKEND=Agg
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(nproc)}" MPLBACKEND=Agg OMP_WAIT_POLICY=PASSIVE
 bin=.venv/bin
 echo "[tests] ruff"; "$bin/ruff" check .
 echo "[tests] mypy"; "$bin/mypy"

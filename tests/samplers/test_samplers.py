@@ -13,7 +13,7 @@ ALL = [UniformRaySampler, DepthRaySampler, CurvatureRaySampler]
 
 
 def ball_and_ground() -> tuple:
-    """1000 points on the ground at z = -2 and 200 on a sphere of radius 2 that stands on it; which are on the sphere."""
+    """1000 points on the ground at z = -2 and 200 on a sphere of radius 2 on it; which are on the sphere."""
     torch.manual_seed(1)
     ground = torch.rand(1000, 3) * torch.tensor([12.0, 12.0, 0]) + torch.tensor([5.0, -6.0, -2.0])
     ground = ground[(ground[:, :2] - torch.tensor([8.0, 0.0])).norm(dim=1) > 2.5]

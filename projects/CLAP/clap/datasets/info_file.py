@@ -19,7 +19,7 @@ def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
     """The content {metainfo, data_list} of ``ann_file``; ``DatasetError`` for a missing, foreign or old-format file."""
     if data_root and not Path(data_root).is_dir():
         raise DatasetError(f'data_root {data_root} is not a folder (seen from {Path.cwd()}); set data_root or the '
-                           'environment variable CLAP_DATA_ROOT to where the data lie')
+                           f'environment variable CLAP_DATA_ROOT to where the data lie, or {REMAKE}')
     if not Path(ann_file).is_file():
         present = sorted(path.name for path in Path(ann_file).parent.glob('*.pkl'))
         raise DatasetError(f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '

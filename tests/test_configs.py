@@ -1,0 +1,77 @@
+"""Every pre-training configuration is built and takes a whole step: forward, backward, optimiser."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Run in its own process, so that the peak memory is that of the step.
+STEP = '''
+import json, sys, time
+import torch
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+from mmdet3d.registry import MODELS
+from projects.CLAP.clap.utils.launch import load_config
+from projects.CLAP.clap.utils.step_timer import peak_memory_gib
+cfg = load_config(sys.argv[1], sys.argv[3:])
+cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
+cfg.model.img_backbone.init_cfg = None
+if 'nus' in sys.argv[1]:
+    cfg.train_dataloader.dataset.update(data_root=sys.argv[2], data_prefix=dict(pts='', sweeps='', img=''),
+                                        ann_file='n015-2018-07-24-11-22-45+0800.pkl')
+torch.manual_seed(0)
+batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
+model = MODELS.build(cfg.model).train()
+optim = build_optim_wrapper(model, cfg.optim_wrapper)
+before = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+model.set_step_seed(0)
+start = time.time()
+logs = model.train_step(batch, optim)
+seconds = time.time() - start
+still = [n for n, p in model.named_parameters() if n in before and torch.equal(p, before[n])]
+print(json.dumps(dict(seconds=seconds, peak_gib=peak_memory_gib(torch.device('cpu')), still=still,
+                      logs={k: float(v.detach()) for k, v in logs.items()})))
+'''
+
+
+def step(config: str, data: Path, root: Path, *options: str) -> dict:
+    env = {**os.environ, 'CLAP_DATA_ROOT': str(root), 'PYTHONPATH': str(ROOT), 'OMP_WAIT_POLICY': 'PASSIVE'}
+    done = subprocess.run([sys.executable, '-c', STEP, f'projects/CLAP/configs/{config}.py', str(data), *options],
+                          cwd=ROOT, env=env, capture_output=True, text=True, timeout=580)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    print(config, {k: result[k] for k in ('seconds', 'peak_gib')}, result['logs'])
+    logs = result['logs']
+    assert logs['loss'] > 0
+    assert {'loss_range', 'loss_rgb', 'loss_surface', 'loss_swav', 'loss_em', 'loss_gram'} <= set(logs)
+    # AdamW moves every parameter that has a gradient, and weight decay the rest; a bias of zero without
+    # a gradient stays, which no parameter of a step that uses everything may do.
+    assert not result['still'], f'not moved by the step: {result["still"]}'
+    return result
+
+
+def test_clap_nus_full_size(real_data: Path, tmp_path: Path) -> None:
+    """The paper's sizes on a real nuScenes keyframe, on the CPU, within 20 GiB."""
+    result = step('clap_nus', real_data / 'nuscenes_frame', tmp_path)
+    assert result['peak_gib'] < 20
+    assert result['logs']['candidate_points'] > 0.5
+    assert result['logs']['masked_rays'] == 0
+
+
+def test_clap_pandaset(real_data: Path, tmp_path: Path) -> None:
+    from projects.CLAP.clap.datasets.converters.pandaset import convert
+    convert(real_data / 'pandaset', tmp_path / 'pandaset')
+    step('clap_pandaset', real_data, tmp_path)
+
+
+def test_clap_sim(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, 'tools/create_data.py', 'sim', '--out', str(tmp_path / 'sim'), '--scenes', '2',
+                           '--frames', '2'], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    step('clap_sim', tmp_path, tmp_path)
