@@ -94,21 +94,22 @@ def _decide(movers: list[Actor], arc: np.ndarray, speed: np.ndarray, limits: dic
         close = np.flatnonzero((np.abs(centres - xy[i]).max(axis=1) < 45) & (owner != i) & (pulled_by != i))
         if len(close):
             path = a.route.at(arc[i] + half + LOOK_AHEAD)
-            apart = ((path[:, None] - centres[close][None]) ** 2).sum(axis=-1)
-            hit = apart < (a.size[1] / 2 + radius[close] + 0.05) ** 2
+            depth = a.size[1] / 2 + radius[close] + 0.05 - np.linalg.norm(path[:, None] - centres[close][None], axis=-1)
+            hit = depth > 0
             if hit.any():
                 first = int(np.argmax(hit.any(axis=1)))
                 other = int(owner[close][np.argmax(hit[first])])
-                gap, lead = LOOK_AHEAD[first], max(float(heading[i] @ heading[other]) * speed[other], 0.0)
+                entered = min(float(depth[first].max()), LOOK_AHEAD[1] - LOOK_AHEAD[0])
+                gap, lead = LOOK_AHEAD[first] - entered, max(float(heading[i] @ heading[other]) * speed[other], 0.0)
         for stop in a.route.stops:
             room = stop.arc_m - (arc[i] + half)
             can_stop = room > speed[i] ** 2 / 9
             if 0 < room < gap and can_stop and not signals.green(stop.crossing, stop.axis, time):
                 gap, lead = room, 0.0
-        wanted = max(limit[_cell(a, arc[i])], 0.3)
+        wanted = max(limit[_cell(a, arc[i])], 1e-3)
         closing = speed[i] * (speed[i] - lead) / (2 * np.sqrt(ACCELERATION * COMFORT_BRAKE))
         follow = 2.0 + max(speed[i] * 1.1 + closing, 0.0)
-        wish = ACCELERATION * (1 - (speed[i] / wanted) ** 4 - (follow / max(gap, 0.2)) ** 2)
+        wish = ACCELERATION * (1 - (speed[i] / wanted) ** 4 - (follow / max(gap, 0.1)) ** 2)
         result[i] = np.clip(wish, -HARD_BRAKE, ACCELERATION)
     return result
 

@@ -1,0 +1,134 @@
+"""Info files by mmdetection3d's converter: content against the devkit, and clear errors."""
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyquaternion import Quaternion
+
+from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, write_nuscenes_infos
+from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
+from tools.create_data import main
+
+
+def _infos(split: str) -> dict:
+    with open(tiny_dataset() / f'sim_infos_{split}.pkl', 'rb') as file:
+        return pickle.load(file)
+
+
+def _matrix(record: dict) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = Quaternion(record['rotation']).rotation_matrix, record['translation']
+    return matrix
+
+
+def test_both_splits_are_complete() -> None:
+    tokens = [[item['token'] for item in _infos(split)['data_list']] for split in ('train', 'val')]
+    assert [len(t) for t in tokens] == [CONFIG.frames, CONFIG.frames]
+    assert set(tokens[0] + tokens[1]) == {s['token'] for s in tiny_nuscenes().sample}
+    assert _infos('train')['metainfo']['info_version'] == '1.1'
+
+
+def test_sweeps_are_listed_latest_first_and_relative_to_the_root() -> None:
+    last = _infos('train')['data_list'][-1]
+    sweeps = last['lidar_sweeps']
+    assert len(sweeps) == 10
+    times = [last['timestamp'], *[s['timestamp'] for s in sweeps]]
+    np.testing.assert_allclose(np.diff(times), -0.05, atol=1e-6)
+    for sweep in sweeps:
+        path = sweep['lidar_points']['lidar_path']
+        assert (tiny_dataset() / path).is_file() and path.split('/')[0] in ('sweeps', 'samples')
+
+
+def _sensor_pose(record: dict) -> np.ndarray:
+    nusc = tiny_nuscenes()
+    return (_matrix(nusc.get('ego_pose', record['ego_pose_token'])) @
+            _matrix(nusc.get('calibrated_sensor', record['calibrated_sensor_token'])))
+
+
+def test_sweep_matrices_equal_the_devkit_s() -> None:
+    nusc, item = tiny_nuscenes(), _infos('train')['data_list'][-1]
+    now = _sensor_pose(nusc.get('sample_data', nusc.get('sample', item['token'])['data']['LIDAR_TOP']))
+    for sweep in item['lidar_sweeps']:
+        then = _sensor_pose(nusc.get('sample_data', sweep['sample_data_token']))
+        np.testing.assert_allclose(sweep['lidar_points']['lidar2sensor'], np.linalg.inv(then) @ now, atol=2e-4)
+    assert np.linalg.norm((np.linalg.inv(then) @ now)[:3, 3]) > 1, 'the car moves'
+
+
+def test_camera_matrices_equal_the_devkit_s() -> None:
+    nusc, item = tiny_nuscenes(), _infos('val')['data_list'][1]
+    sample = nusc.get('sample', item['token'])
+    lidar = _sensor_pose(nusc.get('sample_data', sample['data']['LIDAR_TOP']))
+    assert len(item['images']) == 6
+    for channel, image in item['images'].items():
+        record = nusc.get('sample_data', sample['data'][channel])
+        np.testing.assert_allclose(image['lidar2cam'], np.linalg.inv(_sensor_pose(record)) @ lidar, atol=2e-4)
+        calibration = nusc.get('calibrated_sensor', record['calibrated_sensor_token'])
+        np.testing.assert_allclose(image['cam2img'], calibration['camera_intrinsic'])
+        assert (tiny_dataset() / 'samples' / channel / image['img_path']).is_file()
+
+
+def test_instances_carry_all_ten_classes_with_points_and_velocity() -> None:
+    instances = [i for split in ('train', 'val') for item in _infos(split)['data_list'] for i in item['instances']]
+    assert {i['bbox_label_3d'] for i in instances} == set(range(10))
+    assert all(len(i['bbox_3d']) == 7 for i in instances)
+    assert any(np.linalg.norm(i['velocity']) > 3 for i in instances)
+
+
+def test_image_boxes_are_clipped_at_the_true_image_size() -> None:
+    boxes = [b['bbox'] for item in _infos('train')['data_list'] for cam in item['cam_instances'].values() for b in cam]
+    boxes = np.array(boxes)
+    assert len(boxes) > 20
+    assert boxes.min() >= 0 and boxes[:, [0, 2]].max() <= 160 and boxes[:, [1, 3]].max() <= 90
+
+
+def test_only_the_two_files_are_written_and_the_root_stays_clean(tmp_path: Path) -> None:
+    before = sorted(p.name for p in tiny_dataset().iterdir())
+    paths = write_nuscenes_infos(tiny_dataset(), tmp_path / 'out', prefix='mine', max_sweeps=3)
+    assert [p.name for p in paths] == ['mine_infos_train.pkl', 'mine_infos_val.pkl']
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == sorted(p.name for p in paths)
+    assert sorted(p.name for p in tiny_dataset().iterdir()) == before
+    with open(paths[0], 'rb') as file:
+        assert max(len(i.get('lidar_sweeps', [])) for i in pickle.load(file)['data_list']) == 3
+
+
+def test_missing_tables_are_named(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(['nuscenes', '--root', str(tmp_path), '--out', str(tmp_path / 'o')]) == 2
+    message = capsys.readouterr().err
+    assert str(tmp_path / 'v1.0-trainval') in message and 'sample_data.json' in message and 'nuscenes.org' in message
+    assert not (tmp_path / 'o').exists()
+
+
+def test_a_missing_map_mask_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'v1.0-mini').mkdir()
+    for table in TABLES:
+        (tmp_path / 'v1.0-mini' / f'{table}.json').write_text('[]')
+    (tmp_path / 'v1.0-mini' / 'map.json').write_text(json.dumps([{'filename': 'maps/a.png'}]))
+    with pytest.raises(FileNotFoundError, match='maps/a.png is missing'):
+        check_tables(tmp_path, 'v1.0-mini')
+
+
+def test_unknown_versions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='v1.0-mini'):
+        check_tables(tmp_path, 'v1.0-test')
+
+
+def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
+    """The same tables under the name v1.0-mini, with a scene renamed to one of the mini val split."""
+    for item in tiny_dataset().iterdir():
+        if item.is_dir() and item.name != 'v1.0-trainval':
+            (tmp_path / item.name).symlink_to(item)
+    shutil.copytree(tiny_dataset() / 'v1.0-trainval', tmp_path / 'v1.0-mini')
+    table = tmp_path / 'v1.0-mini' / 'scene.json'
+    scenes = json.loads(table.read_text())
+    scenes[0]['name'], scenes[1]['name'] = 'scene-0061', 'scene-0103'
+    table.write_text(json.dumps(scenes))
+    paths = write_nuscenes_infos(tmp_path, tmp_path / 'o', 'v1.0-mini')
+    for path, scene in zip(paths, scenes):
+        with open(path, 'rb') as file:
+            items = pickle.load(file)['data_list']
+        assert len(items) == CONFIG.frames and items[0]['token'] == scene['first_sample_token']
