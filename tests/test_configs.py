@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 #: Run in its own process, so that the peak memory is that of the step.
 STEP = '''
@@ -71,7 +69,7 @@ def test_clap_pandaset(real_data: Path, tmp_path: Path) -> None:
 
 
 def test_clap_sim(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, 'tools/create_data.py', 'sim', '--out', str(tmp_path / 'sim'), '--scenes', '2',
-                           '--frames', '2'], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    make = ['tools/create_data.py', 'sim', '--out', str(tmp_path / 'sim'), '--scenes', '2', '--frames', '2']
+    done = subprocess.run([sys.executable, *make], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     step('clap_sim', tmp_path, tmp_path)

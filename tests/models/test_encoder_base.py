@@ -65,7 +65,7 @@ def small_batch(batch: int = 2):
 
 
 def paper_config(repo_root) -> dict:
-    config = Config.fromfile(repo_root / 'projects/CLAP/configs/_base_/models/clap_voxel0075_swint.py').model
+    config = Config.fromfile(repo_root / 'configs/_base_/models/clap_voxel0075_swint.py').model
     assert config.pop('type') == 'CLAP'
     assert config.img_backbone.init_cfg.type == 'Pretrained'
     config.img_backbone.init_cfg = None

@@ -1,9 +1,4 @@
 """The encoders of the paper's model: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T."""
-point_cloud_range = [-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]
-voxel_size = [0.075, 0.075, 0.2]
-image_size = [256, 704]
-bev_norm = dict(type='BN', eps=1e-3, momentum=0.01)
-
 model = dict(
     type='CLAP',
     data_preprocessor=dict(
@@ -15,8 +10,8 @@ model = dict(
     voxelize_cfg=dict(
         max_num_points=10,
         max_voxels=[120000, 160000],  # training, evaluation
-        voxel_size=voxel_size,
-        point_cloud_range=point_cloud_range),
+        voxel_size=[0.075, 0.075, 0.2],
+        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]),
     pts_middle_encoder=dict(
         type='CLAPSparseEncoder',
         in_channels=5,
@@ -51,7 +46,7 @@ model = dict(
         type='CLAPDepthLSSTransform',
         in_channels=256,
         out_channels=80,
-        image_size=image_size,
+        image_size=[256, 704],
         feature_size=[32, 88],
         xbound=[-54.0, 54.0, 0.3],
         ybound=[-54.0, 54.0, 0.3],
@@ -65,13 +60,13 @@ model = dict(
         out_channels=[128, 256],
         layer_nums=[5, 5],
         layer_strides=[1, 2],
-        norm_cfg=bev_norm,
+        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
         conv_cfg=dict(type='Conv2d', bias=False)),
     pts_neck=dict(
         type='SECONDFPN',
         in_channels=[128, 256],
         out_channels=[256, 256],
         upsample_strides=[1, 2],
-        norm_cfg=bev_norm,
+        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
         upsample_cfg=dict(type='deconv', bias=False),
         use_conv_for_no_stride=True))
