@@ -77,3 +77,26 @@ def test_the_benchmark_reports_every_component(data_root: Path) -> None:
         assert all(value > 0 for value in parts)
         assert 0.8 * figures['step'] < sum(parts) <= figures['step'] * 1.001
     assert result['peak_memory_gib'] > 0.3
+
+
+def test_a_broken_frame_is_named_before_the_first_step(data_root: Path, tmp_path: Path) -> None:
+    """Calibration that projects nothing, and a truncated sweep: one message each, no step taken."""
+    import pickle
+    import shutil
+    copy = tmp_path / 'pandaset'
+    shutil.copytree(data_root / 'pandaset', copy)
+    info = copy / 'pandaset_infos_all.pkl'
+    content = pickle.loads(info.read_bytes())
+    for frame in content['data_list']:
+        for camera in frame['images'].values():
+            camera['lidar2cam'] = [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -1e6], [0, 0, 0, 1]]
+    info.write_bytes(pickle.dumps(content))
+    train = ['tools/train.py', CONFIG, '--work-dir', str(tmp_path / 'run'), '--cfg-options', *SMALL]
+    blind = run(*train, data=tmp_path, ok=False)
+    assert 'no point projects into any of the cameras' in blind.stderr and 'Traceback' not in blind.stderr
+    sweep = copy / 'lidar' / '002_04.bin'
+    sweep.write_bytes(sweep.read_bytes()[:-7])
+    truncated = run(*train, data=tmp_path, ok=False)
+    assert '002_04.bin' in truncated.stderr and 'Traceback' not in truncated.stderr
+    for done in (blind, truncated):
+        assert 'Epoch(train)' not in done.stdout + done.stderr

@@ -6,7 +6,7 @@
 #   SCENES=12 FRAMES=20 SEED=1 bash tools/quickstart.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export CLAP_DATA_ROOT="${CLAP_DATA_ROOT:-data}" MPLBACKEND=Agg
+export CLAP_DATA_ROOT="${CLAP_DATA_ROOT:-data}" MPLBACKEND=Agg OMP_WAIT_POLICY=PASSIVE
 scenes=${SCENES:-4} frames=${FRAMES:-20} seed=${SEED:-0}
 work_dir=work_dirs/quickstart
 config=projects/CLAP/configs/clap_sim.py

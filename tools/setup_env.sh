@@ -46,19 +46,21 @@ cache="${CLAP_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/clap}"
 say() { printf '[setup %s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
 
-# One line a minute while a step is quiet, its whole output in a log.
+# Runs a command with its output in a log, and says every 15 seconds how far it is.
+# The command gets its own process group, so that an interrupt ends its children too.
 mkdir -p "$cache/logs"
 step() {
   local title=$1 log="$cache/logs/$2.log"; shift 2
   say "$title"
-  "$@" >"$log" 2>&1 &
-  local pid=$! start=$SECONDS next=15
-  trap 'kill $pid 2>/dev/null || true; exit 130' INT TERM
+  set -m; "$@" >"$log" 2>&1 & local pid=$!; set +m
+  local start=$SECONDS next=15
+  trap 'kill -TERM -- -'$pid' 2>/dev/null || true; say "interrupted; run it again to go on"; exit 130' INT TERM
   while kill -0 $pid 2>/dev/null; do
     sleep 1
     if [ $((SECONDS - start)) -ge $next ]; then
       next=$((SECONDS - start + 15))
-      say "  ... $((SECONDS - start)) s: $(tr '\r' '\n' <"$log" | grep -oE '^\[[0-9]+/[0-9]+\]|^(Collecting|Downloading|Installing|Building|Using cached|Looking|Processing).{0,60}' | tail -n 1)"
+      say "  ... $((SECONDS - start)) s: $(tail -c 20000 "$log" | tr '\r' '\n' |
+        grep -aoE '^ *\[[0-9]+/[0-9]+\]|^(Collecting|Downloading|Installing|Building|Using cached|Looking|Processing).{0,60}' | tail -n 1)"
     fi
   done
   trap - INT TERM
@@ -82,7 +84,7 @@ fi
 command -v g++ >/dev/null || command -v c++ >/dev/null ||
   die "no C++ compiler found (mmcv's ops are compiled once); install gcc and g++"
 
-[ -x "$venv/bin/python" ] || step "making $venv with $("$python" --version)" venv "$python" -m venv "$venv"
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || step "making $venv with $("$python" --version)" venv "$python" -m venv --clear "$venv"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 
 step "installing torch $torch_version" torch "${pip[@]}" install "torch==$torch_version" ${torch_index:+--index-url "$torch_index"}
@@ -93,21 +95,21 @@ tag=$("$venv/bin/python" -c 'import sys, torch; print(f"py{sys.version_info[0]}{
 wheels="$cache/wheels/$tag"
 mmcv=$(sed -n 's/^mmcv==//p' requirements/mminstall.txt)
 if [ -n "$find_links" ]; then
-  step "installing the prebuilt mmcv $mmcv" mmcv "${pip[@]}" install --no-deps "mmcv==$mmcv" --find-links "$find_links"
+  step "installing the prebuilt mmcv $mmcv" mmcv "${pip[@]}" install --no-deps --force-reinstall "mmcv==$mmcv" --find-links "$find_links"
 else
   if ! ls "$wheels"/mmcv-"$mmcv"-*.whl >/dev/null 2>&1; then
     mkdir -p "$wheels"
     # Built in a scratch folder and moved in whole, so that an interrupted build leaves no broken wheel.
     scratch=$(mktemp -d "$wheels/.build-XXXXXX")
+    trap 'rm -rf "$scratch"' EXIT
     export MMCV_WITH_OPS=1 MAX_JOBS="${MAX_JOBS:-$(nproc)}"
     PATH="$venv/bin:$PATH" step "building mmcv $mmcv with ops: about 10 minutes on two cores, once per Python and torch" mmcv \
       "${pip[@]}" wheel -v --no-build-isolation --no-deps "mmcv==$mmcv" -w "$scratch"
     mv "$scratch"/mmcv-*.whl "$wheels/"
-    rm -rf "$scratch"
   else
     say "mmcv $mmcv: using the cached wheel in $wheels"
   fi
-  step "installing mmcv $mmcv" mmcv-install "${pip[@]}" install --no-deps "$wheels"/mmcv-"$mmcv"-*.whl
+  step "installing mmcv $mmcv" mmcv-install "${pip[@]}" install --no-deps --force-reinstall "$wheels"/mmcv-"$mmcv"-*.whl
 fi
 step "installing mmengine, mmdet, mmdet3d" mm "${pip[@]}" install --no-deps \
   $(grep -E '^(mmengine|mmdet|mmdet3d)==' requirements/mminstall.txt)

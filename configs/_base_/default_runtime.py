@@ -12,6 +12,7 @@ custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='SamplingWarmupHook', warmup_epochs=4),
     dict(type='NonFiniteLossHook'),
+    dict(type='DatasetCheckHook'),
 ]
 
 env_cfg = dict(

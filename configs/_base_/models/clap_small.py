@@ -13,6 +13,8 @@ model = dict(
         type='CLAPSparseEncoder',
         in_channels=5,
         sparse_shape=[720, 720, 41],
+        # A run of minutes has too few steps for the running statistics of momentum 0.01.
+        norm_cfg=dict(type='BN1d', eps=1e-3, momentum=0.1),
         base_channels=8,
         output_channels=32,
         encoder_channels=((8, 8, 16), (16, 16, 32), (32, 32, 48), (48, 48)),
@@ -43,10 +45,10 @@ model = dict(
     fusion_layer=dict(type='CLAPConvFuser', in_channels=[32, 64], out_channels=64),
     pts_backbone=dict(
         type='SECOND', in_channels=64, out_channels=[64, 128], layer_nums=[2, 2], layer_strides=[1, 2],
-        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01), conv_cfg=dict(type='Conv2d', bias=False)),
+        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.1), conv_cfg=dict(type='Conv2d', bias=False)),
     pts_neck=dict(
         type='SECONDFPN', in_channels=[64, 128], out_channels=[64, 64], upsample_strides=[1, 2],
-        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
+        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.1),
         upsample_cfg=dict(type='deconv', bias=False), use_conv_for_no_stride=True),
     masking=dict(point_ratio=0.9, image_ratio=0.9, block=(8, 8, 8), patch=32),
     depth_source='masked',

@@ -27,5 +27,6 @@ custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='SamplingWarmupHook', warmup_epochs=20),
     dict(type='NonFiniteLossHook'),
+    dict(type='DatasetCheckHook'),
 ]
 log_processor = dict(window_size=7)

@@ -22,5 +22,6 @@ custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='SamplingWarmupHook', warmup_epochs=2),
     dict(type='NonFiniteLossHook'),
+    dict(type='DatasetCheckHook'),
 ]
 log_processor = dict(window_size=10)
