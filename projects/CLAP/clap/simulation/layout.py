@@ -196,7 +196,7 @@ def make_layout(rng: np.random.Generator) -> Layout:
         for _ in range(4):
             lanes = int(rng.random() < 0.4) + 1
             roads.append(Road(axis, float(position), lanes, float(rng.uniform(3.2, 3.6)),
-                              bool(rng.random() < (0.65 if lanes == 1 else 0.4)), bool(rng.random() < 0.6)))
+                              bool(rng.random() < (0.85 if lanes == 1 else 0.6)), bool(rng.random() < 0.6)))
             position += rng.uniform(75, 115)
         extent.append(roads[-1].centre + MARGIN)
     size = (float(extent[1]), float(extent[0]))  # axis 1 roads are placed along x

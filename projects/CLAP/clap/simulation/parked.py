@@ -49,7 +49,7 @@ def straight_arcs(site: Site, route: Route, clearance: float) -> np.ndarray:
 
 def work_zone(site: Site, route: Route, arc_m: float, rng: np.random.Generator) -> tuple[list[Actor], list[Mesh]]:
     """A dig behind barriers, with cones on the road side, a machine, heaps of earth and workers."""
-    k, half = Kerbside(site, route, arc_m), rng.uniform(4.5, 6.5)
+    k, half = Kerbside(site, route, arc_m), rng.uniform(3.8, 5.6)
     kerb, z = k.road.half_width, KERB_HEIGHT
     site.layout.earth.append(k.rectangle(-half, half, kerb + .3, kerb + 9))
     site.reserved.append(k.rectangle(-half - 4, half + 3, k.road.lanes_half, kerb + 11))
@@ -98,7 +98,7 @@ def kerb_parking(site: Site, rng: np.random.Generator, reach: float = 75.0) -> l
     for road in site.layout.roads:
         if not road.parking:
             continue
-        busy = rng.uniform(.3, .8)
+        busy = rng.uniform(.4, .95)
         for direction in (-1, 1):
             length = site.layout.size[0] if road.axis == 0 else site.layout.size[1]
             for slot in np.arange(6.5, length - 6.5, 6.5):

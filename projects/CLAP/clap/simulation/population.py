@@ -80,11 +80,13 @@ def companions(layout: Layout, rng: np.random.Generator, start: Place, seconds: 
         lane = int(rng.integers(start.road.lanes))
         actors += drive(layout, rng, Place(start.road, -start.direction, lane, spot), kind, 13 * seconds + 60)
         ahead += {'bus': 17, 'tractor': 25, 'bicycle': 7}.get(kind, 9) + rng.uniform(0, 5)
-    gap = rng.uniform(15, 22)
-    for kind in [str(k) for k in rng.permutation(['truck', 'car'])] + (['bicycle'] if rng.random() < .4 else []):
-        spot = start.along + start.direction * gap
-        actors += drive(layout, rng, Place(start.road, start.direction, start.lane, spot), kind, 13 * seconds + 60)
-        gap += rng.uniform(16, 24)
+    gap = rng.uniform(16, 45)
+    for kind, probability in zip(rng.permutation(['truck', 'car', 'bicycle']), (.8, .6, .3)):
+        if rng.random() < probability:
+            spot = start.along + start.direction * gap
+            actors += drive(layout, rng, Place(start.road, start.direction, start.lane, spot), str(kind),
+                            13 * seconds + 60)
+            gap += rng.uniform(16, 24)
     behind = Place(start.road, start.direction, start.lane, start.along - start.direction * rng.uniform(13, 22))
     return actors + drive(layout, rng, behind, 'car', 13 * seconds + 60)
 

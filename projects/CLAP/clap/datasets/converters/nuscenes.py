@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import io
 import json
 import shutil
 import tempfile
@@ -57,7 +58,8 @@ def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', 
             path = work / 'v1' / f'{prefix}_infos_{split}.pkl'
             path.parent.mkdir(exist_ok=True)
             mmengine.dump({'infos': items, 'metadata': {'version': version}}, str(path))
-            with _image_size(_camera_size(nusc)):
+            # The script speaks of overwriting the original, which here is a temporary file; its progress bar stays.
+            with _image_size(_camera_size(nusc)), contextlib.redirect_stdout(io.StringIO()):
                 updater.update_nuscenes_infos(pkl_path=str(path), out_dir=str(work))
             _make_relative(work / path.name, root)
             paths.append(Path(shutil.move(str(work / path.name), str(out / path.name))))
