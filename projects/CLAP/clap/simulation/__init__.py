@@ -5,7 +5,8 @@ The order of work is ``layout`` (roads) -> ``routes`` (drivable paths) -> ``plac
 -> ``nuscenes_writer`` (tables and files); ``generate`` runs it scene by scene.
 
 World frame: metres, z up, roads parallel to x and y. Each scene is turned and shifted into its own global frame
-only when it is written (``nuscenes_writer``). Vehicles drive on the right. The ground is level but for kerbs and park hills.
+only when it is written (``nuscenes_writer``). Vehicles drive on the right. The ground is level
+but for kerbs and park hills.
 
 Simplifications against a recording: a sweep and the six images of a keyframe are taken at one instant; cameras are kept
 at keyframes only; there is no radar; the measuring car itself returns no points. A scene depends on the seed, its name
