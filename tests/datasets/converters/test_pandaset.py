@@ -85,7 +85,7 @@ def test_boxes_follow_mmdet3d(converted):
     """A car whose length points east: its corners, as mmdet3d computes them, must span 4.5 m east and 2 m north."""
     _, content = converted
     info = content['pandaset_infos_all']['data_list'][2]
-    labels = [(box['native_label'], box['bbox_label_3d']) for box in info['instances']]
+    labels = [(box['native_class'], box['bbox_label_3d']) for box in info['instances']]
     assert labels == [('Car', 0), ('Animals - Bird', -1)]
     box = info['instances'][0]
     corners = LiDARInstance3DBoxes(torch.tensor([box['bbox_3d']]), origin=(0.5, 0.5, 0.5)).corners[0].numpy()

@@ -88,7 +88,7 @@ def make_instances(table: pd.DataFrame, world_to_lidar: np.ndarray, points: np.n
         velocity = rotation[:2, :2] @ world_velocity(tracks[uuid], time)
         instances.append(dict(
             bbox_3d=box.tolist(), bbox_label=class_index, bbox_label_3d=class_index, bbox_3d_isvalid=bool(count > 0),
-            num_lidar_pts=int(count), num_radar_pts=0, velocity=velocity.tolist(), track_id=uuid, native_label=label))
+            num_lidar_pts=int(count), num_radar_pts=0, velocity=velocity.tolist(), track_id=uuid, native_class=label))
     return instances
 
 
