@@ -21,8 +21,9 @@ cfg = load_config(sys.argv[1], sys.argv[3:])
 cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
 cfg.model.img_backbone.init_cfg = None
 if 'nus' in sys.argv[1]:
-    cfg.train_dataloader.dataset.update(data_root=sys.argv[2], data_prefix=dict(pts='', sweeps='', img=''),
-                                        ann_file='n015-2018-07-24-11-22-45+0800.pkl')
+    dataset = cfg.train_dataloader.dataset
+    dataset.data_root, dataset.ann_file = sys.argv[2], 'n015-2018-07-24-11-22-45+0800.pkl'
+    dataset.data_prefix = dict(pts='', sweeps='', img='')
 torch.manual_seed(0)
 batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
 model = MODELS.build(cfg.model).train()
