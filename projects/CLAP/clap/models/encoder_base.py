@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..functional.voxelize import voxelize
 from ..structures import EncoderOutput
+from ..utils.errors import NonFiniteLossError
 from .encoder_checks import check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
 
 ConfigType = Optional[Dict[str, Any]]
@@ -149,3 +150,12 @@ class CLAPEncoderBase(Base3DDetector):
     def extract_feat(self, batch_inputs: Dict[str, Any], batch_metas: List[Dict[str, Any]]) -> EncoderOutput:
         """`encode` on the preprocessor's dictionary."""
         return self.encode(batch_inputs.get('points'), batch_inputs.get('imgs'), metas=batch_metas)
+
+    def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights."""
+        total, log_vars = super().parse_losses(losses)
+        if not torch.isfinite(total):
+            values = {name: value.detach() for name, value in losses.items()}
+            bad = {name: float(value) for name, value in values.items() if not bool(torch.isfinite(value).all())}
+            raise NonFiniteLossError(bad)
+        return total, log_vars
