@@ -36,8 +36,12 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
-    cfg.load_from = args.checkpoint
-    metrics = Runner.from_cfg(cfg).test()
+    if cfg.model.get('img_backbone'):
+        cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
+    cfg.load_from = None
+    runner = Runner.from_cfg(cfg)
+    runner.load_checkpoint(args.checkpoint, strict=True)
+    metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))
 

@@ -30,18 +30,19 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    from mmengine.runner import Runner
+    from mmengine.runner import Runner, find_latest_checkpoint
 
     from projects.CLAP.clap.utils.launch import load_config, use_amp
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
         use_amp(cfg)
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        checkpoint = find_latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        if checkpoint:  # else the run begins, from load_from if the configuration has one
+            cfg.resume, cfg.load_from = True, checkpoint
     Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
-    run(main)
+    run(main, interrupted='--resume goes on from the last checkpoint')

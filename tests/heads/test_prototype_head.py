@@ -40,22 +40,33 @@ def test_as_printed_the_entropy_term_is_nearly_constant() -> None:
 
 def test_cells_occupied_leaves_the_others_out() -> None:
     lidar, camera = maps(batch=1)
-    occupied = torch.zeros(1, 5, 5, dtype=torch.bool)
-    occupied[0, 1, 2] = occupied[0, 4, 4] = True
-    module = head(cells='occupied')
-    assert module.embed(lidar, camera, occupied)[0].shape == (2, 8)
-    before = module.loss(lidar, camera, occupied)
-    changed = lidar.clone()
+    occupied = torch.zeros(1, 1, 5, 5)
+    occupied[0, 0, 1, 2] = occupied[0, 0, 4, 4] = 1
+    lidar = lidar * occupied
+    module, everything = head(cells='occupied'), head()
+    everything.load_state_dict(module.state_dict())
+    assert module.embed(lidar, camera)[0].shape == (2, 8)
+    before, all_before = module.loss(lidar, camera), everything.loss(lidar, camera)
+    changed = camera.clone()
     changed[0, :, 0, 0] += 10
-    torch.testing.assert_close(module.loss(changed, camera, occupied)['loss_swav'], before['loss_swav'])
-    assert not torch.allclose(head().loss(changed, camera)['loss_swav'], before['loss_swav'])
-    with pytest.raises(ValueError, match='occupied'):
-        module.loss(lidar, camera)
+    torch.testing.assert_close(module.loss(lidar, changed)['loss_swav'], before['loss_swav'])
+    assert not torch.allclose(everything.loss(lidar, changed)['loss_swav'], all_before['loss_swav'])
+
+
+@pytest.mark.parametrize('normalization', ['entries', 'cells'])
+def test_swav_ratio_is_one_for_uniform_predictions(normalization: str) -> None:
+    module = head(normalization=normalization)
+    torch.nn.init.zeros_(module.lidar_projection[2].weight)  # every cell gets the same embedding: collapse
+    torch.nn.init.zeros_(module.camera_projection[2].weight)
+    torch.nn.init.zeros_(module.lidar_projection[2].bias)
+    torch.nn.init.zeros_(module.camera_projection[2].bias)
+    assert abs(float(module.loss(*maps())['swav_ratio']) - 1.0) < 1e-4
 
 
 def test_no_occupied_cell_gives_a_connected_zero() -> None:
     module = head(cells='occupied')
-    losses = module.loss(*maps(), torch.zeros(2, 5, 5, dtype=torch.bool))
+    lidar, camera = maps()
+    losses = module.loss(torch.zeros_like(lidar), camera)
     total = sum(v for k, v in losses.items() if 'loss' in k)
     total.backward()
     assert torch.isfinite(total)
@@ -99,3 +110,4 @@ def test_prototypes_come_into_use() -> None:
         optimizer.step()
     assert losses['proto_agreement'] > 0.95 > first['proto_agreement']
     assert losses['proto_perplexity_lidar'] > 3.8
+    assert losses['swav_ratio'] < 0.8

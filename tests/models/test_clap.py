@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
+from projects.CLAP.clap.models.clap import without_points
 from projects.CLAP.clap.utils.errors import NonFiniteLossError
 from tests.fixtures.tiny import batch, build, losses_of, street, tiny_model
 
@@ -119,12 +120,25 @@ def test_predict_measures_held_back_rays() -> None:
         assert torch.equal(rendered['rgb_error'], twin.rendered['rgb_error'])
 
 
-def test_occupied_cells() -> None:
-    model = build()
-    bev = torch.zeros(1, 4, 16, 16)  # cells of 2 m
-    cloud = torch.tensor([[-15.9, 15.9, 0, 0, 0], [0.1, -0.1, 0, 0, 0], [99.0, 0, 0, 0, 0]])
-    occupied = model.occupied_cells([cloud], bev)
-    assert occupied.nonzero().tolist() == [[0, 0, 15], [0, 8, 7]]
+def test_held_back_points_are_not_encoded_in_evaluation() -> None:
+    model = build().eval()
+    inputs = model.data_preprocessor(batch(1), training=False)
+    got = []
+    encode = model.encode
+    model.encode = lambda points, imgs, depth, metas: got.append(points[0]) or encode(points, imgs, depth, metas)
+    model(**inputs, mode='predict')
+    cloud, held = inputs['inputs']['points'][0], model.heldout(inputs['inputs']['keyframe_points'][0])
+    assert torch.equal(got[0], cloud[~held]), 'the cloud of this batch is the keyframe, in order'
+    shuffled = cloud[torch.randperm(len(cloud))]
+    assert len(without_points(shuffled, cloud[held, :3])) == int((~held).sum())
+    assert torch.equal(without_points(cloud + 0.5, cloud[held, :3]), cloud + 0.5)
+
+
+def test_the_volume_must_cover_the_bev() -> None:
+    cfg = tiny_model()
+    cfg['render_head']['point_cloud_range'] = [-50.0, -50.0, -5.0, 50.0, 50.0, 3.0]
+    with pytest.raises(ValueError, match='same box'):
+        MODELS.build(cfg)
 
 
 def test_a_non_finite_loss_stops_before_the_weights() -> None:

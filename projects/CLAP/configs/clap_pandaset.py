@@ -13,15 +13,12 @@ model = dict(view_transform=dict(image_size=[192, 352], feature_size=[24, 44]))
 val_dataloader = dict(dataset=dict(ann_file='pandaset_infos_all.pkl'))
 test_dataloader = val_dataloader
 
-lr = 1e-3
-max_epochs = 60
-optim_wrapper = dict(optimizer=dict(lr=lr))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', T_max=max_epochs, begin=0, end=max_epochs, by_epoch=True,
-         convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+train_cfg = dict(max_epochs=60, val_interval=5)
 default_hooks = dict(logger=dict(interval=7), checkpoint=dict(interval=5))
 custom_hooks = [
     dict(type='StepSeedHook'),

@@ -8,15 +8,12 @@ _base_ = [
     '../../../configs/_base_/default_runtime.py',
 ]
 
-lr = 1e-3
-max_epochs = 6
-optim_wrapper = dict(optimizer=dict(lr=lr))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', T_max=max_epochs, begin=0, end=max_epochs, by_epoch=True,
-         convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+train_cfg = dict(max_epochs=6, val_interval=2)
 default_hooks = dict(logger=dict(interval=5))
 custom_hooks = [
     dict(type='StepSeedHook'),

@@ -79,9 +79,8 @@ class NeuSRenderHead(BaseModule):
                  eikonal_weight: float = 0.0,
                  free_space_weight: float = 0.0,
                  near_surface_weight: float = 0.0,
-                 truncation_m: float = 1.0,
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg)
+                 truncation_m: float = 1.0) -> None:
+        super().__init__()
         if num_samples < 2:
             raise ValueError(f'num_samples must be at least 2 to make an interval, got {num_samples}')
         self.volume_decoder = VolumeDecoder(in_channels, volume_channels, num_z)

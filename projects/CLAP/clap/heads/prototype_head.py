@@ -1,7 +1,8 @@
 """Prototype learning across the two modalities (section 3.4, Eqs. 13-18)."""
 from __future__ import annotations
 
-from typing import Dict, Optional
+import math
+from typing import Dict, Tuple
 
 import torch
 from mmdet3d.registry import MODELS
@@ -29,7 +30,10 @@ class PrototypeHead(BaseModule):
         sinkhorn_iters: N_sink.
         normalization: ``'entries'`` divides Eqs. 15 and 16 by N_3D * N_K as
             printed, ``'cells'`` by N_3D only (the scale of SwAV).
-        cells: ``'all'`` BEV cells as printed, or only the ``'occupied'`` ones.
+        cells: ``'all'`` BEV cells as printed, or only the ``'occupied'`` ones, in
+            which the LiDAR encoder left a feature. Empty cells all look the same, so
+            balanced codes spend most prototypes on them, and no code of theirs can be
+            predicted.
         squared_gram: penalise squared similarities of prototypes instead of signed ones.
         loss_weight: omega_proto of Eq. 4.
         swav_weight: omega_SwAV of Eq. 18.
@@ -52,9 +56,8 @@ class PrototypeHead(BaseModule):
                  loss_weight: float = 1.0,
                  swav_weight: float = 1.0,
                  em_weight: float = 0.1,
-                 gram_weight: float = 0.1,
-                 init_cfg: Optional[dict] = None) -> None:
-        super().__init__(init_cfg)
+                 gram_weight: float = 0.1) -> None:
+        super().__init__()
         if cells not in ('all', 'occupied'):
             raise ValueError(f"cells must be 'all' or 'occupied', got {cells!r}")
         if normalization not in ('entries', 'cells'):
@@ -67,32 +70,27 @@ class PrototypeHead(BaseModule):
         self.loss_weight, self.swav_weight = loss_weight, swav_weight
         self.em_weight, self.gram_weight = em_weight, gram_weight
 
-    def embed(self, lidar_bev: Tensor, camera_bev: Tensor, occupied: Optional[Tensor] = None) -> tuple:
-        """Eq. 13: BEV maps (B, C, X, Y) -> two (N_3D, d_K) tables of unit vectors, row for row the same cells.
+    def embed(self, lidar_bev: Tensor, camera_bev: Tensor) -> Tuple[Tensor, Tensor]:
+        """Eq. 13: BEV maps (B, C, X, Y) -> two (N_3D, d_K) tables of unit vectors, row for row the same cells."""
+        occupied = lidar_bev.detach().ne(0).any(1) if self.cells == 'occupied' else None
 
-        Args:
-            occupied: (B, X, Y) bool, needed for ``cells='occupied'``.
-        """
         def rows(bev: Tensor) -> Tensor:
             table = bev.float().permute(0, 2, 3, 1)
-            return table[occupied] if self.cells == 'occupied' else table.reshape(-1, bev.shape[1])
+            return table.reshape(-1, bev.shape[1]) if occupied is None else table[occupied]
 
-        if self.cells == 'occupied' and occupied is None:
-            raise ValueError("cells='occupied' needs the mask of occupied cells")
         lidar = F.normalize(self.lidar_projection(rows(lidar_bev)), dim=-1)
         camera = F.normalize(self.camera_projection(rows(camera_bev)), dim=-1)
         return lidar, camera
 
-    def loss(self, lidar_bev: Tensor, camera_bev: Tensor, occupied: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    def loss(self, lidar_bev: Tensor, camera_bev: Tensor) -> Dict[str, Tensor]:
         """L_proto (Eq. 18) times omega_proto, with its health figures.
 
         Args:
             lidar_bev: (B, C_P, X, Y).
             camera_bev: (B, C_I, X, Y).
-            occupied: (B, X, Y) bool.
         """
         with torch.autocast(device_type=lidar_bev.device.type, enabled=False):
-            lidar, camera = self.embed(lidar_bev, camera_bev, occupied)
+            lidar, camera = self.embed(lidar_bev, camera_bev)
             sim_lidar = similarity(lidar, self.prototypes)  # Eq. 14
             sim_camera = similarity(camera, self.prototypes)
             codes_lidar = sinkhorn(sim_lidar, self.epsilon, self.sinkhorn_iters)
@@ -106,9 +104,13 @@ class PrototypeHead(BaseModule):
                 loss_em=self.loss_weight * self.em_weight * em,
                 loss_gram=self.loss_weight * self.gram_weight * gram)
             losses.update(self._health(sim_lidar, sim_camera, lidar, camera))
+            # At 1 every prediction is uniform: the modalities say nothing about each other (collapse).
+            num = len(self.prototypes)
+            uniform = 2 * math.log(num) / (num if self.normalization == 'entries' else 1)
+            losses.update(swav_ratio=swav.detach() / uniform)
         return losses
 
-    def assign(self, lidar_bev: Tensor, camera_bev: Tensor) -> tuple:
+    def assign(self, lidar_bev: Tensor, camera_bev: Tensor) -> Tuple[Tensor, ...]:
         """Index of the most similar prototype of every cell: two (B, X, Y) integer maps."""
         maps = []
         for bev, projection in ((lidar_bev, self.lidar_projection), (camera_bev, self.camera_projection)):

@@ -6,6 +6,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..samplers import CurvatureRaySampler
+
 
 @HOOKS.register_module()
 class SamplingWarmupHook(Hook):
@@ -13,7 +15,7 @@ class SamplingWarmupHook(Hook):
 
     The mode follows from the epoch alone, so it is right after a resume at any
     point. It is written to the log whenever it changes, and to every log line
-    as ``curvature_sampling`` (0 or 1).
+    as ``curvature_sampling`` (1 where rays are drawn by curvature, else 0).
 
     Args:
         warmup_epochs: N_warmup, epochs of uniform sampling (4 in the paper).
@@ -27,13 +29,14 @@ class SamplingWarmupHook(Hook):
         self.warmup_epochs = warmup_epochs
         self._last = None
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Set the mode of the epoch that begins."""
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        """Set the mode of the step that begins; per step, because loops over iterations begin only one epoch."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not hasattr(model, 'warming_up'):
             raise TypeError('SamplingWarmupHook needs a model with ray samplers such as CLAP, '
                             f'got {type(model).__name__}')
         model.warming_up = runner.epoch < self.warmup_epochs
+        self._curvature = isinstance(model.active_sampler, CurvatureRaySampler)
         if model.warming_up != self._last:
             name = type(model.active_sampler).__name__
             runner.logger.info(f'ray sampling from epoch {runner.epoch + 1}: {name}'
@@ -42,4 +45,4 @@ class SamplingWarmupHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Log the mode with the losses."""
-        runner.message_hub.update_scalar('train/curvature_sampling', float(not self._last))
+        runner.message_hub.update_scalar('train/curvature_sampling', float(self._curvature))

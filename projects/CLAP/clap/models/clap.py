@@ -10,9 +10,8 @@ from torch import Tensor
 
 from ..functional import transform_points
 from ..modules import BoundField, InputMasking
-from ..samplers.base import lidar_rays
+from ..samplers.base import lidar_rays, valid_pixels
 from ..structures import CameraViews, EncoderOutput, KeyframeSweep, RayBundle
-from ..utils.errors import NonFiniteLossError
 from .encoder_base import CLAPEncoderBase
 
 
@@ -40,7 +39,6 @@ class CLAP(CLAPEncoderBase):
             ``'masked'`` or ``'all'`` (with all points the answer leaks to the camera branch).
         heldout_ratio: share of every keyframe sweep that the loss never sees and
             the rendered range is measured on.
-        init_cfg: as everywhere in MMEngine.
     """
 
     def __init__(self,
@@ -59,12 +57,11 @@ class CLAP(CLAPEncoderBase):
                  warmup_sampler: Optional[dict] = None,
                  masking: Optional[dict] = None,
                  depth_source: str = 'masked',
-                 heldout_ratio: float = 0.02,
-                 init_cfg: Optional[dict] = None) -> None:
+                 heldout_ratio: float = 0.02) -> None:
         super().__init__(
             data_preprocessor=data_preprocessor, voxelize_cfg=voxelize_cfg, pts_middle_encoder=pts_middle_encoder,
             img_backbone=img_backbone, img_neck=img_neck, view_transform=view_transform, fusion_layer=fusion_layer,
-            pts_backbone=pts_backbone, pts_neck=pts_neck, init_cfg=init_cfg)
+            pts_backbone=pts_backbone, pts_neck=pts_neck)
         if depth_source not in ('masked', 'all'):
             raise ValueError(f"depth_source must be 'masked' or 'all', got {depth_source!r}")
         if not 0.0 <= heldout_ratio < 1.0:
@@ -72,6 +69,10 @@ class CLAP(CLAPEncoderBase):
         if prototype_head is not None and (pts_middle_encoder is None or img_backbone is None):
             raise ValueError('prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
                              'set prototype_head=None to pre-train one modality')
+        if list(render_head['point_cloud_range']) != list(voxelize_cfg['point_cloud_range']):
+            raise ValueError(
+                'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '
+                f'made of the BEV map. Got {render_head["point_cloud_range"]} and {voxelize_cfg["point_cloud_range"]}')
         self.render_head = MODELS.build(render_head)
         self.prototype_head = MODELS.build(prototype_head) if prototype_head else None
         self.ray_sampler = TASK_UTILS.build(ray_sampler)
@@ -127,8 +128,7 @@ class CLAP(CLAPEncoderBase):
         lidar, camera, stats = self.sample_rays(fields, sweeps, views)
         losses = self.render_head.loss(fields, lidar, camera, self.generator)
         if self.prototype_head is not None:
-            occupied = self.occupied_cells(batch_inputs_dict['points'], encoded.lidar_bev)
-            losses.update(self.prototype_head.loss(encoded.lidar_bev, encoded.camera_bev, occupied))
+            losses.update(self.prototype_head.loss(encoded.lidar_bev, encoded.camera_bev))
         losses.update(stats)
         return losses
 
@@ -182,6 +182,9 @@ class CLAP(CLAPEncoderBase):
             return [None] * len(metas)
         views = []
         for rgb, meta in zip(self.data_preprocessor.denormalise(inputs['imgs']), metas):
+            height, width = meta.get('img_shape', rgb.shape[-2:])[:2]
+            rgb = rgb[..., :height, :width]  # what the preprocessor padded shows nothing
+
             def stack(name: str, rgb: Tensor = rgb, meta: dict = meta) -> Tensor:
                 return rgb.new_tensor(_matrix(meta, name, len(rgb)))
 
@@ -192,24 +195,15 @@ class CLAP(CLAPEncoderBase):
                 original_size=sizes))
         return views
 
-    def occupied_cells(self, clouds: List[Tensor], bev: Tensor) -> Tensor:
-        """(B, X, Y) bool: BEV cells that hold a point of the unmasked encoder cloud."""
-        batch, _, size_x, size_y = bev.shape
-        field = self.render_head.sdf_field
-        size = field.box_min.new_tensor([size_x, size_y])
-        extent = (field.box_max - field.box_min)[:2]
-        occupied = torch.zeros(batch, size_x, size_y, dtype=torch.bool, device=bev.device)
-        for sample, cloud in enumerate(clouds):
-            cells = ((cloud[:, :2] - field.box_min[:2]) / extent * size).floor().long()
-            inside = ((cells >= 0) & (cells < size.long())).all(-1)
-            occupied[sample, cells[inside, 0], cells[inside, 1]] = True
-        return occupied
-
     # ---------------------------------------------------------------- evaluation
 
     @torch.no_grad()
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
-        """Render the held-back LiDAR rays and a fixed draw of pixels; nothing is masked.
+        """Render the held-back LiDAR rays and a fixed draw of pixels.
+
+        Nothing is masked, but the held-back points are taken out of the encoder's
+        cloud: the field must infer them from their surroundings. The images are
+        whole, so colour is a reconstruction, not a prediction.
 
         Returns:
             The samples, each with a ``rendered`` dict of (R,) tensors for
@@ -218,8 +212,10 @@ class CLAP(CLAPEncoderBase):
             rendered colour, and of the mean colour of the ray's image).
         """
         metas = [sample.metainfo for sample in batch_data_samples]
-        fields = self.render_head.decode(self.encode_masked(batch_inputs_dict, metas).fused_bev)
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
+        points = [without_points(c, s.points[s.heldout]) for c, s in zip(batch_inputs_dict['points'], sweeps)]
+        encoded = self.encode_masked({**batch_inputs_dict, 'points': points}, metas)
+        fields = self.render_head.decode(encoded.fused_bev)
         for sample, field, sweep, view in zip(batch_data_samples, fields, sweeps, views):
             sample.set_field(self.evaluate_rays(field, sweep, view), 'rendered')
         return batch_data_samples
@@ -234,7 +230,8 @@ class CLAP(CLAPEncoderBase):
         if view is not None:
             camera = self.warmup_sampler(field, held, view, generator).camera
             out = self.render_head.render(field, camera, with_rgb=True)
-            mean_rgb = view.rgb.mean((-2, -1))[camera.source[:, 0]]
+            valid = valid_pixels(view)[:, None]
+            mean_rgb = ((view.rgb * valid).sum((-2, -1)) / valid.sum((-2, -1)))[camera.source[:, 0]]
             result.update(
                 rgb_error=(out.rgb - camera.targets).abs().mean(-1)[out.valid],
                 rgb_mean_error=(mean_rgb - camera.targets).abs().mean(-1)[out.valid])
@@ -242,25 +239,24 @@ class CLAP(CLAPEncoderBase):
 
     # ---------------------------------------------------------------- plumbing
 
-    def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights."""
-        total, log_vars = super().parse_losses(losses)
-        if not torch.isfinite(total):
-            values = {name: value.detach() for name, value in losses.items()}
-            bad = {name: float(value) for name, value in values.items() if not bool(torch.isfinite(value).all())}
-            raise NonFiniteLossError(bad)
-        return total, log_vars
-
     def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused) -> EncoderOutput:
         """Encoder features (mode ``tensor``)."""
         metas = [sample.metainfo for sample in batch_data_samples or []]
         return self.encode(batch_inputs_dict['points'], batch_inputs_dict.get('imgs'), batch_inputs_dict['points'],
                            metas)
 
-    def extract_feat(self, batch_inputs_dict: Dict, batch_input_metas: List[dict]) -> EncoderOutput:
-        """Encoder features of the unmasked input."""
-        points = batch_inputs_dict['points']
-        return self.encode(points, batch_inputs_dict.get('imgs'), points, batch_input_metas)
+
+def without_points(cloud: Tensor, removed: Tensor) -> Tensor:
+    """A cloud (N, 3 + d) without the points whose coordinates equal, bit for bit, one of ``removed`` (M, 3).
+
+    Holds for points that went through the same arithmetic: the evaluation
+    pipelines, which do not augment. Others are left as they are.
+    """
+    def keys(points: Tensor) -> Tensor:
+        bits = points[:, :3].float().contiguous().view(torch.int32).long()
+        return bits[:, 0] * 73856093 ^ bits[:, 1] * 19349663 ^ bits[:, 2] * 83492791
+
+    return cloud[~torch.isin(keys(cloud), keys(removed))]
 
 
 def _matrix(meta: dict, name: str, count: Optional[int] = None):

@@ -82,6 +82,11 @@ class BaseRaySampler(metaclass=ABCMeta):
             views: unmasked images, None for a LiDAR-only model.
             generator: source of all draws.
         """
+        with torch.autocast(sweep.points.device.type, enabled=False):  # weights span orders of magnitude
+            return self._draw(field, sweep, views, generator)
+
+    def _draw(self, field: BoundField, sweep: KeyframeSweep, views: Optional[CameraViews],
+              generator: Optional[torch.Generator]) -> SampledRays:
         candidates = self.candidates(field, sweep)
         weights = self.point_weights(field, sweep, candidates)
         drawn = candidates[weighted_draw(weights, self.num_lidar_rays, generator)]

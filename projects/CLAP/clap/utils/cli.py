@@ -6,8 +6,12 @@ import sys
 from typing import Callable
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], interrupted: str = '') -> None:
     """Run a command; known errors end it with their message alone, the rest with a traceback.
+
+    Args:
+        main: the command.
+        interrupted: what to tell a user who stops it by Ctrl-C.
 
     ``CLAP_TRACEBACK=1`` shows the traceback of every error.
     """
@@ -24,5 +28,5 @@ def run(main: Callable[[], None]) -> None:
         print(f'\nerror: {error}\n(CLAP_TRACEBACK=1 shows where)', file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        print('\ninterrupted; --resume goes on from the last checkpoint', file=sys.stderr)
+        print(f'\ninterrupted; {interrupted}' if interrupted else '\ninterrupted', file=sys.stderr)
         raise SystemExit(130) from None

@@ -20,3 +20,7 @@ class NonFiniteLossError(RuntimeError):
             f'non-finite loss: {parts}. The weights have not been updated by this step. '
             'Lower the learning rate or clip gradients if it follows a growing loss; look at the frame if it is sudden'
             + (f'. The inputs of the step are in {saved}' if saved else ''))
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read, is not one, or cannot be written."""

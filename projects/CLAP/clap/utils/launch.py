@@ -59,4 +59,6 @@ def use_amp(cfg: Config) -> None:
     if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigKeyError(f'--amp needs optim_wrapper.type OptimWrapper, got {cfg.optim_wrapper.type}')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    if cfg.optim_wrapper.get('clip_grad'):  # the loss scaler looks for infinite gradients itself, and skips the step
+        cfg.optim_wrapper.clip_grad['error_if_nonfinite'] = False
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
