@@ -13,6 +13,8 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=4),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='RunRecordHook'),
+    dict(type='PretrainVisualizationHook', interval=500),
 ]
 
 env_cfg = dict(

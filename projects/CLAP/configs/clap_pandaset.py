@@ -25,5 +25,7 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=20),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='RunRecordHook'),
+    dict(type='PretrainVisualizationHook', interval=140),
 ]
 log_processor = dict(window_size=7)

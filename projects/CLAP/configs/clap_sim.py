@@ -20,5 +20,7 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=2),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='RunRecordHook'),
+    dict(type='PretrainVisualizationHook', interval=60),
 ]
 log_processor = dict(window_size=10)

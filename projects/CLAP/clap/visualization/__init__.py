@@ -1,5 +1,8 @@
-"""Pictures of what pre-training does."""
-from .figures import cameras_figure, cloud_figure, draw_frame
+"""Pictures of what pre-training does, a report of a run, and a 3-D viewer."""
+from .colours import prototype_colours
+from .figures import FIGURES, draw_frame, frame_figures, to_pixels
 from .render_frame import CameraPicture, FramePicture, render_frame
+from .undisturbed import undisturbed
 
-__all__ = ['CameraPicture', 'FramePicture', 'cameras_figure', 'cloud_figure', 'draw_frame', 'render_frame']
+__all__ = ['CameraPicture', 'FIGURES', 'FramePicture', 'draw_frame', 'frame_figures', 'prototype_colours',
+           'render_frame', 'to_pixels', 'undisturbed']
