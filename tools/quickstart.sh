@@ -4,11 +4,14 @@
 #
 #   bash tools/quickstart.sh          about 15 minutes on two cores, 10 more if mmcv must be built first
 #   SCENES=12 FRAMES=20 SEED=1 bash tools/quickstart.sh
+#
+# Every choice of scenes, frames and seed has data and results of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export CLAP_DATA_ROOT="${CLAP_DATA_ROOT:-data}" MPLBACKEND=Agg OMP_WAIT_POLICY=PASSIVE
 scenes=${SCENES:-4} frames=${FRAMES:-20} seed=${SEED:-0}
-work_dir=work_dirs/quickstart
+name=quickstart_${scenes}x${frames}_seed${seed}
+export CLAP_DATA_ROOT="${CLAP_DATA_ROOT:-data}/$name" MPLBACKEND=Agg OMP_WAIT_POLICY=PASSIVE
+work_dir=work_dirs/$name
 config=projects/CLAP/configs/clap_sim.py
 say() { printf '\n[quickstart %s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 

@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP' / 'configs'
 @pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=lambda p: p.stem)
 def test_every_configuration_passes(path: Path) -> None:
     cfg = load_config(str(path))
-    assert cfg.model.type == 'CLAP'
+    assert cfg.model.type in ('CLAP', 'CLAPBEVFusion')
     assert cfg.work_dir == f'work_dirs/{path.stem}'
 
 
@@ -24,6 +24,16 @@ def test_every_configuration_passes(path: Path) -> None:
     ('modl.depth_source=all', "did you mean 'model'"),
     ('train_dataloader.dataset.anno_file=x', "did you mean 'ann_file'"),
     ('custom_hooks.1.warmup_epoch=3', "did you mean 'warmup_epochs'"),
+    ('train_cfg.max_epoch=3', "did you mean 'max_epochs'"),
+    ('optim_wrapper.clip_gradd=1', "did you mean 'clip_grad'"),
+    ('optim_wrapper.optimizer.lrr=1', "did you mean 'lr'"),
+    ('param_scheduler.1.T_maxx=3', "did you mean 'T_max'"),
+    ('model.masking.point_ration=0.5', "did you mean 'point_ratio'"),
+    ('model.voxelize_cfg.max_voxel=5', "did you mean 'max_voxels'"),
+    ('log_processor.windowsize=5', "did you mean 'window_size'"),
+    ('default_hooks.loger.interval=5', "did you mean 'logger'"),
+    ('env_cfg.cudnn_benchmarks=True', "did you mean 'cudnn_benchmark'"),
+    ('auto_scale_lr.enabled=True', "did you mean 'enable'"),
 ])
 def test_a_misspelt_key_is_named_with_the_nearest_valid_one(option: str, hint: str) -> None:
     with pytest.raises(ConfigKeyError) as caught:
@@ -37,6 +47,26 @@ def test_a_missing_file_and_a_bad_override() -> None:
         load_config('nowhere.py')
     with pytest.raises(ConfigKeyError, match='KEY=VALUE'):
         load_config(str(CONFIGS / 'clap_sim.py'), ['model'])
+
+
+def test_keys_that_mmcv_takes_out_are_valid() -> None:
+    load_config(str(CONFIGS / 'clap_sim.py'), ['model.pts_backbone.norm_cfg.requires_grad=True'])
+
+
+def test_more_epochs_stretch_the_schedule() -> None:
+    """With an end of its own, the cosine would stay at zero from the configuration's last epoch on."""
+    import torch
+    from mmengine.optim import build_optim_wrapper
+    from mmengine.runner import BaseLoop, Runner
+    cfg = load_config(str(CONFIGS / 'clap_nus.py'), ['train_cfg.max_epochs=24'])
+    net = torch.nn.Linear(1, 1)
+    runner = Runner.__new__(Runner)
+    loop = type('Loop', (BaseLoop,), dict(run=None, max_epochs=24, max_iters=240, dataloader=range(10)))
+    loop.__abstractmethods__ = frozenset()
+    runner._train_loop = loop.__new__(loop)
+    runner.optim_wrapper = build_optim_wrapper(net, cfg.optim_wrapper)
+    scheduler, = runner.build_param_scheduler(cfg.param_scheduler)
+    assert (scheduler.begin, scheduler.end, scheduler.T_max) == (0, 240, 240)
 
 
 def test_overrides_and_amp() -> None:

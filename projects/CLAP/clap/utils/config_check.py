@@ -9,10 +9,22 @@ from mmdet3d import registry
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..models.encoder_checks import VOXELIZE_KEYS
+from ..modules import InputMasking
+
 _REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS',
-               'PARAM_SCHEDULERS', 'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS')
+               'PARAM_SCHEDULERS', 'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS', 'LOG_PROCESSORS')
 #: Keys that a builder takes out before the class sees the rest.
 _TAKEN_BY_BUILDER = {'type', '_scope_'}
+#: Keys that the runner takes out, or puts in, before it builds what is below these roots.
+_TAKEN_BY_RUNNER = {
+    'train_cfg': {'by_epoch'},
+    'optim_wrapper': {'constructor', 'paramwise_cfg'},
+    'param_scheduler': {'convert_to_iter_based'},
+}
+_ROOTS = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
+          'default_hooks', 'custom_hooks', 'visualizer', 'train_cfg', 'val_cfg', 'test_cfg',
+          'optim_wrapper', 'param_scheduler', 'log_processor')
 
 
 class ConfigKeyError(ValueError):
@@ -41,6 +53,37 @@ def find_class(name: str) -> Optional[type]:
     return None
 
 
+def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
+    """Dicts without a ``type`` whose reader is known: path, content, accepted keys, name of the reader."""
+    model = cfg.get('model', {})
+    if model.get('masking'):
+        yield 'model.masking', model['masking'], accepted_keys(InputMasking) - {'point_cloud_range', 'voxel_size'}, \
+            'InputMasking'
+    if model.get('voxelize_cfg'):
+        yield 'model.voxelize_cfg', model['voxelize_cfg'], set(VOXELIZE_KEYS), 'voxelize_cfg'
+    if cfg.get('optim_wrapper', {}).get('optimizer'):
+        optimizer = cfg.optim_wrapper.optimizer
+        cls = registry.OPTIMIZERS.get(optimizer['type']) if isinstance(optimizer.get('type'), str) else None
+        if cls is not None:
+            yield 'optim_wrapper.optimizer', optimizer, accepted_keys(cls) or set(optimizer), optimizer['type']
+    if cfg.get('env_cfg'):
+        yield 'env_cfg', cfg.env_cfg, {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}, 'env_cfg'
+    if cfg.get('auto_scale_lr'):
+        yield 'auto_scale_lr', cfg.auto_scale_lr, {'enable', 'base_batch_size'}, 'auto_scale_lr'
+    if cfg.get('default_hooks'):
+        # An entry with a type is a hook of the user's; one without changes a hook that must be there.
+        known = {'runtime_info', 'timer', 'logger', 'param_scheduler', 'checkpoint', 'sampler_seed'}
+        changed = {name: hook for name, hook in cfg.default_hooks.items() if hook and 'type' not in hook}
+        yield 'default_hooks', changed, known, 'default_hooks'
+
+
+def _unread(path: str, node: dict, accepted: Set[str], reader: str) -> Iterator[str]:
+    for key in sorted(set(node) - accepted - _TAKEN_BY_BUILDER):
+        near = difflib.get_close_matches(key, accepted, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f'it takes: {", ".join(sorted(accepted))}'
+        yield f"{path}.{key}: {reader} has no '{key}'; {hint}"
+
+
 def typed_dicts(node: Any, path: str = '') -> Iterator[Tuple[str, dict]]:
     """Every dict with a ``type`` below a config node, with its dotted path."""
     if isinstance(node, dict):
@@ -56,19 +99,17 @@ def typed_dicts(node: Any, path: str = '') -> Iterator[Tuple[str, dict]]:
 def unknown_keys(cfg: Config) -> List[str]:
     """One line per key that its class does not take, with the nearest name that it does."""
     problems = []
-    for root in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
-                 'default_hooks', 'custom_hooks', 'visualizer'):
+    for root in _ROOTS:
         for path, node in typed_dicts(cfg.get(root), root):
             cls = node['type'] if inspect.isclass(node['type']) else find_class(node['type'])
-            if cls is None:
-                continue  # the registry's own error names what it knows
+            if cls is None or cls.__module__.startswith('torch.nn'):
+                continue  # unknown types: the registry's own error; torch's layers: mmcv's builders take keys out
             accepted = accepted_keys(cls)
             if accepted is None:
                 continue
-            for key in set(node) - accepted - _TAKEN_BY_BUILDER:
-                near = difflib.get_close_matches(key, accepted, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f'it takes: {", ".join(sorted(accepted))}'
-                problems.append(f"{path}.{key}: {cls.__name__} has no argument '{key}'; {hint}")
+            problems += _unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
+    for path, node, accepted, reader in _nested(cfg):
+        problems += _unread(path, node, accepted, reader)
     return sorted(problems)
 
 

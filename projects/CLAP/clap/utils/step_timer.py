@@ -4,7 +4,8 @@ from __future__ import annotations
 import resource
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Callable, Dict, Iterator, List
 
 import torch
@@ -51,10 +52,23 @@ class StepTimer:
         return seconds
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Forget the peak so far, where the system lets us."""
+    if device.type == 'cuda':
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):  # Linux: resets VmHWM, and with it what peak_memory_gib reads
+        Path('/proc/self/clear_refs').write_text('5')
+
+
 def peak_memory_gib(device: torch.device) -> float:
-    """Peak memory so far: of the GPU's allocator, or resident memory of the process on the CPU."""
+    """Peak memory since the last reset: of the GPU's allocator, or resident memory of the process on the CPU."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device) / 2**30
+    status = Path('/proc/self/status')
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith('VmHWM'))
+        return int(line.split()[1]) / 2**20  # KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
 
 
