@@ -53,18 +53,17 @@ def test_keys_that_mmcv_takes_out_are_valid() -> None:
     load_config(str(CONFIGS / 'clap_sim.py'), ['model.pts_backbone.norm_cfg.requires_grad=True'])
 
 
-def test_more_epochs_stretch_the_schedule() -> None:
+def test_more_epochs_stretch_the_schedule(tmp_path: Path) -> None:
     """With an end of its own, the cosine would stay at zero from the configuration's last epoch on."""
-    import torch
-    from mmengine.optim import build_optim_wrapper
-    from mmengine.runner import BaseLoop, Runner
+    from mmengine.runner import Runner
+    from tests.fixtures.tiny import tiny_model
     cfg = load_config(str(CONFIGS / 'clap_nus.py'), ['train_cfg.max_epochs=24'])
-    net = torch.nn.Linear(1, 1)
-    runner = Runner.__new__(Runner)
-    loop = type('Loop', (BaseLoop,), dict(run=None, max_epochs=24, max_iters=240, dataloader=range(10)))
-    loop.__abstractmethods__ = frozenset()
-    runner._train_loop = loop.__new__(loop)
-    runner.optim_wrapper = build_optim_wrapper(net, cfg.optim_wrapper)
+    runner = Runner(tiny_model(), str(tmp_path), train_dataloader=dict(dataset=[0] * 10, batch_size=1, num_workers=0,
+                                                                       sampler=dict(type='DefaultSampler')),
+                    train_cfg=cfg.train_cfg, optim_wrapper=cfg.optim_wrapper, default_scope='mmdet3d',
+                    experiment_name='schedule')
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     scheduler, = runner.build_param_scheduler(cfg.param_scheduler)
     assert (scheduler.begin, scheduler.end, scheduler.T_max) == (0, 240, 240)
 

@@ -32,6 +32,7 @@ model = dict(
         temperature=0.1,
         normalization='cells',
         cells='occupied',
+        batch_norm=True,
         loss_weight=1.0,
         swav_weight=1.0,
         em_weight=0.1,

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import torch
 from mmdet3d.registry import MODELS
@@ -34,6 +34,10 @@ class PrototypeHead(BaseModule):
             which the LiDAR encoder left a feature. Empty cells all look the same, so
             balanced codes spend most prototypes on them, and no code of theirs can be
             predicted.
+        batch_norm: centre and scale every channel of the embeddings over the cells
+            before they are normalised. Without it, modalities that know little of each
+            other (both are masked) soon find that the best prediction is none: all
+            cells get the same embedding, ``swav_ratio`` is 1. Not in the paper.
         squared_gram: penalise squared similarities of prototypes instead of signed ones.
         loss_weight: omega_proto of Eq. 4.
         swav_weight: omega_SwAV of Eq. 18.
@@ -52,6 +56,7 @@ class PrototypeHead(BaseModule):
                  sinkhorn_iters: int = 3,
                  normalization: str = 'entries',
                  cells: str = 'all',
+                 batch_norm: bool = False,
                  squared_gram: bool = False,
                  loss_weight: float = 1.0,
                  swav_weight: float = 1.0,
@@ -64,6 +69,8 @@ class PrototypeHead(BaseModule):
             raise ValueError(f"normalization must be 'entries' or 'cells', got {normalization!r}")
         self.lidar_projection = MLP(lidar_channels, hidden_channels, embed_channels, 1, nn.ReLU())
         self.camera_projection = MLP(camera_channels, hidden_channels, embed_channels, 1, nn.ReLU())
+        self.lidar_norm = nn.BatchNorm1d(embed_channels, affine=False) if batch_norm else None
+        self.camera_norm = nn.BatchNorm1d(embed_channels, affine=False) if batch_norm else None
         self.prototypes = nn.Parameter(F.normalize(torch.randn(num_prototypes, embed_channels), dim=-1))
         self.temperature, self.epsilon, self.sinkhorn_iters = temperature, epsilon, sinkhorn_iters
         self.normalization, self.cells, self.squared_gram = normalization, cells, squared_gram
@@ -78,8 +85,8 @@ class PrototypeHead(BaseModule):
             table = bev.float().permute(0, 2, 3, 1)
             return table.reshape(-1, bev.shape[1]) if occupied is None else table[occupied]
 
-        lidar = F.normalize(self.lidar_projection(rows(lidar_bev)), dim=-1)
-        camera = F.normalize(self.camera_projection(rows(camera_bev)), dim=-1)
+        lidar = _unit(self.lidar_projection, self.lidar_norm, rows(lidar_bev))
+        camera = _unit(self.camera_projection, self.camera_norm, rows(camera_bev))
         return lidar, camera
 
     def loss(self, lidar_bev: Tensor, camera_bev: Tensor) -> Dict[str, Tensor]:
@@ -113,10 +120,11 @@ class PrototypeHead(BaseModule):
     def assign(self, lidar_bev: Tensor, camera_bev: Tensor) -> Tuple[Tensor, ...]:
         """Index of the most similar prototype of every cell: two (B, X, Y) integer maps."""
         maps = []
-        for bev, projection in ((lidar_bev, self.lidar_projection), (camera_bev, self.camera_projection)):
-            embeddings = F.normalize(projection(bev.float().permute(0, 2, 3, 1)), dim=-1)
-            scores = embeddings.flatten(0, 2) @ F.normalize(self.prototypes, dim=-1).t()
-            maps.append(scores.argmax(-1).view(embeddings.shape[:3]))
+        for bev, projection, norm in ((lidar_bev, self.lidar_projection, self.lidar_norm),
+                                      (camera_bev, self.camera_projection, self.camera_norm)):
+            cells = bev.float().permute(0, 2, 3, 1)
+            scores = similarity(_unit(projection, norm, cells.flatten(0, 2)), self.prototypes)
+            maps.append(scores.argmax(-1).view(cells.shape[:3]))
         return tuple(maps)
 
     @torch.no_grad()
@@ -137,3 +145,11 @@ class PrototypeHead(BaseModule):
             feature_std_lidar=lidar.std(0, unbiased=False).mean() * lidar.shape[1]**0.5,
             feature_std_camera=camera.std(0, unbiased=False).mean() * camera.shape[1]**0.5)
         return figures
+
+
+def _unit(projection: nn.Module, norm: Optional[nn.Module], rows: Tensor) -> Tensor:
+    """Projected (N, C) rows as unit vectors (N, d_K)."""
+    embeddings = projection(rows)
+    if norm is not None and (len(rows) > 1 or not norm.training):  # one row has no variance
+        embeddings = norm(embeddings)
+    return F.normalize(embeddings, dim=-1)
