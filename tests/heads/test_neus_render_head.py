@@ -96,6 +96,17 @@ def test_the_same_generator_draws_the_same_samples() -> None:
     assert not torch.equal(edges[0], edges[2])
 
 
+def test_many_rays_without_gradient_are_rendered_in_parts() -> None:
+    renderer, field = head().eval(), AnalyticField(wall(10.0))
+    rays = lidar_bundle(fan(50), torch.ones(50))
+    with torch.no_grad():
+        whole = renderer.render(field, rays, with_rgb=True)
+        renderer.CHUNK = 16
+        parts = renderer.render(field, rays, with_rgb=True)
+    assert torch.equal(whole.range_m, parts.range_m) and torch.equal(whole.rgb, parts.rgb)
+    assert whole.edges.shape == parts.edges.shape
+
+
 def test_half_precision_is_kept_out() -> None:
     renderer = head().eval()
     fields = renderer.decode(torch.randn(1, 6, 10, 10))

@@ -60,6 +60,11 @@ class RayBundle:
     def __len__(self) -> int:
         return self.origins.shape[0]
 
+    def __getitem__(self, index: slice) -> RayBundle:
+        """Some of the rays."""
+        return RayBundle(self.kind, self.origins[index], self.directions[index], self.targets[index],
+                         self.source[index])
+
 
 @dataclass(frozen=True)
 class RenderOutput:

@@ -92,6 +92,9 @@ class NeuSRenderHead(BaseModule):
         self.eikonal_weight, self.free_space_weight = eikonal_weight, free_space_weight
         self.near_surface_weight, self.truncation_m = near_surface_weight, truncation_m
 
+    #: Rays rendered at a time where no gradient is kept; bounds the memory of a whole sweep or image.
+    CHUNK = 8192
+
     @property
     def inv_s(self) -> Tensor:
         """The learnable sharpness h of Eq. 7, 1/m."""
@@ -112,6 +115,17 @@ class NeuSRenderHead(BaseModule):
                 evaluation mode) samples sit at the middle of their stratum.
             with_rgb: whether colour is asked for.
         """
+        if torch.is_grad_enabled() or len(rays) <= self.CHUNK:
+            return self._render(field, rays, generator, with_rgb)
+        parts = [self._render(field, rays[start:start + self.CHUNK], generator, with_rgb)
+                 for start in range(0, len(rays), self.CHUNK)]
+        return RenderOutput(**{
+            name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+            for name in RenderOutput.__dataclass_fields__
+        })
+
+    def _render(self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator],
+                with_rgb: bool) -> RenderOutput:
         with torch.autocast(device_type=rays.origins.device.type, enabled=False):
             near, far, hit = intersect_box(rays.origins, rays.directions, field.box_min, field.box_max)
             near = near.clamp(min=self.near_m)
