@@ -1,0 +1,184 @@
+"""Data roots, info files and what their frames look like."""
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+
+from .boxes import count_boxes, judge_boxes
+from .findings import FAIL, OK, WARN, Finding
+
+FRAMES_LOOKED_AT = 5
+MAKE = {
+    'sim': 'python tools/create_data.py sim --out {root}/sim --scenes 4 --frames 20',
+    'pandaset': 'python tools/create_data.py pandaset --root /path/to/pandaset --out {root}/pandaset',
+    'nuscenes': 'python tools/create_data.py nuscenes --root {root}/nuscenes --out {root}/nuscenes',
+}
+
+
+def check_root() -> List[Finding]:
+    """The folder of all data and which sets it holds; for a run without a configuration."""
+    root = Path(os.environ.get('CLAP_DATA_ROOT') or 'data')
+    if not root.is_dir():
+        return [Finding(WARN, 'data root', f'{root} is not a folder (seen from {Path.cwd()})',
+                        f'export CLAP_DATA_ROOT=/where/the/data/are, or make some: {MAKE["sim"].format(root=root)}')]
+    findings = []
+    for name, command in MAKE.items():
+        files = sorted((root / name).glob('*_infos_*.pkl'))
+        if not (root / name).is_dir():
+            continue
+        if not files:
+            findings.append(Finding(WARN, 'info file', f'{root / name} holds none', command.format(root=root)))
+        for path in files:
+            findings += check_info_file(str(path), str(root / name))[0]
+    return findings or [Finding(WARN, 'data root', f'{root} holds none of {", ".join(MAKE)}',
+                                MAKE['sim'].format(root=root))]
+
+
+def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[dict]]:
+    """The stamp of an info file: version, frames, size, age, format; also its raw frames (none if it is unusable)."""
+    from projects.CLAP.clap.datasets.errors import DataError
+    from projects.CLAP.clap.datasets.info_file import read_info_file
+    try:
+        content = read_info_file(ann_file, data_root)
+    except DataError as error:
+        return [Finding(FAIL, 'info file', str(error), _make_again(ann_file))], []
+    frames, meta, stat = content['data_list'], content['metainfo'], os.stat(ann_file)
+    days = (time.time() - stat.st_mtime) / 86400
+    about = (f'{ann_file}: info_version {meta.get("info_version", "not stated")}, {meta.get("dataset", "dataset?")} '
+             f'{meta.get("version", "")}, {len(frames)} frames, {stat.st_size / 2**20:.1f} MiB, {days:.1f} days old')
+    if 'info_version' not in meta:
+        return [Finding(WARN, 'info file', about, "add info_version='1.1' to its metainfo, or make the file again")], \
+            frames
+    return [Finding(OK, 'info file', about)], frames
+
+
+def _make_again(ann_file: str) -> str:
+    command = MAKE.get(Path(ann_file).name.split('_infos')[0])
+    if command is None:
+        return 'make it again with the converter that made it (docs/datasets/your_own.md says what it must hold)'
+    return command.format(root=os.environ.get('CLAP_DATA_ROOT') or 'data')
+
+
+def datasets_of(cfg) -> Iterator[Tuple[str, dict]]:
+    """(name of the loader, config of the innermost data set) of a configuration, each info file once."""
+    seen = set()
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        node = (cfg.get(loader) or {}).get('dataset')
+        while node is not None and 'ann_file' not in node and 'dataset' in node:  # wrappers such as CBGSDataset
+            node = node['dataset']
+        if node is not None and 'ann_file' in node:
+            key = os.path.join(node.get('data_root') or '', node['ann_file'])
+            if key not in seen:
+                seen.add(key)
+                yield loader, node
+
+
+def check_config_data(cfg) -> List[Finding]:
+    """Everything about the data of a configuration: stamps, files, projections, boxes."""
+    findings: List[Finding] = []
+    for loader, node in datasets_of(cfg):
+        ann_file = os.path.join(node.get('data_root') or '', node['ann_file'])
+        stamp, frames = check_info_file(ann_file, node.get('data_root'))
+        findings += stamp
+        if frames:
+            findings += check_frames(cfg, loader, node, ann_file)
+    return findings or [Finding(WARN, 'data', 'the configuration names no info file', 'give a configuration of '
+                                'projects/CLAP/configs')]
+
+
+def check_frames(cfg, loader: str, node: dict, ann_file: str) -> List[Finding]:
+    """Files of one info file, and what a few of its frames look like in the configuration's own pipeline."""
+    import torch
+    from mmdet3d.registry import DATASETS
+    from mmengine.config import ConfigDict
+
+    from projects.CLAP.clap.datasets.checks import check_dataset
+    from projects.CLAP.clap.datasets.errors import DataError
+    try:
+        node = ConfigDict({**node, 'serialize_data': False})
+        raw = DATASETS.build({**node, 'pipeline': [], 'lazy_init': False})
+        findings = [Finding(OK, 'files', f'{ann_file}: every file it names exists and has a possible size')]
+        findings += _stale(raw, ann_file)
+        samples = list(_raw_frames(raw, ann_file, node.get('data_root')))
+        findings += judge_boxes(count_boxes(samples), ann_file)
+        limits = _point_cloud_range(cfg)
+        if limits is not None:
+            findings.append(_judge_range([points for points, _, _ in samples], limits, ann_file))
+        if limits is None or not _packs_keyframes(node):
+            return findings
+        node['verify'] = 'off'
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # blind cameras become findings of their own
+            reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits)
+    except DataError as error:
+        lines = str(error).splitlines()
+        return [Finding(FAIL, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]
+    return findings + _judge_projection(reports, ann_file)
+
+
+def _packs_keyframes(node: dict) -> bool:
+    """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
+    return any('CLAPPack' in str(step.get('type')) for step in node.get('pipeline', []))
+
+
+def _point_cloud_range(cfg) -> Optional[list]:
+    return (cfg.model.get('voxelize_cfg') or {}).get('point_cloud_range') or cfg.get('point_cloud_range')
+
+
+def _judge_range(clouds: List[np.ndarray], limits: list, ann_file: str) -> Finding:
+    low, high = np.array(limits[:3]), np.array(limits[3:])
+    share = float(np.mean([((cloud[:, :3] >= low) & (cloud[:, :3] < high)).all(axis=1).mean() for cloud in clouds]))
+    about = f'{ann_file}: {share:.0%} of the points lie inside point_cloud_range'
+    if share < 0.3:
+        return Finding(WARN, 'range', about, 'widen point_cloud_range (and sparse_shape with it), or check that the '
+                       'points are metres in the LiDAR frame')
+    return Finding(OK, 'range', about)
+
+
+def _judge_projection(reports: list, ann_file: str) -> List[Finding]:
+    shares: Dict[str, list] = {}
+    for report in reports:
+        for name, share in report.visible.items():
+            shares.setdefault(name, []).append(share)
+    means = {name: float(np.mean(values)) for name, values in shares.items()}
+    if not means:
+        return []
+    text = f'{ann_file}: share of the LiDAR points in each image: ' + ', '.join(
+        f'{name} {share:.2f}' for name, share in means.items())
+    blind = [name for name, share in means.items() if share < 0.005]
+    if blind:
+        return [Finding(WARN, 'projection', text, f'{", ".join(blind)} see hardly a point: check lidar2cam and '
+                        'cam2img of them in the info file, or leave them out with `cameras` of the data set')]
+    return [Finding(OK, 'projection', text)]
+
+
+def _raw_frames(dataset, ann_file: str, data_root: Optional[str]
+                ) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Points, boxes and expected numbers of points of a few frames, as the files hold them."""
+    from projects.CLAP.clap.datasets.info_file import read_info_file
+    raw = {frame.get('token', index): frame
+           for index, frame in enumerate(read_info_file(ann_file, data_root)['data_list'])}
+    for index in np.unique(np.linspace(0, len(dataset) - 1, FRAMES_LOOKED_AT).round().astype(int)):
+        info = dataset.get_data_info(int(index))
+        lidar = info['lidar_points']
+        points = np.fromfile(lidar['lidar_path'], dtype=np.float32).reshape(-1, lidar['num_pts_feats'])
+        if len(points) == 0:
+            continue
+        boxes = [box for box in raw.get(info.get('token', int(index)), {}).get('instances', []) if 'bbox_3d' in box]
+        array = np.array([box['bbox_3d'][:7] for box in boxes], dtype=np.float64).reshape(-1, 7)
+        expected = np.array([box.get('num_lidar_pts', -1) for box in boxes], dtype=int)
+        yield points, array, expected
+
+
+def _stale(dataset, ann_file: str) -> List[Finding]:
+    """Point files that are newer than the info file that describes them."""
+    path = dataset.get_data_info(0)['lidar_points']['lidar_path']
+    if os.stat(path).st_mtime > os.stat(ann_file).st_mtime + 3600:
+        return [Finding(WARN, 'info file', f'{ann_file} is older than {path}', 'if the data were converted again after '
+                        f'it: {_make_again(ann_file)}; if they were only copied: touch {ann_file}')]
+    return []

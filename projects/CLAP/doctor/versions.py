@@ -1,0 +1,97 @@
+"""The supported versions: the one table of them. ``docs/installation.md`` shows it; a test keeps the two equal."""
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import List, Optional, Tuple
+
+from .findings import FAIL, OK, WARN, Finding
+
+SETUP = 'bash tools/setup_env.sh --force, then use .venv/bin/python'
+
+
+@dataclass(frozen=True)
+class Supported:
+    """One row: ``minimum`` <= version < ``below`` is supported, ``tested`` is what the tests run on.
+
+    ``optional`` names what cannot be done without the package; None: nothing works without it.
+    """
+
+    name: str
+    minimum: str
+    below: str
+    tested: str
+    why: str
+    distributions: Tuple[str, ...] = ()
+    optional: Optional[str] = None
+
+
+SUPPORTED = (
+    Supported('python', '3.8', '3.13', '3.11', 'wheels of the packages below'),
+    Supported('torch', '2.1', '3', '2.13.0', 'code uses nothing newer than 2.1'),
+    Supported('numpy', '1.20', '2', '1.26.4', 'nuscenes-devkit 1.2.0 needs numpy < 2'),
+    Supported('mmengine', '0.10.3', '1', '0.10.7', 'mmdet3d 1.4'),
+    Supported('mmcv', '2.1.0', '2.2', '2.1.0', 'mmdet3d 1.4 refuses mmcv >= 2.2', ('mmcv', 'mmcv-full', 'mmcv-lite')),
+    Supported('mmdet', '3.0.0', '3.4', '3.3.0', 'mmdet3d 1.4 refuses mmdet >= 3.4'),
+    Supported('mmdet3d', '1.4.0', '1.5', '1.4.0', 'the project is built on its 1.4 interfaces'),
+    Supported('spconv', '2.3', '3', '2.3.8', 'sparse convolution; spconv-cuXXX on a GPU',
+              ('spconv', 'spconv-cu118', 'spconv-cu120', 'spconv-cu121', 'spconv-cu124', 'spconv-cu126')),
+    Supported('nuscenes-devkit', '1.1.10', '2', '1.2.0', 'mmdet3d imports it'),
+    Supported('rich', '10', '100', '15.0.0', 'progress bar', optional='no progress bar'),
+    Supported('tensorboard', '2', '3', '2.21.0', 'curves', optional='TensorboardVisBackend does not work'),
+    Supported('embreex', '4', '5', '4.4.0', 'ray casting of the simulator', optional='tools/create_data.py sim'),
+)
+
+
+def as_numbers(version: str) -> Tuple[int, ...]:
+    """``'2.13.0+cpu'`` -> (2, 13, 0); what follows the first non-numeric part is ignored."""
+    return tuple(int(part) for part in re.match(r'\d+(?:\.\d+)*', version).group().split('.'))
+
+
+def installed(row: Supported) -> Optional[Tuple[str, str]]:
+    """Name and version of the installed distribution, None if there is none."""
+    if row.name == 'python':
+        return 'python', platform.python_version()
+    for name in row.distributions or (row.name,):
+        try:
+            return name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
+    """Judge one row against what is installed."""
+    wanted = f'{row.minimum} <= version < {row.below}'
+    if found is None:
+        level, without = (WARN, f'; without it: {row.optional}') if row.optional else (FAIL, '')
+        return Finding(level, row.name, f'not installed in this Python (supported: {wanted}){without}', SETUP)
+    name, version = found
+    if name == 'mmcv-lite':
+        return Finding(FAIL, row.name, 'mmcv-lite has no compiled ops', f'pip uninstall mmcv-lite; {SETUP}')
+    if not as_numbers(row.minimum) <= as_numbers(version) < as_numbers(row.below):
+        level = WARN if row.optional else FAIL
+        if row.name == 'python':
+            fix = 'CLAP_PYTHON=python3.11 bash tools/setup_env.sh --force, then use .venv/bin/python'
+        else:
+            fix = f'pip install "{name}=={row.tested}", or {SETUP}'
+        return Finding(level, row.name, f'{name} {version}, supported: {wanted} ({row.why})', fix)
+    tested = as_numbers(version)[:len(as_numbers(row.tested))] == as_numbers(row.tested)
+    return Finding(OK, row.name, f'{version}' + (f' ({name})' if name != row.name else '') +
+                   ('' if tested else f', supported; tests run on {row.tested}'))
+
+
+def check_versions() -> List[Finding]:
+    """One finding per row of :data:`SUPPORTED`."""
+    return [check_row(row, installed(row)) for row in SUPPORTED]
+
+
+def markdown_table() -> str:
+    """The table as the documents show it (``tools/doctor.py --table``)."""
+    lines = ['| package | supported | tested | why |', '|---|---|---|---|']
+    for row in SUPPORTED:
+        why = row.why + (f'; without it: {row.optional}' if row.optional else '')
+        lines.append(f'| {row.name} | >= {row.minimum}, < {row.below} | {row.tested} | {why} |')
+    return '\n'.join(lines)

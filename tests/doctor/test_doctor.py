@@ -1,0 +1,195 @@
+"""``tools/doctor.py``: what it says about a sound installation and sound data, and about broken ones."""
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from projects.CLAP.doctor import FAIL, OK, WARN, Finding, data, hardware, one_step, versions
+from projects.CLAP.doctor.findings import guarded, summary
+from tests.fixtures.sim_dataset import tiny_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+SIM = 'projects/CLAP/configs/clap_sim.py'
+
+
+def doctor(*arguments: str, data_root: Path, ok: bool = True) -> dict:
+    env = {**os.environ, 'CLAP_DATA_ROOT': str(data_root)}
+    done = subprocess.run([sys.executable, 'tools/doctor.py', *arguments], cwd=ROOT, env=env, capture_output=True,
+                          text=True, timeout=300)
+    assert done.returncode == (0 if ok else 1), done.stdout[-3000:] + done.stderr[-3000:]
+    assert 'Traceback' not in done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result['healthy'] == ok
+    for finding in result['findings']:
+        assert finding['level'] == OK or finding['fix'], finding
+    return result
+
+
+def of(result: dict, check: str) -> list:
+    return [f for f in result['findings'] if f['check'] == check]
+
+
+def test_a_sound_installation_with_sound_data(tmp_path: Path) -> None:
+    result = doctor(SIM, '--cfg-options', 'model.ray_sampler.num_lidar_rays=64', 'model.ray_sampler.num_camera_rays=8',
+                    data_root=tiny_dataset().parent)
+    assert {row.name for row in versions.SUPPORTED} <= {f['check'] for f in result['findings']}
+    for check in ('gpu', 'machine', 'mmcv ops', 'spconv', 'embree', 'config', 'info file', 'files', 'boxes', 'range',
+                  'projection', 'step'):
+        assert of(result, check), check
+        assert all(f['level'] != FAIL for f in of(result, check))
+    stamp, boxes, step = (of(result, check)[0]['message'] for check in ('info file', 'boxes', 'step'))
+    assert 'info_version 1.1' in stamp and '3 frames' in stamp and 'MiB' in stamp and 'days old' in stamp
+    assert re.search(r'\d+\.\d% of the points lie in \d+ boxes', boxes)
+    shares = [float(share) for share in re.findall(r'CAM_\w+ (0\.\d\d)', of(result, 'projection')[0]['message'])]
+    assert len(shares) == 6 and all(0.03 < share < 0.4 for share in shares)
+    assert 'loss_range' in step and 'peak memory' in step
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A CLAP_DATA_ROOT of its own."""
+    shutil.copytree(tiny_dataset(), tmp_path / 'sim')
+    return tmp_path
+
+
+def rewrite(root: Path, change) -> None:
+    for path in (root / 'sim').glob('*_infos_*.pkl'):
+        content = pickle.loads(path.read_bytes())
+        path.write_bytes(pickle.dumps(change(content) or content))
+
+
+def config_findings(root: Path, monkeypatch: pytest.MonkeyPatch) -> list:
+    from projects.CLAP.clap.utils.launch import load_config
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(root))
+    return data.check_config_data(load_config(str(ROOT / SIM)))
+
+
+def test_a_flipped_yaw_fails_the_command(copy: Path) -> None:
+    def flip(content: dict) -> None:
+        for frame in content['data_list']:
+            for box in frame['instances']:
+                box['bbox_3d'][6] = -box['bbox_3d'][6] - 3.141592653589793 / 2
+    rewrite(copy, flip)
+    result = doctor(SIM, '--no-step', data_root=copy, ok=False)
+    assert any(f['level'] == FAIL and 'another convention' in f['message'] for f in of(result, 'boxes'))
+    assert not of(result, 'step')
+
+
+def test_broken_data_are_named_with_the_fix(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = next((copy / 'sim' / 'samples' / 'LIDAR_TOP').glob('*.bin'))
+    whole = sweep.read_bytes()
+    sweep.write_bytes(whole[:-3])
+    bad, = [f for f in config_findings(copy, monkeypatch) if f.level == FAIL]
+    assert bad.check == 'frames' and sweep.name in bad.message and 'create_data.py' in bad.fix
+    sweep.write_bytes(whole)
+
+    def blind(content: dict) -> None:
+        for frame in content['data_list']:
+            frame['images']['CAM_BACK']['lidar2cam'] = [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -1e4], [0, 0, 0, 1]]
+    rewrite(copy, blind)
+    findings = config_findings(copy, monkeypatch)
+    assert not [f for f in findings if f.level == FAIL]
+    assert all('CAM_BACK' in f.fix and 'lidar2cam' in f.fix for f in findings if f.level == WARN)
+    assert [f.check for f in findings if f.level == WARN] == ['projection'] * 2
+
+    rewrite(copy, lambda content: dict(infos=content['data_list'], metadata=dict(version='v1.0')))
+    for finding in config_findings(copy, monkeypatch):
+        assert finding.level == FAIL and 'old format' in finding.message
+        assert f'create_data.py sim --out {copy}/sim' in finding.fix
+
+
+def test_an_info_file_older_than_its_data(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (copy / 'sim').glob('*_infos_*.pkl'):
+        os.utime(path, (1e9, 1e9))
+    findings = [f for f in config_findings(copy, monkeypatch) if f.level == WARN]
+    assert len(findings) == 2 and all('is older than' in f.message and 'create_data.py sim' in f.fix for f in findings)
+
+
+def test_without_a_configuration_the_data_root_is_looked_at(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(copy))
+    assert [f.level for f in data.check_root()] == [OK, OK]
+    for path in (copy / 'sim').glob('*_infos_*.pkl'):
+        path.unlink()
+    finding, = data.check_root()
+    assert finding.level == WARN and f'create_data.py sim --out {copy}/sim' in finding.fix
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(copy / 'nowhere'))
+    finding, = data.check_root()
+    assert 'CLAP_DATA_ROOT' in finding.fix
+
+
+def test_versions_are_judged_by_the_table() -> None:
+    rows = {row.name: row for row in versions.SUPPORTED}
+    assert versions.check_row(rows['torch'], ('torch', '2.13.0+cpu')).level == OK
+    assert 'tests run on' in versions.check_row(rows['torch'], ('torch', '2.1.2')).message
+    old = versions.check_row(rows['torch'], ('torch', '1.13.1'))
+    assert old.level == FAIL and 'torch==2.13.0' in old.fix
+    assert versions.check_row(rows['mmcv'], ('mmcv', '2.2.0')).level == FAIL
+    assert versions.check_row(rows['mmcv'], None).level == FAIL
+    assert 'no compiled ops' in versions.check_row(rows['mmcv'], ('mmcv-lite', '2.1.0')).message
+    assert versions.check_row(rows['embreex'], None).level == WARN
+    assert 'spconv-cu118' in versions.check_row(rows['spconv'], ('spconv-cu118', '2.3.6')).message
+    assert versions.as_numbers('2.10.0rc1') > versions.as_numbers('2.9')
+
+
+def test_the_table_is_the_requirements_and_the_document() -> None:
+    pins = {}
+    for name in ('mminstall', 'runtime', 'cpu'):
+        for line in (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines():
+            if '==' in line and not line.startswith('#'):
+                package, version = line.split('==')
+                pins[package] = version
+    for row in versions.SUPPORTED:
+        if row.name in pins:
+            assert pins[row.name] == row.tested, row.name
+    setup = (ROOT / 'tools' / 'setup_env.sh').read_text()
+    torch, = [row.tested for row in versions.SUPPORTED if row.name == 'torch']
+    assert f'torch_version={torch}' in setup
+    assert versions.markdown_table() in (ROOT / 'docs' / 'installation.md').read_text()
+
+
+def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mmcv.ops
+    import torch
+    monkeypatch.setattr(mmcv.ops, 'nms', lambda boxes, scores, iou_threshold: (None, torch.tensor([0, 1, 2])))
+    assert [f.level for f in hardware.check_mmcv_ops()][0] == FAIL
+    from projects.CLAP.clap.models import sparse_conv
+    monkeypatch.setattr(sparse_conv, '_apply_pairs', lambda features, weight, pairs, num: features.new_ones(num, 5))
+    assert [f.level for f in hardware.check_spconv()][0] == FAIL
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    from mmengine.config import Config
+    model = dict(img_backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='https://example.org/swin.pth')))
+    remote, = one_step.check_weights(Config(dict(model=model)))
+    assert remote.level == WARN and '--cfg-options model.img_backbone.init_cfg=None' in remote.fix
+    local, = one_step.check_weights(Config(dict(model=dict(), load_from=str(tmp_path / 'no.pth'))))
+    assert local.level == FAIL and 'load_from' in local.fix
+
+
+def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
+    def broken() -> list:
+        raise ImportError('libfoo.so.1: no such file')
+    failed, = guarded('mmcv ops', 'install it', broken)
+    assert failed.level == FAIL and 'libfoo' in failed.message
+    result = summary([failed, Finding(OK, 'x', 'y'), Finding(WARN, 'x', 'y', 'z')])
+    assert (result['ok'], result['warn'], result['fail'], result['healthy']) == (1, 1, 1, False)
+    with pytest.raises(AssertionError, match='without a fix'):
+        Finding(WARN, 'x', 'y')
+
+
+def test_it_works_where_nothing_is_installed(tmp_path: Path) -> None:
+    """A bare interpreter (no site-packages) gets the whole report, not a traceback."""
+    done = subprocess.run([sys.executable, '-I', '-S', 'tools/doctor.py'], cwd=ROOT, capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert {f['check'] for f in result['findings'] if f['level'] == FAIL} >= {'torch', 'mmcv', 'mmdet3d', 'spconv'}
+    assert all('setup_env.sh' in f['fix'] for f in result['findings'] if f['level'] == FAIL)
