@@ -19,7 +19,7 @@ ALLOWED = {
     'models': {'functional', 'modules', 'samplers', 'structures', 'utils'},
     'datasets': {'functional', 'structures', 'utils'},
     'simulation': {'datasets', 'functional', 'utils'},
-    'evaluation': {'structures', 'functional'},
+    'evaluation': {'datasets', 'functional', 'structures'},
 }
 
 

@@ -1,15 +1,18 @@
 """The data set class of all three sources (nuScenes, PandaSet, simulation): mmdet3d info files, labels optional."""
 from __future__ import annotations
 
+import logging
 import os.path as osp
-from typing import Callable, List, Optional, Sequence, Union
+from typing import Callable, Dict, List, Optional, Sequence, Union
 
+import numpy as np
 from mmdet3d.datasets import NuScenesDataset
 from mmdet3d.datasets.transforms import LoadAnnotations3D
 from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
+from .broken_frames import BrokenFramePolicy
 from .errors import DatasetError
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
@@ -19,7 +22,7 @@ _ADVICE = ('Correct data_root / data_prefix / ann_file of the data set (or CLAP_
 
 
 @DATASETS.register_module()
-class CLAPDataset(NuScenesDataset):
+class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     """Frames of LiDAR sweeps and camera images for pre-training; labels are left out unless asked for.
 
     Args:
@@ -33,11 +36,15 @@ class CLAPDataset(NuScenesDataset):
         filter_empty_gt: leave out frames without labelled boxes; only with ``with_annotations``.
         test_mode: evaluation; with annotations these go to ``eval_ann_info``.
         indices: an int takes the first frames, a list these frames.
+        load_interval: every n-th of these frames, starting with the first: a uniform share of 1 / n.
+        keep_length: an epoch stays as long as with all frames of the file, the chosen ones repeat.
         metainfo: overrides the classes.
         box_type_3d: as in mmdet3d.
         use_valid_flag: keep boxes by ``bbox_3d_isvalid`` instead of by their number of points.
         verify: at construction, ``'stat'`` checks info file, matrices, existence and size of every file (on rank 0),
             ``'full'`` also decodes every file, ``'off'`` nothing but the info file's format.
+        on_broken_frame: ``'stop'`` the run at a frame that cannot be used, or ``'skip'`` it: the next usable one takes
+            its place, and ``SkippedFramesHook`` lists it at the end.
         serialize_data, lazy_init, backend_args: as in mmdet3d.
     """
 
@@ -52,17 +59,27 @@ class CLAPDataset(NuScenesDataset):
                  filter_empty_gt: bool = False,
                  test_mode: bool = False,
                  indices: Optional[Union[int, Sequence[int]]] = None,
+                 load_interval: int = 1,
+                 keep_length: bool = False,
                  metainfo: Optional[dict] = None,
                  box_type_3d: str = 'LiDAR',
                  use_valid_flag: bool = False,
                  verify: str = 'stat',
+                 on_broken_frame: str = 'stop',
                  serialize_data: bool = True,
                  lazy_init: bool = False,
                  backend_args: Optional[dict] = None) -> None:
         if verify not in ('stat', 'full', 'off'):
             raise ValueError(f"verify must be 'stat', 'full' or 'off', got {verify!r}")
+        if on_broken_frame not in ('stop', 'skip'):
+            raise ValueError(f"on_broken_frame must be 'stop' or 'skip', got {on_broken_frame!r}")
+        self.on_broken_frame, self.dropped_frames = on_broken_frame, []
         if filter_empty_gt and not with_annotations:
             raise ValueError('filter_empty_gt=True needs with_annotations=True: without labels every frame is empty')
+        if not isinstance(load_interval, int) or load_interval < 1:
+            raise ValueError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
+        self.load_interval, self.keep_length = load_interval, keep_length
+        self._full_length = 0
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
         self.verify = verify
@@ -96,17 +113,61 @@ class CLAPDataset(NuScenesDataset):
         """
         if self._fully_initialized:
             return
-        self.data_list = self.load_data_list()
-        if self._indices is not None:
-            self.data_list = self._get_unserialized_subset(self._indices)
+        self.data_list = self._chosen(self.load_data_list())
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
+        if self.with_annotations:
+            self._report_labels()
         if self.serialize_data:
             self.data_bytes, self.data_address = self._serialize_data()
         self._fully_initialized = True
-        if self.with_annotations:
-            counts = zip(self.metainfo['classes'], self.num_ins_per_cat)
-            print_log(f'{self.ann_file}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts), 'current')
+
+    def _chosen(self, frames: List[dict]) -> List[dict]:
+        """The frames that ``indices`` and ``load_interval`` leave."""
+        self._full_length = total = len(frames)
+        if isinstance(self._indices, int):
+            frames = frames[:self._indices] if self._indices >= 0 else frames[self._indices:]
+        elif self._indices is not None:
+            outside = [index for index in self._indices if not -total <= index < total]
+            if outside:
+                raise DatasetError(f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
+                                   f'{total} frames; choose them below {total}, or take load_interval')
+            frames = [frames[index] for index in self._indices]
+        frames = frames[::self.load_interval]
+        if not frames:
+            raise DatasetError(f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}')
+        if len(frames) < total:
+            print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
+        return frames
+
+    def _report_labels(self) -> None:
+        """Boxes per class of the chosen frames: an error if there are none to train on, a warning for absent classes.
+        """
+        names = self.metainfo['classes']
+        labels = [info['eval_ann_info' if self.test_mode else 'ann_info']['gt_labels_3d'] for info in self.data_list]
+        found = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
+        counts: Dict[str, int] = {name: int((found == index).sum()) for index, name in enumerate(names)}
+        where = f'{self.ann_file}, {len(self.data_list)} frames'
+        print_log(f'{where}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts.items()), 'current')
+        if self.test_mode:
+            return
+        if not any(counts.values()):
+            raise DatasetError(f'{where}: no labelled box of the classes {", ".join(names)} in the chosen frames. '
+                               'A detector needs labels: choose more or other frames (indices, load_interval), make '
+                               'the info file with labels, or correct metainfo.classes')
+        absent = [name for name, count in counts.items() if not count]
+        if absent:
+            print_log(f'{where}: no box of {", ".join(absent)}: the detector cannot learn what it never sees; expect '
+                      'an average precision of about 0 there, and mAP to count it', 'current', logging.WARNING)
+
+    def __len__(self) -> int:
+        """Frames of an epoch."""
+        chosen = super().__len__()  # loads the info file if need be
+        return self._full_length if self.keep_length else chosen
+
+    def get_data_info(self, idx: int) -> dict:
+        """Information of a frame; with ``keep_length`` the chosen frames follow each other again and again."""
+        return super().get_data_info(idx % super().__len__() if self.keep_length else idx)
 
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""
@@ -114,16 +175,33 @@ class CLAPDataset(NuScenesDataset):
         for key, value in content['metainfo'].items():
             self._metainfo.setdefault(key, value)
         frames = content['data_list']
-        if self.cameras is not None and self.modality['use_camera']:
+        if self.cameras is not None and self.modality['use_camera'] and isinstance(frames[0], dict):
             check_cameras_exist(frames[0], self.cameras, self.ann_file)
-        for frame in frames:
+        parsed, self.dropped_frames = [], []
+        for index, frame in enumerate(frames):
+            problems = self._info_problems(frame, index)
+            if problems:
+                self.dropped_frames += problems
+            else:
+                parsed.append(self.parse_data_info(frame))
+        if self.dropped_frames and (self.on_broken_frame == 'stop' or not parsed):
+            raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ADVICE)
+        if self.dropped_frames:
+            print_log(f'{self.ann_file}: {len(frames) - len(parsed)} of {len(frames)} frames left out, their entries '
+                      f'are unusable; the first: {self.dropped_frames[0]}', 'current', logging.WARNING)
+        return parsed
+
+    def _info_problems(self, frame: dict, index: int) -> List[str]:
+        """What makes the entry of a frame unusable; picks its cameras on the way."""
+        if not isinstance(frame, dict):
+            return [f'frame {index} is a {type(frame).__name__}, expected a dict']
+        try:
             self._select(frame)
-        problems = [] if self.verify == 'off' else [
-            problem for index, frame in enumerate(frames) for problem in
-            frame_problems(frame, index, self.modality['use_camera'], self.modality['use_lidar'])]
-        if problems:
-            raise DatasetError.from_problems(f'info file {self.ann_file}', problems, _ADVICE)
-        return [self.parse_data_info(frame) for frame in frames]
+            if self.verify == 'off':
+                return []
+            return frame_problems(frame, index, self.modality['use_camera'], self.modality['use_lidar'])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            return [f'frame {index} is malformed: {type(error).__name__}: {error}']
 
     def parse_data_info(self, info: dict) -> dict:
         """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra point files."""
@@ -153,6 +231,9 @@ class CLAPDataset(NuScenesDataset):
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
             title = f'files of {self.ann_file} (data_root {self.data_root})'
-            raise DatasetError.from_problems(title, problems, _ADVICE)
+            error = DatasetError.from_problems(title, problems, _ADVICE)
+            if self.on_broken_frame == 'stop':
+                raise error
+            print_log(f'{error} The frames concerned will be skipped.', 'current', logging.WARNING)
         frames = len(self.data_list)
         print_log(f'{self.ann_file}: {frames} frames, {len(files)} files checked ({self.verify})', 'current')

@@ -1,0 +1,103 @@
+"""nuScenes' official detection metric, class by class, over a whole split."""
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+from mmdet3d.evaluation import NuScenesMetric
+from mmdet3d.registry import METRICS
+from mmengine.fileio import load
+
+from ..datasets.errors import DatasetError
+
+_SPLITS = {'v1.0-trainval': 'val', 'v1.0-mini': 'mini_val'}
+_ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE', attr_err='mAAE')
+
+
+@METRICS.register_module()
+class CLAPNuScenesMetric(NuScenesMetric):
+    """mAP and NDS by the devkit's own evaluation on the dataset's tables.
+
+    mmdetection3d turns boxes into a submission file, nuScenes' ``DetectionEval``
+    scores it. Figures: ``mAP``, ``NDS``, the mean errors ``mATE`` ... ``mAAE``,
+    and per class ``AP/<class>`` (mean over the distances 0.5, 1, 2, 4 m). A class
+    that the split does not have counts 0 in ``mAP``, as in nuScenes;
+    ``mAP_present`` leaves it out.
+
+    Args:
+        data_root: folder with the tables and maps.
+        ann_file: info file of the split, whole.
+        results_dir: keep the submission file there; a temporary folder if None.
+        collect_device: where results are gathered, ``'cpu'`` or ``'gpu'``.
+        prefix: prefix of the names in the log.
+    """
+
+    def __init__(self, data_root: str, ann_file: str, results_dir: Optional[str] = None, collect_device: str = 'cpu',
+                 prefix: str = 'nuscenes') -> None:
+        super().__init__(data_root=data_root, ann_file=ann_file, modality=dict(
+            use_camera=True, use_lidar=True, use_radar=False, use_map=False, use_external=False),
+            jsonfile_prefix=results_dir, collect_device=collect_device, prefix=prefix)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the boxes of a batch under their sample's token."""
+        for sample in data_samples:
+            boxes = {name: value.to('cpu') for name, value in sample['pred_instances_3d'].items()}
+            self.results.append(dict(pred_instances_3d=boxes, token=sample['token']))
+
+    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+        """Write the submission and score it."""
+        self.data_infos = load(self.ann_file)['data_list']
+        place = {info['token']: index for index, info in enumerate(self.data_infos)}
+        check_whole_split([result['token'] for result in results], list(place), self.ann_file)
+        if not any(len(result['pred_instances_3d']['scores_3d']) for result in results):
+            return self._nothing_found()  # the devkit stops at an empty submission
+        submission = [dict(pred_instances_3d=r['pred_instances_3d'], sample_idx=place[r['token']]) for r in results]
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            files, _ = self.format_results(submission, list(self.dataset_meta['classes']),
+                                           self.jsonfile_prefix or folder)
+            return self._score(files['pred_instances_3d'], folder)
+
+    def _nothing_found(self) -> Dict[str, float]:
+        classes = self.eval_detection_configs.class_names
+        return dict(mAP=0.0, NDS=0.0, **average_precisions(dict(mean_dist_aps=dict.fromkeys(classes, 0.0)), set()),
+                    **dict.fromkeys(_ERRORS.values(), 1.0))
+
+    def _score(self, submission: str, folder: str) -> Dict[str, float]:
+        from nuscenes import NuScenes
+        from nuscenes.eval.detection.evaluate import DetectionEval
+        version = self.dataset_meta.get('version')
+        if version not in _SPLITS:
+            raise DatasetError(f'{self.ann_file} names the version {version!r}; the official metric exists for '
+                               f'{" and ".join(_SPLITS)}. Make the info file again with tools/create_data.py')
+        if not (Path(self.data_root) / version).is_dir():
+            raise DatasetError(f'{Path(self.data_root) / version} does not exist; the official metric needs the tables '
+                               'of the dataset. Set data_root of the evaluator')
+        tables = NuScenes(version=version, dataroot=self.data_root, verbose=False)
+        evaluation = DetectionEval(tables, self.eval_detection_configs, submission, _SPLITS[version], folder,
+                                   verbose=False)
+        summary = evaluation.evaluate()[0].serialize()
+        present = {box.detection_name for box in evaluation.gt_boxes.all}
+        figures = dict(mAP=summary['mean_ap'], NDS=summary['nd_score'], **average_precisions(summary, present))
+        figures.update({name: summary['tp_errors'][key] for key, name in _ERRORS.items()})
+        return figures
+
+
+def average_precisions(summary: Dict[str, Any], present: set) -> Dict[str, float]:
+    """``AP/<class>`` of every class and ``mAP_present`` over the classes in ``present``, from a devkit summary."""
+    per_class = {f'AP/{name}': float(value) for name, value in summary['mean_dist_aps'].items()}
+    there = [per_class[f'AP/{name}'] for name in present]
+    return dict(mAP_present=float(np.mean(there)) if there else 0.0, **per_class)
+
+
+def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_file: str) -> None:
+    """``DatasetError`` unless every frame of the split has been predicted, once."""
+    missing, extra = set(expected) - set(predicted), set(predicted) - set(expected)
+    if missing or extra or len(predicted) != len(expected):
+        raise DatasetError(f'the metric is defined on a whole split: {ann_file} has {len(expected)} frames, '
+                           f'{len(predicted)} were predicted ({len(missing)} missing, {len(extra)} of another file). '
+                           'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
+                           'set and evaluator be the same')
