@@ -1,5 +1,5 @@
 """The mathematics of CLAP: one equation, one function. Pure torch; nothing here knows modules, registries or mm*."""
-from .curvature import curvature_weights, sdf_gradient, sdf_normals
+from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .drawing import gaussian_blur, splat_max, uniform, weighted_draw
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table, trilinear_once
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
@@ -10,6 +10,7 @@ from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss,
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .sinkhorn import sinkhorn
+from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
 from .voxelize import grid_size, voxelize
 
@@ -17,8 +18,9 @@ __all__ = [
     'ProjectedPoints', 'accumulate', 'channel_last_table', 'curvature_weights', 'eikonal_loss', 'em_loss',
     'free_space_loss', 'gaussian_blur', 'gram_loss', 'grid_size', 'intersect_box', 'inverse_cdf', 'inverse_std',
     'mask_image_patches', 'mask_point_blocks', 'merge_sorted', 'metres_to_cells', 'midpoints', 'near_surface_loss',
-    'neus_alpha', 'original_pixels', 'pixel_rays', 'project_points', 'ray_points', 'rays_to_points', 'render_weights',
-    'rendering_loss', 'sdf_gradient', 'sdf_normals', 'similarity', 'sinkhorn', 'splat_max', 'stratified',
+    'nearest_neighbours', 'neus_alpha', 'original_pixels', 'pixel_rays', 'project_points', 'ray_points',
+    'rays_to_points', 'render_weights', 'rendering_loss', 'sdf_gradient', 'sdf_normals', 'secant_curvature',
+    'similarity', 'sinkhorn', 'smooth_volume', 'splat_max', 'stratified', 'surface_variation',
     'swapped_prediction_loss', 'transform_points', 'transmittance', 'trilinear', 'trilinear_from_table',
     'trilinear_once', 'uniform', 'usage_perplexity', 'voxelize', 'weighted_draw'
 ]

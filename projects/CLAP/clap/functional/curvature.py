@@ -5,7 +5,7 @@ are taken with respect to positions only, and no parameter's ``.grad`` is touche
 """
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -99,3 +99,77 @@ def curvature_weights(sdf_fn: SDFFunction, points: Tensor, mode: str = 'jacobian
         rows = [_differentiate(part, position, keep_graph=True).detach() for part in parts]
     weights = torch.linalg.vector_norm(torch.cat(rows, dim=-1), dim=-1)
     return torch.where(torch.isfinite(weights), weights, torch.zeros_like(weights))
+
+
+def secant_curvature(normals: Tensor, points: Tensor, cell_m: float) -> Tensor:
+    r"""Eq. 12 with a secant in place of the tangent: sqrt(2 var(n~) / var(p)) over the 3 x 3 x 3 cells around a point.
+
+    The derivative dn~/dp at a point sees every ripple of a learned field; the spread of the normals over a
+    neighbourhood, relative to the spread of the points, sees what is larger than the neighbourhood's cells. On a sphere
+    of radius r it is sqrt(2)/r whatever the neighbourhood (n~ is p/r there, up to a shift), on a cylinder whose points
+    spread alike along and across it is 1/r, on a plane 0: the values of ``curvature_weights(mode='jacobian')``.
+    Every occupied cell counts once, so that the density of the scan does not decide what the neighbourhood is.
+
+    Args:
+        normals: (N, 3), unit, e.g. from ``sdf_normals``.
+        points: (N, 3) metres, where the normals were taken.
+        cell_m: edge of a cell, metres.
+
+    Returns:
+        (N,) in 1/m, >= 0, finite; 0 for a point without neighbours.
+    """
+    expect_shape('points', points, None, 3)
+    expect_shape('normals', normals, points.shape[0], 3)
+    if not cell_m > 0:
+        raise ValueError(f'cell_m: expected a positive edge in metres, got {cell_m}')
+    if len(points) == 0:
+        return points.new_zeros(0)
+    # Double precision: a variance of decimetres is left over from squares of tens of metres.
+    position = (points - points.mean(0)).double()
+    normals = torch.where(torch.isfinite(normals).all(-1, keepdim=True), normals, torch.zeros_like(normals)).double()
+    squares = torch.stack([normals.square().sum(-1), position.square().sum(-1)], dim=-1)
+    mean = _mean_over_cells(torch.cat([normals, position, squares], dim=-1), position, cell_m)
+    spread_of_normals = mean[:, 6] - mean[:, :3].square().sum(-1)
+    spread_of_points = mean[:, 7] - mean[:, 3:6].square().sum(-1)
+    floor = (1e-3 * cell_m) ** 2  # points that all but coincide say nothing about a surface
+    ratio = 2 * spread_of_normals.clamp(min=0) / spread_of_points.clamp(min=floor)
+    return torch.where(spread_of_points > floor, ratio, torch.zeros_like(ratio)).sqrt().to(points.dtype)
+
+
+def _mean_over_cells(values: Tensor, position: Tensor, cell_m: float) -> Tensor:
+    """Mean of ``values`` (N, D) over each point's cell and its 26 neighbours, every occupied cell counting once."""
+    cell = (position / cell_m).floor().long()
+    cell = cell - cell.min(0).values + 1  # a margin of one cell: no neighbour leaves the numbering
+    stride_y = int(cell[:, 0].max()) + 2
+    stride_z = stride_y * (int(cell[:, 1].max()) + 2)
+    keys, of_point = torch.unique(cell[:, 0] + stride_y * cell[:, 1] + stride_z * cell[:, 2], return_inverse=True)
+    table = torch.cat([values, torch.ones_like(values[:, :1])], dim=-1)
+    cells = table.new_zeros(len(keys), table.shape[1]).index_add_(0, of_point, table)
+    cells = cells / cells[:, -1:]
+    total = torch.zeros_like(cells)
+    for step in (x + stride_y * y + stride_z * z for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1)):
+        found = torch.searchsorted(keys, keys + step).clamp(max=len(keys) - 1)
+        total += cells[found] * (keys[found] == keys + step)[:, None]
+    return (total[:, :-1] / total[:, -1:])[of_point]
+
+
+def smooth_volume(table: Tensor, grid_shape: Sequence[int], passes: int) -> Tensor:
+    """A feature volume after ``passes`` box filters of 3 x 3 x 3 cells; cells beyond the border do not count.
+
+    Args:
+        table: (Z*Y*X, C), see ``channel_last_table``.
+        grid_shape: (Z, Y, X).
+        passes: how often; n passes are close to a Gaussian of sqrt(2 n / 3) cells.
+
+    Returns:
+        (Z*Y*X, C).
+    """
+    expect_shape('table', table, grid_shape[0] * grid_shape[1] * grid_shape[2], None)
+    if passes < 0:
+        raise ValueError(f'passes: expected a number of filters >= 0, got {passes}')
+    if passes == 0:
+        return table
+    volume = table.t().reshape(1, -1, *grid_shape)
+    for _ in range(passes):
+        volume = F.avg_pool3d(volume, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+    return volume[0].flatten(1).t().contiguous()
