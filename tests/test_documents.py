@@ -1,0 +1,195 @@
+"""Links, commands, paths and examples of every Markdown file; licence, citation, model index."""
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+import yaml
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(p for p in ROOT.rglob('*.md')
+               if not {'.venv', 'data', 'work_dirs', '.pytest_cache', 'node_modules'} & set(p.relative_to(ROOT).parts))
+#: Files that a page tells the reader to write.
+WRITTEN_BY_THE_READER = {'projects/CLAP/configs/clap_mine.py', 'convert_mine.py'}
+FIRST_PAGE = {'docs/assets/quickstart.png', '#results'}  # parts of the first page that come with the results
+
+by_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def code_blocks(page: Path, language: str) -> List[str]:
+    return re.findall(rf'^```{language}\n(.*?)^```', page.read_text(), re.M | re.S)
+
+
+def slugs(page: Path) -> set:
+    """Anchors of a page's headings, as code hosts make them."""
+    headings = re.findall(r'^#+ (.*)$', re.sub(r'^```.*?^```', '', page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r'[^\w\- ]', '', h.lower()).replace(' ', '-') for h in headings}
+
+
+@by_page
+def test_relative_links_resolve(page: Path) -> None:
+    text = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r'\]\(([^)\s]+)\)', text):
+        if re.match(r'[a-z]+:', target) or target in FIRST_PAGE or '#' + target.partition('#')[2] in FIRST_PAGE:
+            continue
+        path, _, anchor = target.partition('#')
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), f'{page.name}: {target} leads nowhere'
+        assert not anchor or anchor in slugs(found), f'{page.name}: {target}: no such heading'
+
+
+def commands(page: Path) -> List[Tuple[str, str]]:
+    """(script, arguments) of every command in code blocks and in quoted code."""
+    text = page.read_text().replace('\\\n', ' ')
+    blocks = re.findall(r'^```(?:bash|sh)?\n(.*?)^```', text, re.M | re.S)
+    lines = [line for block in blocks for line in block.split('\n')]
+    lines += re.findall(r'`([^`\n]+)`', re.sub(r'^```.*?^```', '', text, flags=re.M | re.S))
+    found = []
+    for line in lines:
+        match = re.match(r'(?:[A-Z_]+=\S+ )*(?:(?:\S*python|bash) )?(tools/\S+\.(?:py|sh))\b([^#]*)', line.strip())
+        if match:
+            found.append((match.group(1), match.group(2)))
+    return found
+
+
+@lru_cache(maxsize=None)
+def help_of(script: str, command: str = '') -> str:
+    runner = [sys.executable] if script.endswith('.py') else ['bash']
+    done = subprocess.run([*runner, script, *command.split(), '--help'], cwd=ROOT, capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, f'{script} {command} --help: {done.stderr[-500:]}'
+    return done.stdout
+
+
+#: Shell commands that hand their arguments on.
+HANDS_ON = {'tools/dist_train.sh': 'tools/train.py', 'tools/dist_test.sh': 'tools/test.py', 'tools/run_tests.sh': '',
+            'tools/quickstart.sh': ''}
+
+
+@by_page
+def test_commands_name_scripts_and_flags_that_exist(page: Path) -> None:
+    for script, arguments in commands(page):
+        assert (ROOT / script).is_file(), f'{page.name}: {script} does not exist'
+        flags = re.findall(r'(?<=\s)(--?[a-zA-Z][\w-]*)', ' ' + arguments)
+        described = HANDS_ON.get(script, script)
+        if not flags or not described:
+            continue
+        words = arguments.split()
+        command = words[0] if script.endswith('create_data.py') and words and not words[0].startswith('-') else ''
+        options = help_of(described, command)
+        for flag in flags:
+            assert re.search(rf'(?<![\w-]){re.escape(flag)}(?![\w-])', options), f'{page.name}: {script} has no {flag}'
+
+
+@by_page
+def test_overrides_name_keys_of_the_configuration(page: Path) -> None:
+    for _, arguments in commands(page):
+        named = re.search(r'projects/CLAP/configs/\S+\.py', arguments)
+        config = named.group(0) if named else 'projects/CLAP/configs/clap_nus.py'
+        _, _, overrides = arguments.partition('--cfg-options')
+        for key in re.findall(r'([\w.]+)=', overrides):
+            node = Config.fromfile(str(ROOT / config))
+            for part in key.split('.'):
+                assert part in node, f'{page.name}: {config} has no {key}'
+                node = node[part]
+
+
+@by_page
+def test_named_files_exist(page: Path) -> None:
+    folders = 'projects|configs|tools|tests|docs|requirements'
+    for path in re.findall(rf'(?<![\w/.])((?:{folders})/[\w./-]+\.\w+)', page.read_text()):
+        if path not in WRITTEN_BY_THE_READER | FIRST_PAGE:
+            assert (ROOT / path).exists() or (page.parent / path).exists(), f'{page.name}: {path} does not exist'
+
+
+@by_page
+def test_python_blocks_compile(page: Path) -> None:
+    for block in code_blocks(page, 'python'):
+        compile(block, str(page), 'exec')
+
+
+def block_named(name: str) -> str:
+    text = (ROOT / 'docs' / 'pretrain_your_own.md').read_text()
+    return re.search(rf'<!-- tested: {name} -->\n```python\n(.*?)^```', text, re.M | re.S).group(1)
+
+
+def record(folder: Path, frames: int = 3) -> None:
+    """A recording as the page expects it: a street seen by a LiDAR and two cameras of 1920 x 1080."""
+    import json
+
+    import numpy as np
+    from PIL import Image
+
+    from tests.fixtures.driving_frames import look_along
+    from tests.fixtures.tiny import street
+    cam2img = [[1000.0, 0, 960], [0, 1000.0, 540], [0, 0, 1]]
+    calibration = {name: dict(cam2img=cam2img, lidar2cam=look_along(forward, (0.5, 0, -0.3)).tolist())
+                   for name, forward in (('front', (1, 0, 0)), ('rear', (-1, 0, 0)))}
+    for part in ('lidar', *calibration):
+        (folder / part).mkdir(parents=True)
+    (folder / 'calibration.json').write_text(json.dumps(calibration))
+    rng = np.random.default_rng(0)
+    for index in range(frames):
+        points = street(4000, seed=index)[:, :4]
+        points[0] = np.nan  # what some drivers write for a missing return
+        np.save(folder / 'lidar' / f'{index:06d}.npy', points)
+        for name in calibration:
+            pixels = rng.integers(0, 256, (27, 48, 3), dtype=np.uint8)
+            Image.fromarray(pixels).resize((1920, 1080)).save(folder / name / f'{index:06d}.jpg')
+
+
+def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
+    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.doctor import OK, data, one_step
+    record(tmp_path / 'mine')
+    (tmp_path / 'convert_mine.py').write_text(block_named('converter'))
+    done = subprocess.run([sys.executable, 'convert_mine.py', 'mine'], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=60)
+    assert done.stdout.strip() == '3 frames', done.stderr
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
+    (tmp_path / 'clap_mine.py').write_text(block_named('config').replace('./clap_pandaset.py', str(base)))
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
+    cfg = load_config(str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64',
+                                                      'model.ray_sampler.num_camera_rays=8'])
+    findings = data.check_config_data(cfg) + one_step.check_step(cfg)
+    assert all(finding.level == OK for finding in findings), findings
+    assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
+    projection, = [f for f in findings if f.check == 'projection' and 'train' in f.message]
+    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
+
+
+def test_the_model_index_leads_to_configurations() -> None:
+    for name in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
+        meta = yaml.safe_load((ROOT / name).read_text())
+        collections = {collection['Name'] for collection in meta['Collections']}
+        for collection in meta['Collections']:
+            assert (ROOT / collection['README']).is_file() and (ROOT / collection['Code']['URL']).is_file()
+        listed = {model['Config'] for model in meta['Models']}
+        for model in meta['Models']:
+            assert model['In Collection'] in collections
+            cfg = Config.fromfile(str(ROOT / model['Config']))
+            assert model['Name'] == Path(model['Config']).stem
+            if 'Epochs' in model['Metadata']:
+                assert cfg.train_cfg.max_epochs == model['Metadata']['Epochs']
+        assert listed >= {str(p.relative_to(ROOT)) for p in (ROOT / 'projects/CLAP/configs').glob('*.py')}
+
+
+def test_licence_and_citation() -> None:
+    licence = (ROOT / 'LICENSE').read_text()
+    assert 'Apache License' in licence and 'Version 2.0, January 2004' in licence
+    assert all(f'   {n}. ' in licence for n in range(1, 10)) and 'END OF TERMS AND CONDITIONS' in licence
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    paper = citation['preferred-citation']
+    assert {'cff-version', 'message', 'title', 'authors'} <= set(citation) and citation['license'] == 'Apache-2.0'
+    assert paper['year'] == 2026 and paper['identifiers'][0]['value'] == 'arXiv:2412.03059'
+    readme = (ROOT / 'README.md').read_text()
+    assert f'title     = {{{paper["title"]}}}' in readme
+    names = ' and '.join(f'{a["family-names"]}, {a["given-names"]}' for a in paper['authors'])
+    assert f'author    = {{{names}}}' in readme
