@@ -2,13 +2,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Dict
 
+import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..utils.run_record import describe, now, read_card, write_card
+
+
+def model_facts(model: torch.nn.Module) -> Dict[str, float]:
+    """Numbers of the model that its health figures are judged by."""
+    model = model.module if is_model_wrapper(model) else model
+    facts: Dict[str, float] = dict(parameters=sum(p.numel() for p in model.parameters()))
+    if getattr(model, 'prototype_head', None) is not None:
+        facts['num_prototypes'] = len(model.prototype_head.prototypes)
+    if getattr(model, 'render_head', None) is not None:
+        facts['initial_inv_s'] = float(model.render_head.inv_s.detach())
+    return facts
 
 
 @HOOKS.register_module()
@@ -26,8 +40,8 @@ class RunRecordHook(Hook):
         if runner.val_loop is not None:
             datasets['val'] = runner.val_dataloader.dataset
         self._session = describe(runner.cfg.filename, runner.seed, datasets, get_world_size())
-        self._session.update(started=now(), ended=None, first_iter=runner.iter, last_iter=runner.iter,
-                             max_iters=runner.max_iters)
+        self._session.update(facts=model_facts(runner.model), started=now(), ended=None, first_iter=runner.iter,
+                             last_iter=runner.iter, max_iters=runner.max_iters)
         self._sessions = [*read_card(Path(runner.work_dir)), self._session]
         write_card(Path(runner.work_dir), self._sessions)
 

@@ -12,10 +12,7 @@ from ..functional import project_points
 from ..modules import BoundField
 from ..samplers import BaseRaySampler, CurvatureRaySampler, SampledRays
 from ..samplers.base import camera_rays, lidar_rays, valid_pixels
-from ..structures import CameraViews, KeyframeSweep, RayBundle
-
-#: Rays that are rendered at once: bounds the memory of a picture to that of a small step.
-CHUNK_RAYS = 4096
+from ..structures import CameraViews, KeyframeSweep
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_point
         title=str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1],
         cameras=_cameras(model, field, views, metas[0], stride, pixel_weights, by_camera, drawn),
         points=points.cpu().numpy(), origins=rays.origins.cpu().numpy(), range_m=rays.targets.cpu().numpy(),
-        rendered_range_m=render_chunks(model.render_head, field, rays)[0].cpu().numpy(),
+        rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
         curvature=weights.cpu().numpy(), prototype=_look_up(by_lidar, field, points),
         prototype_camera=_look_up(by_camera, field, points),
         num_prototypes=0 if by_lidar is None else len(model.prototype_head.prototypes),
@@ -93,18 +90,6 @@ def _thin(index: Tensor, count: Optional[int]) -> Tensor:
         return index
     chosen = torch.randperm(len(index), generator=torch.Generator().manual_seed(0))[:count]
     return index[chosen.sort().values.to(index.device)]
-
-
-def render_chunks(head: torch.nn.Module, field: BoundField, rays: RayBundle,
-                  with_rgb: bool = False) -> Tuple[Tensor, Optional[Tensor], Tensor]:
-    """Range (R,), colour (R, 3) and whether the ray crosses the volume (R,), a few thousand rays at a time."""
-    outputs = []
-    for start in range(0, max(len(rays), 1), CHUNK_RAYS):
-        part = slice(start, start + CHUNK_RAYS)
-        outputs.append(head.render(field, RayBundle(rays.kind, rays.origins[part], rays.directions[part],
-                                                    rays.targets[part], rays.source[part]), with_rgb=with_rgb))
-    colour = torch.cat([out.rgb for out in outputs]) if with_rgb else None
-    return torch.cat([out.range_m for out in outputs]), colour, torch.cat([out.valid for out in outputs])
 
 
 def curvature_maps(sampler: BaseRaySampler, field: BoundField, sweep: KeyframeSweep, index: Tensor,
@@ -148,16 +133,16 @@ def _cameras(model: torch.nn.Module, field: BoundField, views: Optional[CameraVi
         columns = torch.arange(stride // 2, width, stride, device=views.rgb.device)
         grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
         rays = camera_rays(views, index, grid.reshape(-1, 2))
-        range_m, rgb, valid = render_chunks(model.render_head, field, rays, with_rgb=True)
-        seen = rays.origins + range_m[:, None] * rays.directions
+        out = model.render_head.render(field, rays, with_rgb=True)
+        seen = rays.origins + out.range_m[:, None] * rays.directions
         shape = grid.shape[:2]
         prototype = _look_up(prototypes, field, seen)
-        range_m = torch.where(valid, range_m, torch.full_like(range_m, float('nan')))
+        range_m = torch.where(out.valid, out.range_m, torch.full_like(out.range_m, float('nan')))
         source = drawn.camera.source
         pictures.append(CameraPicture(
             name=names[index],
             rgb=views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
-            rendered_rgb=rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
+            rendered_rgb=out.rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
             rendered_range_m=range_m.view(shape).cpu().numpy(), curvature=weights[index].cpu().numpy(),
             prototype=None if prototype is None else prototype.reshape(shape),
             drawn=source[source[:, 0] == index][:, 1:].cpu().numpy()))

@@ -1,0 +1,106 @@
+"""Reads what a run left in its work directory; needs no GPU, no dataset and runs no code of the run."""
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+from ..utils.run_record import read_card
+
+Curve = List[Tuple[int, float]]  # iteration, value
+_IMAGE = re.compile(r'(?P<name>.+)_(?P<step>\d+)\.png')
+
+
+@dataclass
+class RunData:
+    """Everything the report shows."""
+
+    name: str
+    sessions: List[dict]  # of run_card.json, oldest first
+    train: Dict[str, Curve] = field(default_factory=dict)
+    evaluation: Dict[str, Curve] = field(default_factory=dict)
+    images: Dict[str, Dict[int, Path]] = field(default_factory=dict)  # figure name -> iteration -> file
+    config_text: str = ''
+    checkpoints: List[str] = field(default_factory=list)
+    nonfinite: List[str] = field(default_factory=list)  # files kept by NonFiniteLossHook
+
+
+def gather(work_dir: Path) -> RunData:
+    """Collect the sessions of a work directory; a resumed run is one run.
+
+    Raises:
+        FileNotFoundError: the folder does not exist or holds no run.
+    """
+    if not work_dir.is_dir():
+        raise FileNotFoundError(f'{work_dir} is not a folder; give the --work-dir of a training run')
+    folders = sorted(path.parent for path in work_dir.glob('*/vis_data/scalars.json'))
+    sessions = read_card(work_dir)
+    if not folders and not sessions:
+        raise FileNotFoundError(f'{work_dir} holds no run: expected {work_dir}/<time>/vis_data/scalars.json, which '
+                                'training writes with the first log line (LocalVisBackend must be in vis_backends)')
+    run = RunData(name=work_dir.resolve().name, sessions=sessions)
+    for folder in folders:
+        _add_scalars(run, folder / 'scalars.json')
+        for path in sorted((folder / 'vis_image').glob('*.png')):
+            match = _IMAGE.fullmatch(path.name)
+            if match:
+                run.images.setdefault(match['name'], {})[int(match['step'])] = path
+    configs = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
+    run.config_text = configs[-1].read_text(errors='replace') if configs else ''
+    run.checkpoints = sorted((path.name for path in work_dir.glob('*.pth')), key=_natural)
+    run.nonfinite = sorted(path.name for path in (work_dir / 'nonfinite').glob('*.pt'))
+    return run
+
+
+def _natural(name: str) -> list:
+    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', name)]
+
+
+def _add_scalars(run: RunData, path: Path) -> None:
+    """Add a session's log lines; what it repeats of an earlier session replaces the earlier values."""
+    train: Dict[str, Curve] = {}
+    evaluation: Dict[str, Curve] = {}
+    last_of_epoch: Dict[int, int] = {}
+    for line in path.read_text(errors='replace').splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # the last line of a run that was killed while writing
+        step = entry.pop('step', None)
+        if not isinstance(entry, dict) or step is None:
+            continue
+        if 'iter' in entry:  # a line of training; those of evaluation count epochs
+            entry.pop('iter')
+            last_of_epoch[int(entry.pop('epoch', 0))] = step
+            target, at = train, step
+        else:
+            target, at = evaluation, _iteration(run, last_of_epoch, step)
+        for name, value in entry.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                target.setdefault(name, []).append((int(at), float(value)))
+    for mine, new in ((run.train, train), (run.evaluation, evaluation)):
+        for name, curve in new.items():
+            mine[name] = [point for point in mine.get(name, []) if point[0] < curve[0][0]] + curve
+
+
+def _iteration(run: RunData, last_of_epoch: Dict[int, int], epoch: int) -> int:
+    """Last logged iteration of an epoch; the epoch itself where training logged nothing."""
+    if epoch in last_of_epoch:
+        return last_of_epoch[epoch]
+    earlier = [step for e, step in last_of_epoch.items() if e <= epoch]
+    return max(earlier) if earlier else epoch
+
+
+def recent(curve: Curve, count: int = 5) -> float:
+    """Mean of the last log lines; NaN if one of them is not finite or there is none."""
+    values = [value for _, value in curve[-count:]]
+    return sum(values) / len(values) if values and all(map(math.isfinite, values)) else math.nan
+
+
+def switched_at(run: RunData) -> List[int]:
+    """Iterations of the log lines after which curvature sampling was on for the first time."""
+    curve = run.train.get('curvature_sampling', [])
+    return [b[0] for a, b in zip(curve, curve[1:]) if a[1] < 0.5 <= b[1]]

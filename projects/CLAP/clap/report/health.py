@@ -1,0 +1,247 @@
+"""Health figures of a pre-training run: what each means, whether it is good, and what to do when it is not.
+
+Limits are this project's experience, not the paper's; every verdict states them, so that a reader can disagree.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Tuple
+
+from .gather import Curve, RunData, recent
+
+GOOD, WATCH, BAD, UNKNOWN = 'good', 'watch', 'bad', 'not measured'
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the health table."""
+
+    title: str
+    value: str
+    level: str
+    verdict: str
+    meaning: str
+    remedy: str
+    scalars: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a figure turns from good to watch to bad; ``low`` limits are crossed downwards, ``high`` ones upwards."""
+
+    low_bad: float = -math.inf
+    low_watch: float = -math.inf
+    high_watch: float = math.inf
+    high_bad: float = math.inf
+
+    def level(self, value: float) -> str:
+        """Level of a value; one that is not finite is bad."""
+        if not math.isfinite(value) or value < self.low_bad or value > self.high_bad:
+            return BAD
+        return WATCH if value < self.low_watch or value > self.high_watch else GOOD
+
+    def text(self, unit: str) -> str:
+        """The limits in words."""
+        parts = [f'watch {word} {_short(limit)}{unit}' for word, limit in
+                 (('below', self.low_watch), ('above', self.high_watch)) if math.isfinite(limit)]
+        parts += [f'bad {word} {_short(limit)}{unit}' for word, limit in
+                  (('below', self.low_bad), ('above', self.high_bad)) if math.isfinite(limit)]
+        return ', '.join(parts)
+
+
+def _short(value: float) -> str:
+    """Three digits, no exponent for ordinary numbers."""
+    return f'{float(f"{value:.3g}"):g}'
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A figure that is judged by its recent mean."""
+
+    title: str
+    scalars: Tuple[str, ...]  # the worst one counts
+    limits: Callable[[RunData], Limits]
+    sentences: Tuple[str, str, str]  # when good, to be watched, bad
+    meaning: str
+    remedy: str
+    unit: str = ''
+
+    def judge(self, run: RunData) -> Finding:
+        """The finding of a run."""
+        known = [name for name in self.scalars if run.train.get(name)]
+        if not known:
+            return Finding(self.title, '–', UNKNOWN, 'The log of this run does not hold it.', self.meaning, '',
+                           self.scalars)
+        limits, order = self.limits(run), (GOOD, WATCH, BAD)
+        values = {name: recent(run.train[name]) for name in known}
+        level = max((limits.level(value) for value in values.values()), key=order.index)
+        shown = ', '.join(f'{value:.3g}{self.unit}' + (f' ({_branch(name)})' if len(known) > 1 else '')
+                          for name, value in values.items())
+        return Finding(self.title, shown, level, f'{self.sentences[order.index(level)]} ({limits.text(self.unit)})',
+                       self.meaning, self.remedy if level != GOOD else '', tuple(known))
+
+
+def _branch(name: str) -> str:
+    return name.rsplit('_', 1)[-1]
+
+
+def _fact(run: RunData, name: str) -> Optional[float]:
+    for session in run.sessions:  # the first knows the state before training
+        if session.get('facts', {}).get(name) is not None:
+            return float(session['facts'][name])
+    return None
+
+
+def _perplexity_limits(run: RunData) -> Limits:
+    count = _fact(run, 'num_prototypes') or 64.0
+    return Limits(low_bad=max(2.0, 0.02 * count), low_watch=max(3.0, 0.1 * count))
+
+
+def _sharpness_limits(run: RunData) -> Limits:
+    curve: Curve = run.train.get('inv_s', [])
+    start = _fact(run, 'initial_inv_s') or (curve[0][1] if curve else 20.0)
+    return Limits(low_bad=0.1 * start, low_watch=0.5 * start, high_watch=5e3, high_bad=1e5)
+
+
+RULES: List[Rule] = [
+    Rule('Prototypes in use (perplexity)', ('proto_perplexity_lidar', 'proto_perplexity_camera'), _perplexity_limits,
+         ('Cells spread over many prototypes.', 'Few prototypes do most of the work.',
+          'Nearly all cells share one prototype: the prototypes have collapsed.'),
+         'Exponential of the entropy of how often each prototype is the nearest one, per branch; at most the number of '
+         'prototypes.',
+         "Set model.prototype_head.normalization='cells' and cells='occupied' (empty cells otherwise take most codes), "
+         'lower temperature to 0.1, lower epsilon for sharper codes; if feature std is low too, mend that first.'),
+    Rule('Likeness of prototypes (mean Gram off-diagonal)', ('gram_mean', ),
+         lambda run: Limits(high_watch=.2, high_bad=.5),
+         ('Prototypes point in different directions.', 'Prototypes are drifting together.',
+          'Prototypes have become alike.'),
+         'Mean cosine between two different prototypes (Eq. 17); random ones have 0.',
+         'Raise model.prototype_head.gram_weight; squared_gram=True also separates pairs that the signed mean misses.'),
+    Rule('The two most alike prototypes (maximal Gram off-diagonal)', ('gram_max', ),
+         lambda run: Limits(high_watch=.9, high_bad=.98),
+         ('No two prototypes coincide.', 'Two prototypes are nearly the same.', 'Two prototypes are the same.'),
+         'Largest cosine between two different prototypes.',
+         'One pair is harmless; if the mean rises as well, set squared_gram=True.'),
+    Rule('Spread of the embeddings (feature std)', ('feature_std_lidar', 'feature_std_camera'),
+         lambda run: Limits(low_bad=.05, low_watch=.2),
+         ('Cells have embeddings of their own.', 'Embeddings of different cells are much alike.',
+          'All cells have the same embedding: the projection has collapsed.'),
+         'Standard deviation over cells times the root of the width: 1 for directions spread over the whole sphere, 0 '
+         'if all are one.',
+         'Set model.prototype_head.batch_norm=True, which keeps embeddings apart; check that both branches get input '
+         '(masking ratios, calibration).'),
+    Rule('What one branch tells about the other (swav_ratio)', ('swav_ratio', ),
+         lambda run: Limits(high_watch=.97, high_bad=2.),
+         ('The branches predict each other better than chance.', 'Predictions are no better than uniform ones.',
+          'Predictions are confident and wrong.'),
+         'Loss of the swapped prediction (Eq. 16) over that of predicting every prototype equally.',
+         'Early in training wait. Later: is the feature std low? Then mend that. With temperature 1 and unit vectors '
+         'predictions stay nearly uniform whatever is learned: lower model.prototype_head.temperature.'),
+    Rule('Sharpness of the surface (inv_s)', ('inv_s', ), _sharpness_limits,
+         ('The opacity rises over a thin layer.', 'It is getting blurred, or so sharp that few samples see it.',
+          'The surface is a fog, or too sharp for a gradient to reach it.'),
+         'h of Eq. 7, 1/m: the thickness of the surface is of the order of 1/h. It normally grows as rendering '
+         'improves.',
+         'Blurred: train longer, or raise the learning rate. Too sharp: lower model.render_head.initial_variance or '
+         'the learning rate, raise num_samples.', ' 1/m'),
+    Rule('Opacity of LiDAR rays', ('opacity', ), lambda run: Limits(low_bad=.5, low_watch=.9),
+         ('Nearly every ray ends on a surface.', 'Part of the rays pass through.', 'Most rays end on nothing.'),
+         'Sum of the rendering weights along rays that hit something in reality; 1 is a solid surface. Ranges are not '
+         'divided by it, so a low one makes everything look too near.',
+         'Early in training wait; later set model.render_head.near_surface_weight or free_space_weight to 0.1, and '
+         'check that ranges and the volume (point_cloud_range) fit the data.'),
+    Rule('Rays that miss the volume (masked rays)', ('masked_rays', ), lambda run: Limits(high_watch=.05, high_bad=.3),
+         ('Rays cross the volume.', 'Some rays are wasted outside the volume.', 'Many rays never meet the volume.'),
+         'Share of drawn rays, LiDAR and camera, that do not cross point_cloud_range.',
+         'Check cam2lidar and keyframe_origins of the info file (tools/doctor.py) and point_cloud_range.'),
+    Rule('LiDAR points that may be drawn', ('candidate_points', ), lambda run: Limits(low_bad=.2, low_watch=.5),
+         ('Most of the sweep can be a target.', 'Much of the sweep lies outside the volume.',
+          'Almost nothing of the sweep lies inside the volume.'),
+         'Share of the keyframe sweep inside the volume, beyond min_range_m and not held back.',
+         'Are points in the LiDAR frame and in metres? Otherwise widen point_cloud_range.'),
+    Rule('Cameras without a LiDAR point', ('uniform_cameras', ), lambda run: Limits(high_watch=.5, high_bad=2.),
+         ('Every camera sees LiDAR points.', 'A camera often sees none; its pixels are drawn uniformly.',
+          'Several cameras see none.'),
+         'Cameras per sample that no candidate point projects into.',
+         'Check lidar2cam and cam2img of that camera: the frame check in the log lists the share of points of each.'),
+]
+
+
+def _enrichment(run: RunData) -> List[Finding]:
+    def rule_of(name: str) -> Rule:
+        return Rule(
+            f'Enrichment of drawn points ({name})', (name, ), lambda run: Limits(low_bad=.9, low_watch=1.2),
+            ('Sampling prefers objects.', 'Sampling hardly differs from uniform.', 'Sampling avoids objects.'),
+            'Share of drawn LiDAR points in labelled boxes over their share in the sweep; 1 is uniform drawing. Labels '
+            'are only used to measure it.',
+            'The surface is too rough for its curvature to mean something: smooth the field before Eq. 12, train '
+            'longer before the warm-up ends, or raise model.render_head.eikonal_weight.')
+
+    names = [name for curves in (run.train, run.evaluation) for name in curves if 'enrichment' in name]
+    both = RunData(run.name, run.sessions, {**run.evaluation, **run.train})
+    return [rule_of(name).judge(both) for name in dict.fromkeys(names)] or [rule_of('enrichment').judge(both)]
+
+
+def _progress(run: RunData) -> Finding:
+    """Whether held-back rays are rendered better and better."""
+    title, name = 'Range of held-back rays', 'render/range_median_m'
+    meaning = 'Median error of the rendered range of LiDAR rays that the loss never sees, over the evaluation frames.'
+    curve = run.evaluation.get(name, [])
+    if len(curve) < 2:
+        return Finding(title, f'{curve[-1][1]:.2f} m' if curve else '–', UNKNOWN,
+                       'It takes two evaluations to see a course (train_cfg.val_interval).', meaning, '', (name, ))
+    first, last, best = curve[0][1], curve[-1][1], min(value for _, value in curve)
+    value = f'{last:.2f} m (first {first:.2f}, best {best:.2f})'
+    if not math.isfinite(last) or last > first:
+        level, verdict = BAD, 'It got worse since the first evaluation.'
+    elif last > 1.25 * best:
+        level, verdict = WATCH, 'It has been better before (watch above 1.25 times the best).'
+    else:
+        level, verdict = GOOD, 'It got better.'
+    remedy = '' if level == GOOD else ('Lower the learning rate or lengthen its warm-up; with few frames more epochs '
+                                       'overfit, so use an earlier checkpoint or more data.')
+    return Finding(title, value, level, verdict, meaning, remedy, (name, ))
+
+
+def _colour(run: RunData) -> Finding:
+    """Whether rendered colour beats the mean colour of the image."""
+    title, name = 'Colour of held-back pixels', 'render/rgb_ratio'
+    meaning = ("Error of the rendered colour over that of painting every pixel in its image's mean colour, "
+               'at the last evaluation.')
+    curve = run.evaluation.get(name, [])
+    if not curve:
+        return Finding(title, '–', UNKNOWN, 'The log of this run does not hold it.', meaning, '', (name, ))
+    limits, value = Limits(high_watch=1.0), curve[-1][1]
+    level = limits.level(value)
+    verdict = 'Rendering knows more than the mean colour.' if level == GOOD else 'The mean colour would be no worse.'
+    remedy = '' if level == GOOD else ('Colour comes after shape: train longer. If the range is good already, raise '
+                                       'model.render_head.rgb_weight.')
+    return Finding(title, f'{value:.3g}', level, f'{verdict} ({limits.text("")})', meaning, remedy, (name, ))
+
+
+def _stopped(run: RunData) -> List[Finding]:
+    if not run.nonfinite:
+        return []
+    return [Finding('Non-finite loss', ', '.join(run.nonfinite), BAD, 'The run was stopped by a NaN or infinite loss.',
+                    'NonFiniteLossHook kept the inputs of the step in nonfinite/.',
+                    'Lower the learning rate or optim_wrapper.clip_grad.max_norm if the loss grew before; look at the '
+                    'frame if it came suddenly; then go on with --resume.', ())]
+
+
+def findings(run: RunData) -> List[Finding]:
+    """All health findings of a run; figures of a run that is not a pre-training come out as not measured."""
+    return [*_stopped(run), _progress(run), _colour(run), *(rule.judge(run) for rule in RULES), *_enrichment(run)]
+
+
+def summary(rows: List[Finding]) -> str:
+    """One sentence on all findings."""
+    bad, watch = ([row.title for row in rows if row.level == level] for level in (BAD, WATCH))
+    measured = sum(row.level != UNKNOWN for row in rows)
+    if not measured:
+        return 'Nothing to judge yet: no health figure has been logged.'
+    if not bad and not watch:
+        return f'All {measured} figures are good.'
+    parts = [f'{len(names)} {word}: {"; ".join(names)}' for names, word in ((bad, 'bad'), (watch, 'to watch'))
+             if names]
+    return f'Of {measured} figures ' + '. '.join(parts) + '.'

@@ -1,0 +1,77 @@
+"""Verdicts follow the numbers, and every bad one says what to do."""
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from projects.CLAP.clap.report import RunData, findings, summary
+from projects.CLAP.clap.report.health import BAD, GOOD, UNKNOWN, WATCH
+
+HEALTHY = dict(proto_perplexity_lidar=40., proto_perplexity_camera=30., gram_mean=0.01, gram_max=0.5,
+               feature_std_lidar=.8, feature_std_camera=.7, swav_ratio=.8, inv_s=25., opacity=.98, masked_rays=0.,
+               candidate_points=.9, uniform_cameras=0., enrichment=1.8)
+
+
+def run_of(evaluation: tuple = (2., 1.), prototypes: int = 64, rgb: float = .7, **values) -> RunData:
+    figures = {**HEALTHY, **values}
+    return RunData('run', [dict(facts=dict(num_prototypes=prototypes, initial_inv_s=20.))],
+                   {name: [(i, value) for i in range(1, 7)] for name, value in figures.items() if value is not None},
+                   {'render/range_median_m': list(enumerate(evaluation, 1)), 'render/rgb_ratio': [(1, rgb)]})
+
+
+def level(run: RunData, scalar: str) -> str:
+    found, = [row for row in findings(run) if scalar in row.scalars]
+    assert (found.level in (BAD, WATCH)) == bool(found.remedy)
+    return found.level
+
+
+def test_a_healthy_run_has_nothing_but_good_figures() -> None:
+    rows = findings(run_of())
+    assert {row.level for row in rows} == {GOOD}
+    assert summary(rows) == f'All {len(rows)} figures are good.'
+
+
+@pytest.mark.parametrize('scalar, value, expected', [
+    ('proto_perplexity_lidar', 5., WATCH), ('proto_perplexity_camera', 1.5, BAD), ('gram_mean', .3, WATCH),
+    ('gram_mean', .6, BAD), ('gram_max', .99, BAD), ('feature_std_camera', .1, WATCH), ('feature_std_lidar', .01, BAD),
+    ('swav_ratio', 1., WATCH), ('inv_s', 8., WATCH), ('inv_s', 1., BAD), ('inv_s', 6e3, WATCH), ('opacity', .7, WATCH),
+    ('opacity', .3, BAD), ('masked_rays', .1, WATCH), ('masked_rays', .5, BAD), ('candidate_points', .1, BAD),
+    ('uniform_cameras', 1., WATCH), ('enrichment', 1.0, WATCH), ('enrichment', .5, BAD), ('opacity', math.nan, BAD)])
+def test_each_figure_is_judged(scalar: str, value: float, expected: str) -> None:
+    run = run_of(**{scalar: value})
+    assert level(run, scalar) == expected
+    others = [row for row in findings(run) if scalar not in row.scalars]
+    assert {row.level for row in others} == {GOOD}
+    word = 'bad' if expected == BAD else 'to watch'
+    assert f'1 {word}: ' in summary(findings(run))
+
+
+def test_perplexity_is_judged_by_the_number_of_prototypes() -> None:
+    assert level(run_of(proto_perplexity_lidar=30., proto_perplexity_camera=30.), 'proto_perplexity_lidar') == GOOD
+    assert level(run_of(prototypes=512), 'proto_perplexity_lidar') == WATCH
+
+
+@pytest.mark.parametrize('course, expected', [
+    ((2., 3.), BAD), ((3., 1., 1.6), WATCH), ((3., 2., 1.), GOOD), ((3., ), UNKNOWN), ((2., math.nan), BAD)])
+def test_held_back_rays_must_get_better(course: tuple, expected: str) -> None:
+    assert level(run_of(evaluation=course), 'render/range_median_m') == expected
+
+
+@pytest.mark.parametrize('rgb, expected', [(.9, GOOD), (1.1, WATCH), (math.nan, BAD)])
+def test_colour_must_beat_the_mean_colour(rgb: float, expected: str) -> None:
+    assert level(run_of(rgb=rgb), 'render/rgb_ratio') == expected
+
+
+def test_only_the_recent_past_counts() -> None:
+    run = run_of()
+    run.train['opacity'] = [(i, .1) for i in range(20)] + [(i, .95) for i in range(20, 25)]
+    assert level(run, 'opacity') == GOOD
+
+
+def test_what_was_not_logged_is_not_judged() -> None:
+    rows = findings(RunData('fine-tuning', []))
+    assert {row.level for row in rows} == {UNKNOWN}
+    assert 'Nothing to judge' in summary(rows)
+    stopped = findings(RunData('stopped', [], nonfinite=['iter_3_rank_0.pt']))
+    assert stopped[0].level == BAD and 'iter_3_rank_0.pt' in stopped[0].value

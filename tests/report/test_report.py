@@ -1,0 +1,127 @@
+"""The report of a real (tiny) run, read as a file and in a browser."""
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from projects.CLAP.clap.report import gather, write_report
+from projects.CLAP.clap.report.gather import switched_at
+from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
+from tests.fixtures.tiny_run import tiny_runner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='module')
+def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two epochs of the tiny model with everything that a report reads, the second after a resume."""
+    work = tmp_path_factory.mktemp('runs') / 'tiny & small'
+    infos = work.parent / 'infos.pkl'
+    infos.write_bytes(b'frames')
+    hooks = [dict(type='StepSeedHook'), dict(type='SamplingWarmupHook', warmup_epochs=1), dict(type='RunRecordHook'),
+             dict(type='PretrainVisualizationHook', interval=2, stride=16, max_points=200)]
+    tiny_runner(work, hooks, epochs=1, ann_file=str(infos)).train()
+    tiny_runner(work, hooks, epochs=2, ann_file=str(infos), resume=True).train()
+    return work
+
+
+def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
+    run = gather(work_dir)
+    assert [step for step, _ in run.train['loss']] == [1, 2, 3, 4]
+    assert [step for step, _ in run.evaluation['render/range_median_m']] == [2, 4], 'epochs become iterations'
+    assert switched_at(run) == [3]
+    assert sorted(run.images) == [f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_range', 'prototypes', 'rays')]
+    assert sorted(run.images['frame0_rays']) == [0, 2, 4]
+    assert run.sessions[0]['facts']['num_prototypes'] == 8 and len(run.sessions) == 2
+    assert run.checkpoints == ['epoch_1.pth', 'epoch_2.pth'] and 'NeuSRenderHead' in run.config_text
+
+
+def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:
+    for time, lines in (('20260101_000000', [(1, 5.), (2, 4.), (3, 9.)]), ('20260102_000000', [(3, 3.), (4, 2.)])):
+        folder = tmp_path / time / 'vis_data'
+        folder.mkdir(parents=True)
+        text = [json.dumps(dict(loss=v, iter=i, epoch=1, step=i)) for i, v in lines]
+        (folder / 'scalars.json').write_text('\n'.join([*text, '{"loss": NaN, "iter": 5, "step": 5, "epoch": 1}',
+                                                        '{"loss": 1.0, "it']))
+    run = gather(tmp_path)
+    assert [(s, v) for s, v in run.train['loss'] if v == v] == [(1, 5.), (2, 4.), (3, 3.), (4, 2.)]
+    page = tmp_path / 'r.html'
+    write_report(tmp_path, page)
+    assert 'No run_card.json' in page.read_text() and '<h2>Figures over time</h2><p>None' in page.read_text()
+
+
+class References(HTMLParser):
+    """Every address in a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found, self.tags = [], []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append(tag)
+        self.found += [value for name, value in attrs if name in ('src', 'href', 'srcset', 'data', 'action', 'poster')]
+
+
+def test_one_self_contained_file_says_what_was_run(work_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'sub' / 'r.html'
+    done = subprocess.run([sys.executable, 'tools/report.py', str(work_dir), '--out', str(out)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    assert figures['bytes'] == out.stat().st_size < 3 << 20
+    text = out.read_text()
+    parser = References()
+    parser.feed(text)
+    assert parser.found and all(address.startswith('data:') for address in parser.found)
+    assert 'iframe' not in parser.tags and not re.search(r'url\(|@import|https?://(?!www\.w3\.org)', text)
+    assert text.count('<img ') == 15 and text.count('class="chart"') > 12
+    session = gather(work_dir).sessions[-1]
+    commit = session['code']['commit'] or 'not a git checkout'
+    sha = session['data']['train']['sha256'][:16]
+    for fact in (commit, sha, 'infos.pkl', session['hardware']['processor'], session['started'], 'epoch_2.pth',
+                 'tiny &amp; small', 'loss_range', 'NeuSRenderHead'):
+        assert fact in text, fact
+    assert figures['verdicts']['Rays that miss the volume (masked rays)'] == 'good'
+
+
+def test_a_browser_shows_it_without_a_complaint(work_dir: Path, tmp_path: Path, chromium: str) -> None:  # noqa: F811
+    page = tmp_path / 'r.html'
+    write_report(work_dir, page)
+    click = ("document.querySelectorAll('.film button')[2].click();"
+             "const slider = document.querySelector('.film input'); slider.value = 0;"
+             "slider.dispatchEvent(new Event('input'));"
+             "const svg = document.querySelector('.chart svg'), box = svg.getBoundingClientRect();"
+             "svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.right - 9, clientY: box.top + 9}));")
+    seen = visit(chromium, page, tmp_path, click)
+    assert (seen.errors, seen.missing, seen.broken, seen.resources, seen.console) == ([], [], [], [], [])
+    shown = re.findall(r'<img data-tab="(\d)" data-step="(\d+)"[^>]*class="on"', seen.dom)
+    assert shown == [('2', '0')], 'the tab and the slider choose the picture'
+    reading = re.search(r'<figcaption>loss<output>(\d+): ([\d.]+)</output>', seen.dom)
+    last = gather(work_dir).train['loss'][-1]
+    assert reading and int(reading[1]) == last[0] and float(reading[2]) == pytest.approx(last[1], rel=1e-3)
+
+
+def test_the_browser_test_sees_errors_and_missing_files(tmp_path: Path, chromium: str) -> None:  # noqa: F811
+    page = tmp_path / 'bad.html'
+    Image.new('RGB', (4, 4)).save(tmp_path / 'there.png')
+    page.write_text('<!DOCTYPE html><html><head><title>t</title></head><body><img src="gone.png" alt="gone">'
+                    '<img src="there.png" alt="there">'
+                    '<script>console.error("on purpose"); undefinedFunction();</script></body></html>')
+    seen = visit(chromium, page, tmp_path)
+    assert any('on purpose' in e for e in seen.errors) and any('undefinedFunction' in e for e in seen.errors)
+    assert seen.missing and seen.broken == ['gone'] and any('there.png' in r for r in seen.resources)
+    assert any('undefinedFunction' in line for line in seen.console)
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='holds no run'):
+        gather(tmp_path)
+    with pytest.raises(FileNotFoundError, match='not a folder'):
+        gather(tmp_path / 'nowhere')
