@@ -6,7 +6,8 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
+    skipped_frames=dict(type='SkippedFramesHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     live=dict(type='LiveProgressHook'))
 custom_hooks = [

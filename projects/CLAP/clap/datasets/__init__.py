@@ -3,5 +3,7 @@ from . import transforms
 from .checks import FrameReport, check_dataset, check_frame
 from .clap_dataset import CLAPDataset
 from .errors import DataError, DatasetError
+from .seeded_sampler import SeededSampler
 
-__all__ = ['CLAPDataset', 'DataError', 'DatasetError', 'FrameReport', 'check_dataset', 'check_frame', 'transforms']
+__all__ = ['CLAPDataset', 'DataError', 'DatasetError', 'FrameReport', 'SeededSampler', 'check_dataset', 'check_frame',
+           'transforms']

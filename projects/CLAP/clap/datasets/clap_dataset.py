@@ -206,7 +206,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     def parse_data_info(self, info: dict) -> dict:
         """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra point files."""
         prefix = self.data_prefix.get('pts', '')
-        for key in ('origins_path', 'extra_lidar_path'):
+        for key in ('origins_path', 'extra_lidar_path', 'semantic_path'):
             if self.modality['use_lidar'] and key in info['lidar_points']:
                 info['lidar_points'][key] = osp.join(prefix, info['lidar_points'][key])
         return super().parse_data_info(info)
@@ -223,6 +223,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             frame['images'] = {name: frame['images'][name] for name in self.cameras if name in frame.get('images', {})}
         if not self.with_annotations:
             frame['instances'] = []
+            frame.get('lidar_points', {}).pop('semantic_path', None)
             frame.pop('cam_instances', None)
 
     def _verify_files(self) -> None:

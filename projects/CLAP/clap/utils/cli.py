@@ -20,8 +20,9 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
     except Exception as error:
         from ..datasets.errors import DataError
         from .config_check import ConfigKeyError
-        from .errors import NonFiniteLossError
-        if not isinstance(error, (DataError, ConfigKeyError, NonFiniteLossError, FileNotFoundError)):
+        from .errors import CheckpointError, NonFiniteLossError
+        if not isinstance(error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError,
+                                  FileNotFoundError)):
             raise
         if os.environ.get('CLAP_TRACEBACK') == '1':
             raise

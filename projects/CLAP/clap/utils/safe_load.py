@@ -7,6 +7,7 @@ nothing else is.
 """
 from __future__ import annotations
 
+import codecs
 import importlib
 import pickle
 import types
@@ -28,7 +29,7 @@ _STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 def _history_method(owner: type, name: str) -> Callable:
-    """Stands in for ``getattr``, by which a pickle names the four methods of ``HistoryBuffer``; good for nothing else."""
+    """Stands in for ``getattr``, by which a pickle names the methods of ``HistoryBuffer``; good for nothing else."""
     if owner is not HistoryBuffer or name not in _STATISTICS:
         raise pickle.UnpicklingError(f'getattr({owner!r}, {name!r})')
     return HistoryBuffer.__dict__[name]
@@ -51,7 +52,7 @@ def _dtype_classes() -> list:
 
 def _restricted_pickle() -> types.ModuleType:
     """A pickle module for torch < 2.5, whose ``weights_only`` cannot be told about further classes."""
-    allowed = {**_allowed(), 'collections.OrderedDict': OrderedDict, '_codecs.encode': importlib.import_module('_codecs').encode}
+    allowed = {**_allowed(), 'collections.OrderedDict': OrderedDict, '_codecs.encode': codecs.encode}
     for name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'):
         allowed[f'torch._utils.{name}'] = getattr(torch._utils, name)
 
