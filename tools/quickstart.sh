@@ -25,11 +25,13 @@ $python tools/create_data.py sim --out "$CLAP_DATA_ROOT/sim" --scenes "$scenes" 
 say "3/4 pre-training ($config)"
 $python tools/train.py "$config" --work-dir "$work_dir" --resume
 
-say "4/4 pictures"
+say "4/4 pictures and report"
 checkpoint=$(cat "$work_dir/last_checkpoint")
 $python tools/visualize.py "$config" "$checkpoint" --out "$work_dir/pictures"
+$python tools/report.py "$work_dir" | head -n -1
 
 say "done
+  report      $work_dir/report.html (open it in a browser)
   checkpoint  $checkpoint
   log         $(ls -t "$work_dir"/*/*.log | head -n 1)
   pictures    $work_dir/pictures
