@@ -1,18 +1,22 @@
 """Registered hooks."""
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .dataset_check_hook import DatasetCheckHook
 from .live_progress_hook import LiveProgressHook
 from .nonfinite_loss_hook import NonFiniteLossHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
 from .run_record_hook import RunRecordHook
 from .sampling_warmup_hook import SamplingWarmupHook
+from .skipped_frames_hook import SkippedFramesHook
 from .step_seed_hook import StepSeedHook
 
 __all__ = [
+    'AtomicCheckpointHook',
     'DatasetCheckHook',
     'LiveProgressHook',
     'NonFiniteLossHook',
     'PretrainVisualizationHook',
     'RunRecordHook',
     'SamplingWarmupHook',
+    'SkippedFramesHook',
     'StepSeedHook',
 ]
