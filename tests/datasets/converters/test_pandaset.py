@@ -4,6 +4,7 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from mmdet3d.structures import LiDARInstance3DBoxes
@@ -12,6 +13,8 @@ from projects.CLAP.clap.datasets import CLAPDataset
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.datasets.converters.pandaset_boxes import CLASS_OF_LABEL, CLASSES, count_points_in_boxes
 from projects.CLAP.clap.datasets.converters.pandaset_reader import Trajectory, find_sequences
+from projects.CLAP.clap.datasets.converters.restricted_pickle import read_table
+from projects.CLAP.clap.datasets.errors import DataError
 from tests.fixtures import pandaset_recording as recording
 
 
@@ -183,3 +186,25 @@ def _read(out, info):
     lidar = info['lidar_points']
     points = np.fromfile(out / 'lidar' / lidar['lidar_path'], dtype=np.float32).reshape(-1, 5)
     return points, np.fromfile(out / 'lidar' / lidar['origins_path'], dtype=np.float32).reshape(-1, 3)
+
+
+def test_classes_of_points_stay_with_their_points(tmp_path):
+    """Semantic classes are written for the spinning LiDAR's finite points, in their order, and only when asked for."""
+    folder = tmp_path / 'raw' / '007'
+    recording.write_recording(folder, frames=(0,))
+    table = read_table(folder / 'lidar' / '00.pkl.gz')
+    labels = pd.DataFrame({'class': (np.arange(len(table)) * 7 % 43).astype(np.int64)}, index=table.index)
+    recording.write_table(folder / 'annotations' / 'semseg' / '00.pkl.gz', labels)
+    path = convert(tmp_path / 'raw', tmp_path / 'out')[2]
+    lidar = pickle.loads(path.read_bytes())['data_list'][0]['lidar_points']
+    found = np.fromfile(tmp_path / 'out' / 'lidar' / lidar['semantic_path'], dtype=np.uint8)
+    keep = (table['d'] == 0) & np.isfinite(table[['x', 'y', 'z', 'i', 't']]).all(axis=1)
+    np.testing.assert_array_equal(found, labels['class'][keep].to_numpy())
+    options = dict(data_root=str(tmp_path / 'out'), ann_file=path.name,
+                   data_prefix=dict(pts='lidar', sweeps='', img=''))
+    assert 'semantic_path' not in CLAPDataset(**options).get_data_info(0)['lidar_points']
+    labelled = CLAPDataset(**options, with_annotations=True, test_mode=True).get_data_info(0)
+    assert labelled['lidar_points']['semantic_path'].endswith('lidar/007_00.semantic.bin')
+    recording.write_table(folder / 'annotations' / 'semseg' / '00.pkl.gz', labels[:-1])
+    with pytest.raises(DataError, match='semseg'):
+        convert(tmp_path / 'raw', tmp_path / 'again')

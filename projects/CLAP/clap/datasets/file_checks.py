@@ -39,6 +39,8 @@ def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
         files.append(ExpectedFile(lidar['origins_path'], f'{key}.origins_path', 12))
     if 'extra_lidar_path' in lidar:
         files.append(ExpectedFile(lidar['extra_lidar_path'], f'{key}.extra_lidar_path', 4 * features, True))
+    if 'semantic_path' in lidar:
+        files.append(ExpectedFile(lidar['semantic_path'], f'{key}.semantic_path', 1))
     return files
 
 

@@ -5,6 +5,7 @@
     OUT/lidar/SEQ_FF.bin            float32 x, y, z, intensity (0..255), dt of the spinning Pandar64 (d == 0)
     OUT/lidar/SEQ_FF.origins.bin    float32 x, y, z: where the sensor was when it measured each of those points
     OUT/lidar/SEQ_FF.forward.bin    the forward PandarGT (d == 1), same columns as the first; for the encoder only
+    OUT/lidar/SEQ_FF.semantic.bin   uint8 class of each point of the first file, if the recording has them; for evaluation
     OUT/pandaset_infos_{train,val,all}.pkl
 
 **LiDAR frame**: origin at the Pandar64's optical centre at the frame's time stamp, which is the end of the sweep, axes
@@ -21,7 +22,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
     infos: List[dict] = []
     for frame in sequence.frames:
         lidar2world = sequence.lidar.to_world[int(frame)] @ lidar_to_ego()
-        points, path = _write_sweep(sequence, frame, lidar2world, out)
+        points, path, semantic_path = _write_sweep(sequence, frame, lidar2world, out)
         table = cuboids[frame]
         info = dict(
             token=f'{sequence.name}_{frame}',
@@ -88,14 +89,20 @@ def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
             images={name: _camera_info(sequence, name, frame, lidar2world, root, out) for name in sequence.cameras},
             instances=[] if table is None else make_instances(
                 table, np.linalg.inv(lidar2world), points, tracks, times[frame]))
+        if semantic_path is not None:
+            info['lidar_points']['semantic_path'] = semantic_path
         info['lidar_sweeps'] = _earlier_sweeps(info, infos)
         infos.append(info)
     return infos
 
 
-def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray, out: Path) -> Tuple[np.ndarray, str]:
-    """Writes the three point files of a frame; returns the Pandar64's points (N, 5) and the file name."""
+def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray,
+                 out: Path) -> Tuple[np.ndarray, str, Optional[str]]:
+    """Writes the point files of a frame; returns the Pandar64's points (N, 5), their file and that of their classes."""
     table = sequence.points(frame)
+    semantics = sequence.semantics(frame, len(table))
+    if semantics is not None:
+        table = table.assign(semantic=semantics)
     finite = np.isfinite(table[['x', 'y', 'z', 'i', 't']].to_numpy(dtype=np.float64)).all(axis=1)
     if not finite.all():
         dropped = np.count_nonzero(~finite)
@@ -113,7 +120,11 @@ def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray, out: P
     points.tofile(folder / name)
     origins.tofile(folder / name.replace('.bin', '.origins.bin'))
     _point_features(forward, lidar2world, reference_time).tofile(folder / name.replace('.bin', '.forward.bin'))
-    return points, name
+    if semantics is None:
+        return points, name, None
+    semantic_name = name.replace('.bin', '.semantic.bin')
+    spinning['semantic'].to_numpy(dtype=np.uint8).tofile(folder / semantic_name)
+    return points, name, semantic_name
 
 
 def _point_features(table: pd.DataFrame, lidar2world: np.ndarray, reference_time: float) -> np.ndarray:

@@ -4,6 +4,7 @@
     SEQ/lidar/FF.pkl.gz                          world x, y, z [m], i, t [s], d (0 Pandar64, 1 PandarGT)
     SEQ/camera/NAME/{poses,timestamps,intrinsics}.json, SEQ/camera/NAME/FF.jpg
     SEQ/annotations/cuboids/FF.pkl.gz            optional
+    SEQ/annotations/semseg/FF.pkl.gz             optional: class of every point
 
 Frame files may be missing (every fourth frame kept, say): the number in the file name is the index into the JSON lists.
 """
@@ -83,6 +84,17 @@ class Sequence:
         """Labelled boxes of ``frame``, or None when the sequence has none for it."""
         folder = self.folder / 'annotations' / 'cuboids'
         return read_table(_frame_file(folder, frame)) if _frame_file(folder, frame).exists() else None
+
+    def semantics(self, frame: str, num_points: int) -> np.ndarray | None:
+        """Class of every point of ``frame`` (N,) uint8, in the order of :meth:`points`; None without labels."""
+        path = _frame_file(self.folder / 'annotations' / 'semseg', frame)
+        if not path.exists():
+            return None
+        table = read_table(path)
+        if 'class' not in table.columns or len(table) != num_points:
+            raise DataError(f'{path}: expected a column "class" with {num_points} rows, one per point of the sweep; '
+                            f'found {len(table)} rows of {", ".join(map(str, table.columns))}')
+        return table['class'].to_numpy().astype(np.uint8)
 
 
 def find_sequences(root: Path) -> List[Sequence]:
