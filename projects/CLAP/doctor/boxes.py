@@ -8,14 +8,17 @@ that error cannot be seen here.)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .findings import FAIL, OK, WARN, Finding
 
+Array = NDArray[Any]
+
 #: What each box would be if the file followed another convention; (M, 7) x, y, z centre, length, width, height, yaw.
-CONVENTIONS: Dict[str, Callable[[np.ndarray], np.ndarray]] = {
+CONVENTIONS: Dict[str, Callable[[Array], Array]] = {
     'yaw of the opposite sign': lambda b: np.concatenate([b[:, :6], -b[:, 6:]], axis=1),
     'yaw counted from the y axis (or length and width swapped)':
         lambda b: np.concatenate([b[:, :6], b[:, 6:] + np.pi / 2], axis=1),
@@ -49,17 +52,18 @@ class BoxCount:
     theirs: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONVENTIONS, 0))
 
 
-def inside_box(points: np.ndarray, box: np.ndarray, floor: float = 0.0) -> np.ndarray:
+def inside_box(points: Array, box: Array, floor: float = 0.0) -> Array:
     """(N,) bool: ``points`` (N, >=3) that lie in ``box`` (7,), without its lowest ``floor`` metres."""
     offset = points[:, :3] - box[:3]
     cos, sin = np.cos(box[6]), np.sin(box[6])
     along = cos * offset[:, 0] + sin * offset[:, 1]
     across = -sin * offset[:, 0] + cos * offset[:, 1]
     up = offset[:, 2] + box[5] / 2
-    return (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & (up >= floor) & (up <= box[5])
+    inside: Array = (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & (up >= floor) & (up <= box[5])
+    return inside
 
 
-def count_boxes(frames: Sequence[Tuple[np.ndarray, np.ndarray, np.ndarray]]) -> BoxCount:
+def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
     """Counts over frames.
 
     Args:

@@ -5,11 +5,11 @@ import os
 import time
 import warnings
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .boxes import count_boxes, judge_boxes
+from .boxes import Array, count_boxes, judge_boxes
 from .findings import FAIL, OK, WARN, Finding
 
 FRAMES_LOOKED_AT = 5
@@ -39,7 +39,7 @@ def check_root() -> List[Finding]:
                                 MAKE['sim'].format(root=root))]
 
 
-def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[dict]]:
+def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[Dict[str, Any]]]:
     """The stamp of an info file: version, frames, size, age, format; also its raw frames (none if it is unusable)."""
     from projects.CLAP.clap.datasets.errors import DataError
     from projects.CLAP.clap.datasets.info_file import read_info_file
@@ -64,7 +64,7 @@ def _make_again(ann_file: str) -> str:
     return command.format(root=os.environ.get('CLAP_DATA_ROOT') or 'data')
 
 
-def datasets_of(cfg) -> Iterator[Tuple[str, dict]]:
+def datasets_of(cfg: Any) -> Iterator[Tuple[str, Any]]:
     """(name of the loader, config of the innermost data set) of a configuration, each info file once."""
     seen = set()
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -78,7 +78,7 @@ def datasets_of(cfg) -> Iterator[Tuple[str, dict]]:
                 yield loader, node
 
 
-def check_config_data(cfg) -> List[Finding]:
+def check_config_data(cfg: Any) -> List[Finding]:
     """Everything about the data of a configuration: stamps, files, projections, boxes."""
     findings: List[Finding] = []
     for loader, node in datasets_of(cfg):
@@ -91,7 +91,7 @@ def check_config_data(cfg) -> List[Finding]:
                                 'projects/CLAP/configs')]
 
 
-def check_frames(cfg, loader: str, node: dict, ann_file: str) -> List[Finding]:
+def check_frames(cfg: Any, loader: str, node: Any, ann_file: str) -> List[Finding]:
     """Files of one info file, and what a few of its frames look like in the configuration's own pipeline."""
     import torch
     from mmdet3d.registry import DATASETS
@@ -121,16 +121,17 @@ def check_frames(cfg, loader: str, node: dict, ann_file: str) -> List[Finding]:
     return findings + _judge_projection(reports, ann_file)
 
 
-def _packs_keyframes(node: dict) -> bool:
+def _packs_keyframes(node: Any) -> bool:
     """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
     return any('CLAPPack' in str(step.get('type')) for step in node.get('pipeline', []))
 
 
-def _point_cloud_range(cfg) -> Optional[list]:
-    return (cfg.model.get('voxelize_cfg') or {}).get('point_cloud_range') or cfg.get('point_cloud_range')
+def _point_cloud_range(cfg: Any) -> Optional[List[float]]:
+    found: Optional[List[float]] = (cfg.model.get('voxelize_cfg') or {}).get('point_cloud_range')
+    return found or cfg.get('point_cloud_range')
 
 
-def _judge_range(clouds: List[np.ndarray], limits: list, ann_file: str) -> Finding:
+def _judge_range(clouds: List[Array], limits: Sequence[float], ann_file: str) -> Finding:
     low, high = np.array(limits[:3]), np.array(limits[3:])
     share = float(np.mean([((cloud[:, :3] >= low) & (cloud[:, :3] < high)).all(axis=1).mean() for cloud in clouds]))
     about = f'{ann_file}: {share:.0%} of the points lie inside point_cloud_range'
@@ -140,8 +141,8 @@ def _judge_range(clouds: List[np.ndarray], limits: list, ann_file: str) -> Findi
     return Finding(OK, 'range', about)
 
 
-def _judge_projection(reports: list, ann_file: str) -> List[Finding]:
-    shares: Dict[str, list] = {}
+def _judge_projection(reports: Sequence[Any], ann_file: str) -> List[Finding]:
+    shares: Dict[str, List[float]] = {}
     for report in reports:
         for name, share in report.visible.items():
             shares.setdefault(name, []).append(share)
@@ -157,8 +158,7 @@ def _judge_projection(reports: list, ann_file: str) -> List[Finding]:
     return [Finding(OK, 'projection', text)]
 
 
-def _raw_frames(dataset, ann_file: str, data_root: Optional[str]
-                ) -> Iterator[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _raw_frames(dataset: Any, ann_file: str, data_root: Optional[str]) -> Iterator[Tuple[Array, Array, Array]]:
     """Points, boxes and expected numbers of points of a few frames, as the files hold them."""
     from projects.CLAP.clap.datasets.info_file import read_info_file
     raw = {frame.get('token', index): frame
@@ -175,7 +175,7 @@ def _raw_frames(dataset, ann_file: str, data_root: Optional[str]
         yield points, array, expected
 
 
-def _stale(dataset, ann_file: str) -> List[Finding]:
+def _stale(dataset: Any, ann_file: str) -> List[Finding]:
     """Point files that are newer than the info file that describes them."""
     path = dataset.get_data_info(0)['lidar_points']['lidar_path']
     if os.stat(path).st_mtime > os.stat(ann_file).st_mtime + 3600:

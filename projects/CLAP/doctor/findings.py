@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Callable, Dict, List
+from typing import Any, Callable, Dict, List
 
 OK, WARN, FAIL = 'OK', 'WARN', 'FAIL'
 
@@ -33,7 +33,7 @@ class Finding:
         return text + (f'\n      {"":<16} fix: {self.fix}' if self.fix and self.level != OK else '')
 
 
-def guarded(check: str, fix: str, function: Callable[..., List[Finding]], *args) -> List[Finding]:
+def guarded(check: str, fix: str, function: Callable[..., List[Finding]], *args: Any) -> List[Finding]:
     """The findings of ``function``; an exception becomes a FAIL, so that one broken part does not hide the others."""
     try:
         return function(*args)
@@ -42,7 +42,7 @@ def guarded(check: str, fix: str, function: Callable[..., List[Finding]], *args)
         return [Finding(FAIL, check, f'{type(error).__name__}: {text}', fix)]
 
 
-def summary(findings: List[Finding]) -> Dict:
+def summary(findings: List[Finding]) -> Dict[str, Any]:
     """JSON-ready: counts, whether all is well, and every finding."""
     counts = {level.lower(): sum(f.level == level for f in findings) for level in (OK, WARN, FAIL)}
     return dict(healthy=counts['fail'] == 0, **counts, findings=[asdict(f) for f in findings])

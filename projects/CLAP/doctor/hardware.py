@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 from .findings import FAIL, OK, WARN, Finding
 from .versions import SETUP
@@ -116,5 +116,5 @@ def check_machine(work_dir: str = '.') -> List[Finding]:
     return [Finding(OK, 'machine', about)]
 
 
-def _devices(torch) -> List[str]:
+def _devices(torch: Any) -> List[str]:
     return ['cpu'] + (['cuda'] if torch.cuda.is_available() else [])

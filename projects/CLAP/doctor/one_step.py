@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import List
+from typing import Any, List
 
 from .findings import FAIL, OK, WARN, Finding
 
 
-def check_weights(cfg) -> List[Finding]:
+def check_weights(cfg: Any) -> List[Finding]:
     """Where weights that the configuration loads come from: local files must exist, addresses need the network."""
     findings = []
     sources = [('load_from', cfg.get('load_from'))]
@@ -37,7 +37,7 @@ def check_weights(cfg) -> List[Finding]:
     return findings
 
 
-def check_step(cfg) -> List[Finding]:
+def check_step(cfg: Any) -> List[Finding]:
     """Load one sample, run forward, backward and the optimiser on it; weights on disk or network are not needed."""
     import torch
     from mmdet3d.registry import MODELS
@@ -67,7 +67,7 @@ def check_step(cfg) -> List[Finding]:
     return [Finding(OK, 'step', about)]
 
 
-def _without_pretrained(node) -> None:
+def _without_pretrained(node: Any) -> None:
     if isinstance(node, dict):
         if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
             node['init_cfg'] = None

@@ -47,7 +47,8 @@ SUPPORTED = (
 
 def as_numbers(version: str) -> Tuple[int, ...]:
     """``'2.13.0+cpu'`` -> (2, 13, 0); what follows the first non-numeric part is ignored."""
-    return tuple(int(part) for part in re.match(r'\d+(?:\.\d+)*', version).group().split('.'))
+    match = re.match(r'\d+(?:\.\d+)*', version)
+    return tuple(int(part) for part in match.group().split('.')) if match else ()
 
 
 def installed(row: Supported) -> Optional[Tuple[str, str]]:
