@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Callable
 
+from .allocator import keep_freed_memory
 
 def run(main: Callable[[], None], interrupted: str = '') -> None:
     """Run a command; known errors end it with their message alone, the rest with a traceback.
@@ -15,6 +16,7 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
 
     ``CLAP_TRACEBACK=1`` shows the traceback of every error.
     """
+    keep_freed_memory()
     try:
         main()
     except Exception as error:
