@@ -8,7 +8,7 @@
 # Every choice of scenes, frames and seed has data and results of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-scenes=${SCENES:-4} frames=${FRAMES:-20} seed=${SEED:-0}
+scenes=${SCENES:-4} frames=${FRAMES:-12} seed=${SEED:-0}
 name=quickstart_${scenes}x${frames}_seed${seed}
 export CLAP_DATA_ROOT="${CLAP_DATA_ROOT:-data}/$name" MPLBACKEND=Agg OMP_WAIT_POLICY=PASSIVE
 work_dir=work_dirs/$name

@@ -1,5 +1,5 @@
 # The quick start: the simulated world, every part switched on, minutes on two CPU cores.
-#   python tools/create_data.py sim --out data/sim --scenes 4 --frames 20
+#   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
 #   python tools/train.py projects/CLAP/configs/clap_sim.py
 _base_ = [
     '../../../configs/_base_/datasets/clap_sim.py',
@@ -13,11 +13,11 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=6, val_interval=2)
+train_cfg = dict(max_epochs=8, val_interval=4)
 default_hooks = dict(logger=dict(interval=5))
 custom_hooks = [
     dict(type='StepSeedHook'),
-    dict(type='SamplingWarmupHook', warmup_epochs=2),
+    dict(type='SamplingWarmupHook', warmup_epochs=3),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
     dict(type='RunRecordHook'),

@@ -7,6 +7,7 @@ from typing import Callable
 
 from .allocator import keep_freed_memory
 
+
 def run(main: Callable[[], None], interrupted: str = '') -> None:
     """Run a command; known errors end it with their message alone, the rest with a traceback.
 
