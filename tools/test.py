@@ -32,6 +32,7 @@ def main() -> None:
     from mmengine.dist import is_main_process
     from mmengine.runner import Runner
 
+    from projects.CLAP.clap.utils.errors import CheckpointError
     from projects.CLAP.clap.utils.launch import load_config
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
@@ -40,7 +41,13 @@ def main() -> None:
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     cfg.load_from = None
     runner = Runner.from_cfg(cfg)
-    runner.load_checkpoint(args.checkpoint, strict=True)
+    try:
+        runner.load_checkpoint(args.checkpoint, strict=True)
+    except CheckpointError:
+        raise
+    except RuntimeError as error:
+        raise CheckpointError(f'{args.checkpoint} is no checkpoint of the model in {args.config}: {str(error)[:1500]}'
+                              ) from None
     metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))

@@ -15,6 +15,7 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=4),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='UnmaskedNormHook', num_frames=64, interval=1),
     dict(type='RunRecordHook'),
     dict(type='PretrainVisualizationHook', interval=500),
 ]

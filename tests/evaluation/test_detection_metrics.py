@@ -95,6 +95,7 @@ def test_nothing_found_scores_zero(sim) -> None:
     for config in (dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
                    dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes)):
         assert evaluate(METRICS.build(config), none, metainfo)['mAP'] == 0
+        assert evaluate(METRICS.build(config), shifted(samples, 1000.0), metainfo)['mAP'] == 0
 
 
 def test_a_part_of_the_split_is_refused(sim) -> None:

@@ -97,9 +97,9 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_inputs(tmp_path: Path) ->
     run.model.render_head.loss = broken_loss
     with pytest.raises(NonFiniteLossError, match='loss_range = inf') as caught:
         run.train()
-    saved = torch.load(caught.value.saved, weights_only=False)
+    saved = torch.load(caught.value.saved, weights_only=True)
     assert caught.value.saved == tmp_path / 'nonfinite' / 'iter_0_rank_0.pt'
-    assert saved['iteration'] == 0 and saved['step_seed'] == step_seed(3, 0, 0)
+    assert saved['iteration'] == 0 and saved['step_seed'] == step_seed(3, 0, 'all')
     assert torch.equal(saved['batch']['inputs']['points'][0], batch(1)['inputs']['points'][0])
     assert saved['losses'] == {'loss_range': float('inf')}
     assert before
@@ -115,3 +115,28 @@ def test_the_warmup_hook_names_a_wrong_model_and_a_wrong_length(tmp_path: Path) 
     run.model = torch.nn.Linear(1, 1)
     with pytest.raises(TypeError, match='CLAP'):
         SamplingWarmupHook(1).before_train_iter(run, 0)
+
+
+def test_norm_statistics_are_those_of_the_unmasked_input(tmp_path: Path) -> None:
+    """After the hook, evaluation normalises as a batch of whole frames does, and training goes on unchanged."""
+    from projects.CLAP.clap.hooks.unmasked_norm_hook import estimate_norm_statistics
+    from tests.fixtures.tiny import build
+    model, data = build(), batch(1)
+    for _ in range(3):
+        model.set_step_seed(0)
+        model(**model.data_preprocessor(batch(1), training=True), mode='loss')
+    masked = model.pts_backbone.blocks[0][1].running_mean.clone()
+    weights = {name: p.clone() for name, p in model.named_parameters()}
+    estimate_norm_statistics(model, iter([batch(1)]))
+    assert model.training and all(m.training for m in model.modules())
+    assert all(torch.equal(p, weights[name]) for name, p in model.named_parameters())
+    norm = model.pts_backbone.blocks[0][1]
+    assert norm.momentum is not None and not torch.allclose(norm.running_mean, masked)
+    seen = []
+    model.eval()
+    handle = norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    inputs = model.data_preprocessor(data, training=False)
+    model.encode_masked(inputs['inputs'], [s.metainfo for s in inputs['data_samples']])
+    handle.remove()
+    # The statistics of this one frame, up to the layers before, whose own now are those of the frame too.
+    torch.testing.assert_close(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-2, rtol=1e-2)

@@ -56,6 +56,7 @@ def test_keys_that_mmcv_takes_out_are_valid() -> None:
 def test_more_epochs_stretch_the_schedule(tmp_path: Path) -> None:
     """With an end of its own, the cosine would stay at zero from the configuration's last epoch on."""
     from mmengine.runner import Runner
+
     from tests.fixtures.tiny import tiny_model
     cfg = load_config(str(CONFIGS / 'clap_nus.py'), ['train_cfg.max_epochs=24'])
     runner = Runner(tiny_model(), str(tmp_path), train_dataloader=dict(dataset=[0] * 10, batch_size=1, num_workers=0,

@@ -25,6 +25,7 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=20),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='UnmaskedNormHook', num_frames=14, interval=5),
     dict(type='RunRecordHook'),
     dict(type='PretrainVisualizationHook', interval=140),
 ]

@@ -20,6 +20,7 @@ custom_hooks = [
     dict(type='SamplingWarmupHook', warmup_epochs=3),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='UnmaskedNormHook', num_frames=12, interval=4),
     dict(type='RunRecordHook'),
     dict(type='PretrainVisualizationHook', interval=60),
 ]

@@ -53,13 +53,14 @@ class CLAPNuScenesMetric(NuScenesMetric):
         self.data_infos = load(self.ann_file)['data_list']
         place = {info['token']: index for index, info in enumerate(self.data_infos)}
         check_whole_split([result['token'] for result in results], list(place), self.ann_file)
-        if not any(len(result['pred_instances_3d']['scores_3d']) for result in results):
-            return self._nothing_found()  # the devkit stops at an empty submission
         submission = [dict(pred_instances_3d=r['pred_instances_3d'], sample_idx=place[r['token']]) for r in results]
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             files, _ = self.format_results(submission, list(self.dataset_meta['classes']),
                                            self.jsonfile_prefix or folder)
-            return self._score(files['pred_instances_3d'], folder)
+            written = files['pred_instances_3d']
+            if not any(load(written)['results'].values()):  # all boxes were out of range; the devkit would stop
+                return self._nothing_found()
+            return self._score(written, folder)
 
     def _nothing_found(self) -> Dict[str, float]:
         classes = self.eval_detection_configs.class_names

@@ -1,6 +1,6 @@
 """Rendering losses (Eq. 10) and three optional terms.
 
-All are means over the rays of one rank; data-parallel training averages them over ranks with the gradients.
+All are means over the rays of all ranks, see :mod:`.shared_mean`.
 """
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from ._shapes import expect_same_shape, expect_shape
+from .shared_mean import shared_mean
 
 
 def _mean_or_zero(values: Tensor) -> Tensor:
     """Mean of all entries; for an empty tensor a zero that still hangs on the graph (DDP wants every gradient)."""
-    return values.sum() / max(values.numel(), 1)
+    return shared_mean(values.sum(), values.numel())
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of ``values`` where ``mask`` holds, exactly 0 and connected if it holds nowhere."""
     chosen = torch.where(mask, values, torch.zeros_like(values))
-    return chosen.sum() / mask.sum().clamp(min=1)
+    return shared_mean(chosen.sum(), mask.sum())
 
 
 def rendering_loss(range_pred: Tensor, range_true: Tensor, surface_sdf: Tensor, rgb_pred: Tensor, rgb_true: Tensor,

@@ -1,4 +1,4 @@
-"""Prototype learning (Eqs. 14-17). Losses are means over the rows of one rank.
+"""Prototype learning (Eqs. 14-17). Losses are means over the rows of all ranks.
 
 Rows are BEV cells (N = N_3D), columns prototypes (K = N_K). ``normalization='entries'`` divides by N * K as printed,
 ``'cells'`` by N only, which is SwAV's scale and K = 512 times larger.
@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._shapes import expect_same_shape, expect_shape
+from .shared_mean import shared_mean
 
 NORMALIZATIONS = ('entries', 'cells')
 
 
-def _divisor(scores: Tensor, normalization: str) -> int:
+def _count(scores: Tensor, normalization: str) -> int:
     if normalization not in NORMALIZATIONS:
         raise ValueError(f'normalization: expected one of {NORMALIZATIONS}, got {normalization!r}')
     rows, columns = scores.shape
-    # Without rows the sums are zero and connected; 1 keeps the quotient so.
-    return max(rows * columns if normalization == 'entries' else rows, 1)
+    return rows * columns if normalization == 'entries' else rows
 
 
 def _check_temperature(temperature: float) -> None:
@@ -63,7 +63,7 @@ def em_loss(sim_lidar: Tensor, sim_camera: Tensor, temperature: float = 1.0, nor
     log_p_lidar = F.log_softmax(sim_lidar / temperature, dim=1)
     log_p_camera = F.log_softmax(sim_camera / temperature, dim=1)
     negative_entropy = (log_p_lidar.exp() * log_p_lidar).sum() + (log_p_camera.exp() * log_p_camera).sum()
-    return -negative_entropy / _divisor(sim_lidar, normalization)
+    return shared_mean(-negative_entropy, _count(sim_lidar, normalization))
 
 
 def swapped_prediction_loss(sim_lidar: Tensor, sim_camera: Tensor, codes_lidar: Tensor, codes_camera: Tensor,
@@ -89,7 +89,7 @@ def swapped_prediction_loss(sim_lidar: Tensor, sim_camera: Tensor, codes_lidar: 
     _check_temperature(temperature)
     lidar_predicts = (codes_camera.detach() * F.log_softmax(sim_lidar / temperature, dim=1)).sum()
     camera_predicts = (codes_lidar.detach() * F.log_softmax(sim_camera / temperature, dim=1)).sum()
-    return -(lidar_predicts + camera_predicts) / _divisor(sim_lidar, normalization)
+    return shared_mean(-(lidar_predicts + camera_predicts), _count(sim_lidar, normalization))
 
 
 def gram_loss(prototypes: Tensor, squared: bool = False) -> Tensor:

@@ -1,7 +1,7 @@
 """Differentiable rendering of range and colour from the fused features (section 3.2)."""
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Union
 
 import torch
 from mmdet3d.registry import MODELS
@@ -157,19 +157,20 @@ class NeuSRenderHead(BaseModule):
         return merge_sorted(edges, extra)
 
     def loss(self, fields: List[BoundField], lidar_rays: List[RayBundle], camera_rays: List[RayBundle],
-             generator: Optional[torch.Generator] = None) -> Dict[str, Tensor]:
+             generator: Union[torch.Generator, Sequence[torch.Generator], None] = None) -> Dict[str, Tensor]:
         """L_rend (Eq. 10) times omega_r over a batch, with the renderer's health figures.
 
-        Means run over all valid rays of the batch, so a sample with few rays weighs less.
+        Means run over all valid rays of the batch, on all ranks, so a sample with few rays weighs less.
 
         Args:
             fields: one per sample.
             lidar_rays: one bundle of kind ``lidar`` per sample.
             camera_rays: one bundle of kind ``camera`` per sample.
-            generator: source of the stratified jitter.
+            generator: source of the stratified jitter; a list has one for each sample.
         """
-        lidar = [self.render(f, r, generator) for f, r in zip(fields, lidar_rays)]
-        camera = [self.render(f, r, generator, with_rgb=True) for f, r in zip(fields, camera_rays)]
+        draws = generator if isinstance(generator, (list, tuple)) else [generator] * len(fields)
+        lidar = [self.render(f, r, g) for f, r, g in zip(fields, lidar_rays, draws)]
+        camera = [self.render(f, r, g, with_rgb=True) for f, r, g in zip(fields, camera_rays, draws)]
         surface_points = [(r.origins + r.targets[:, None] * r.directions)[o.valid] for r, o in zip(lidar_rays, lidar)]
         surface_sdf = torch.cat([f.query(p)[0] for f, p in zip(fields, surface_points)])
 

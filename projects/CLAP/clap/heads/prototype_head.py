@@ -134,8 +134,10 @@ class PrototypeHead(BaseModule):
         gram = units @ units.t()
         off_diagonal = gram[~torch.eye(len(gram), dtype=torch.bool, device=gram.device)]
         figures = dict(gram_mean=off_diagonal.mean(), gram_max=off_diagonal.max())
-        if not len(lidar):
-            return figures
+        if not len(lidar):  # the same names on every rank: they are averaged over ranks
+            names = ('proto_perplexity_lidar', 'proto_perplexity_camera', 'proto_agreement', 'proto_max_prob',
+                     'feature_std_lidar', 'feature_std_camera')
+            return {**figures, **{name: gram.new_zeros(()) for name in names}}
         assigned_lidar, assigned_camera = sim_lidar.argmax(-1), sim_camera.argmax(-1)
         figures.update(
             proto_perplexity_lidar=usage_perplexity(assigned_lidar),
@@ -150,6 +152,7 @@ class PrototypeHead(BaseModule):
 def _unit(projection: nn.Module, norm: Optional[nn.Module], rows: Tensor) -> Tensor:
     """Projected (N, C) rows as unit vectors (N, d_K)."""
     embeddings = projection(rows)
-    if norm is not None and (len(rows) > 1 or not norm.training):  # one row has no variance
+    # One row has no variance; where ranks share theirs, all take part.
+    if norm is not None and (len(rows) > 1 or not norm.training or isinstance(norm, nn.SyncBatchNorm)):
         embeddings = norm(embeddings)
     return F.normalize(embeddings, dim=-1)

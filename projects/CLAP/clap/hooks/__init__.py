@@ -8,6 +8,8 @@ from .run_record_hook import RunRecordHook
 from .sampling_warmup_hook import SamplingWarmupHook
 from .skipped_frames_hook import SkippedFramesHook
 from .step_seed_hook import StepSeedHook
+from .transfer_report_hook import TransferReportHook
+from .unmasked_norm_hook import UnmaskedNormHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -19,4 +21,6 @@ __all__ = [
     'SamplingWarmupHook',
     'SkippedFramesHook',
     'StepSeedHook',
+    'TransferReportHook',
+    'UnmaskedNormHook',
 ]

@@ -1,8 +1,9 @@
-"""Every iteration's randomness from (seed, iteration, rank)."""
+"""Every iteration's randomness from (seed, iteration, place in the global batch)."""
 from __future__ import annotations
 
 import hashlib
 import random
+from typing import Union
 
 import numpy as np
 import torch
@@ -13,8 +14,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 
-def step_seed(seed: int, iteration: int, rank: int) -> int:
-    """A 62-bit number that differs for every (seed, iteration, rank)."""
+def step_seed(seed: int, iteration: int, rank: Union[int, str]) -> int:
+    """A 62-bit number that differs for every (seed, iteration, rank); ``'all'`` for what the ranks share."""
     digest = hashlib.blake2b(f'{seed}/{iteration}/{rank}'.encode(), digest_size=8).digest()
     return int.from_bytes(digest, 'little') >> 2
 
@@ -23,9 +24,11 @@ def step_seed(seed: int, iteration: int, rank: int) -> int:
 class StepSeedHook(Hook):
     """Seeds all random draws of the main process before every iteration.
 
-    Masks, rays and dropout are then a function of the run's seed, the iteration
-    and the rank: a resumed run draws what the uninterrupted one would have
-    drawn, and no two ranks draw the same.
+    Masks and rays are then a function of the run's seed, the iteration and the
+    sample's place in the global batch: a resumed run draws what the
+    uninterrupted one would have drawn, N ranks draw what one process would, and
+    no two ranks draw the same. What layers draw themselves (dropout, stochastic
+    depth) depends on the rank instead of the place.
     """
 
     priority = 'VERY_HIGH'
@@ -38,4 +41,4 @@ class StepSeedHook(Hook):
         torch.manual_seed(seed)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if hasattr(model, 'set_step_seed'):
-            model.set_step_seed(seed)
+            model.set_step_seed(step_seed(runner.seed, runner.iter, 'all'))

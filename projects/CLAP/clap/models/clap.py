@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 import torch
 from mmdet3d.registry import MODELS, TASK_UTILS
+from mmengine.dist import get_dist_info
 from torch import Tensor
 
 from ..functional import transform_points
@@ -91,8 +92,8 @@ class CLAP(CLAPEncoderBase):
         """Seed everything this model draws until the next call (masks, rays, jitter).
 
         :class:`StepSeedHook` calls it before every iteration with a number made
-        of the run's seed, the iteration and the rank. So no random state needs
-        saving for an exact resume, and no two ranks draw the same rays.
+        of the run's seed and the iteration, the same on all ranks. So no random
+        state needs saving for an exact resume.
         """
         device = next(self.render_head.parameters()).device
         if self._generator is None or self._generator.device != device:
@@ -105,6 +106,19 @@ class CLAP(CLAPEncoderBase):
         if self._generator is None:
             self.set_step_seed(int(torch.randint(2**62, ()).item()))
         return self._generator
+
+    def sample_generators(self, num: int) -> List[torch.Generator]:
+        """One source of draws for each of this rank's samples, keyed by the sample's place in the global batch.
+
+        Samples of W ranks are dealt out in turn (rank 0, 1, ..., W - 1, 0, ...),
+        so W ranks draw what one process draws for the same batch, and no two
+        ranks draw the same rays.
+        """
+        rank, world_size = get_dist_info()
+        base = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+        places = [index * world_size + rank for index in range(num)]
+        return [torch.Generator(self.generator.device).manual_seed((base + 0x9E3779B97F4A7C15 * place) % 2**62)
+                for place in places]
 
     @property
     def active_sampler(self):
@@ -123,32 +137,36 @@ class CLAP(CLAPEncoderBase):
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps = self.sweeps(batch_inputs_dict, metas)
         views = self.views(batch_inputs_dict, metas)
-        encoded = self.encode_masked(batch_inputs_dict, metas)
+        draws = self.sample_generators(len(metas))
+        encoded = self.encode_masked(batch_inputs_dict, metas, draws)
         fields = self.render_head.decode(encoded.fused_bev)
-        lidar, camera, stats = self.sample_rays(fields, sweeps, views)
-        losses = self.render_head.loss(fields, lidar, camera, self.generator)
+        lidar, camera, stats = self.sample_rays(fields, sweeps, views, draws)
+        losses = self.render_head.loss(fields, lidar, camera, draws)
         if self.prototype_head is not None:
             losses.update(self.prototype_head.loss(encoded.lidar_bev, encoded.camera_bev))
         losses.update(stats)
         return losses
 
-    def encode_masked(self, inputs: Dict, metas: List[dict]) -> EncoderOutput:
+    def encode_masked(self, inputs: Dict, metas: List[dict],
+                      draws: Optional[List[torch.Generator]] = None) -> EncoderOutput:
         """Eqs. 1-3 on the masked input; in evaluation mode on all of it."""
         points, imgs = inputs['points'], inputs.get('imgs')
         seen = points
         if self.training and self.masking is not None:
-            seen = self.masking.points(points, self.generator)
+            draws = draws or self.sample_generators(len(points))
+            seen = [self.masking.points([cloud], draw)[0] for cloud, draw in zip(points, draws)]
             if imgs is not None:
-                imgs, _ = self.masking.images(imgs, self.generator)
+                imgs = torch.stack([self.masking.images(views, draw)[0] for views, draw in zip(imgs, draws)])
         depth_points = seen if self.depth_source == 'masked' else points
         return self.encode(seen, imgs, depth_points, metas)
 
     def sample_rays(self, fields: List[BoundField], sweeps: List[KeyframeSweep],
-                    views: List[Optional[CameraViews]]) -> Tuple[List[RayBundle], List[RayBundle], Dict[str, Tensor]]:
+                    views: List[Optional[CameraViews]], draws: Optional[List[torch.Generator]] = None
+                    ) -> Tuple[List[RayBundle], List[RayBundle], Dict[str, Tensor]]:
         """Rays of every sample by the active sampler, and the mean of its figures."""
         drawn = [
-            self.active_sampler(field.detach(), sweep, view, self.generator)
-            for field, sweep, view in zip(fields, sweeps, views)
+            self.active_sampler(field.detach(), sweep, view, draw)
+            for field, sweep, view, draw in zip(fields, sweeps, views, draws or self.sample_generators(len(fields)))
         ]
         stats = {
             name: torch.tensor([rays.stats[name] for rays in drawn]).mean().to(fields[0].table.device)

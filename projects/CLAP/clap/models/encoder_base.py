@@ -7,9 +7,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import torch
 from mmdet3d.models.detectors.base import Base3DDetector
 from mmdet3d.registry import MODELS
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from ..functional.voxelize import voxelize
+from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
 from ..utils.errors import NonFiniteLossError
 from .encoder_checks import check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
@@ -104,10 +105,21 @@ class CLAPEncoderBase(Base3DDetector):
         with torch.no_grad():
             features, coords = self.voxelize(points)
         if features.shape[0] == 0:
-            sizes, box = [len(cloud) for cloud in points], self.voxelize_cfg['point_cloud_range']
-            raise ValueError(f'no point of the batch lies in point_cloud_range {box} (clouds of {sizes} points); check '
-                             'the files and the range')
+            return self._empty_lidar(features, coords, len(points))
         return self.pts_middle_encoder(features, coords, len(points))
+
+    def _empty_lidar(self, features: Tensor, coords: Tensor, batch: int) -> Tensor:
+        """Zeros (B, C, X, Y) for a batch without a point in range, as an empty cloud among others gives.
+
+        Other ranks may have points and wait for this one's gradients, so the
+        encoder runs on a few stand-in voxels, and its output counts nothing.
+        """
+        size = grid_size(self.voxelize_cfg['voxel_size'], self.voxelize_cfg['point_cloud_range'])
+        places = [[0, int(share_x * size[0]), int(share_y * size[1]), int(0.5 * size[2])]
+                  for share_x in (0.25, 0.75) for share_y in (0.25, 0.75)]
+        stand_in = self.pts_middle_encoder(features.new_zeros(len(places), features.shape[1]),
+                                           coords.new_tensor(places), batch)
+        return stand_in * 0.0
 
     def extract_camera(self, imgs: Optional[Tensor], depth_points: Optional[Sequence[Tensor]],
                        metas: Optional[Sequence[Dict[str, Any]]]) -> Optional[Tensor]:
@@ -152,10 +164,18 @@ class CLAPEncoderBase(Base3DDetector):
         return self.encode(batch_inputs.get('points'), batch_inputs.get('imgs'), metas=batch_metas)
 
     def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights."""
+        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights.
+
+        What is logged is the mean over ranks, so all of them see that one has a
+        loss that is not finite, and all raise: none is left waiting in the backward pass.
+        """
         total, log_vars = super().parse_losses(losses)
-        if not torch.isfinite(total):
-            values = {name: value.detach() for name, value in losses.items()}
-            bad = {name: float(value) for name, value in values.items() if not bool(torch.isfinite(value).all())}
+        if get_world_size() > 1:
+            packed = torch.stack([value.detach().double() for value in log_vars.values()])
+            all_reduce(packed, op='mean')
+            log_vars = {name: value.to(total.dtype) for name, value in zip(log_vars, packed)}
+        if not torch.isfinite(log_vars['loss']):
+            bad = {name: float(value) for name, value in log_vars.items()
+                   if name != 'loss' and not bool(torch.isfinite(value))}
             raise NonFiniteLossError(bad)
         return total, log_vars

@@ -1,0 +1,32 @@
+"""Means over the items of all ranks, when each rank holds a different number of them."""
+from __future__ import annotations
+
+from typing import Optional, Union
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.ProcessGroup] = None) -> Tensor:
+    """total_r / mean over ranks of count: what data-parallel training must minimise for a mean over all ranks.
+
+    DDP averages gradients over W ranks. If every rank divided by its own count, the items of a rank with few of them
+    would weigh more. With d = (1 / W) sum_r count_r as divisor, the average of the ranks' results is
+    (1 / W) sum_r total_r / d = sum_r total_r / sum_r count_r, the mean that one process would take.
+
+    Args:
+        total: this rank's sum, scalar.
+        count: this rank's number of items; ranks without any take part with 0.
+        group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
+
+    Returns:
+        Scalar with the gradient of ``total``; without distributed training total / count. If no rank has an item,
+        ``total`` itself, which is then 0 and still connected to the graph.
+    """
+    divisor = torch.as_tensor(count, dtype=torch.float64, device=total.device).clone()
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1:
+        dist.all_reduce(divisor, group=group)
+        divisor = divisor / dist.get_world_size(group)
+    divisor = torch.where(divisor > 0, divisor, torch.ones_like(divisor))
+    return total / divisor.to(total.dtype)

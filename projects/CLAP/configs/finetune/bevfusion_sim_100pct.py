@@ -1,0 +1,27 @@
+# The detector on the simulated world with all labels; the smaller shares build on this file.
+#   python tools/create_data.py sim --out data/sim --scenes 20 --frames 20
+#   python tools/export_weights.py work_dirs/clap_sim/epoch_6.pth clap_sim_export.pth
+#   python tools/train.py projects/CLAP/configs/finetune/bevfusion_sim_100pct.py \
+#     --cfg-options load_from=clap_sim_export.pth
+_base_ = [
+    '../../../../configs/_base_/datasets/det_sim.py',
+    '../../../../configs/_base_/models/bevfusion_small.py',
+    '../../../../configs/_base_/schedules/det_6e.py',
+    '../../../../configs/_base_/default_runtime.py',
+]
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
+    dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
+]
+train_cfg = dict(max_epochs=12, val_interval=12)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=12))
+log_processor = dict(window_size=10)
+custom_hooks = [
+    dict(type='StepSeedHook'),
+    dict(type='NonFiniteLossHook'),
+    dict(type='DatasetCheckHook'),
+    # load_from=FILE: a table of what was loaded; the run stops if an encoder got less than this share.
+    dict(type='TransferReportHook', min_share=0.99),
+]
