@@ -55,7 +55,8 @@ def main() -> None:
     recording, counts = Recording(Path(args.out), Path(args.config).stem), dict(points=0, boxes=0)
     for time, index in enumerate(args.frames):
         batch = single_batch(model, dataset, index)
-        frame = render_frame(model, batch, stride=max(batch['inputs']['imgs'].shape[-2:]))  # images are shown as seen
+        # Images are shown as they were seen: one rendered pixel each is the least.
+        frame = render_frame(model, batch, stride=min(batch['inputs']['imgs'].shape[-2:]))
         boxes, labels = boxes_of(dataset, index)
         recording.add(time, frame, batch['data_samples'][0].metainfo, boxes, labels)
         counts = dict(points=counts['points'] + len(frame.points), boxes=counts['boxes'] + len(boxes))

@@ -85,8 +85,7 @@ class Recording:
         views.append(blueprint.Spatial3DView(origin='world', name='rendered', contents=['+ /world/rendered', *shared]))
         return blueprint.Blueprint(blueprint.Tabs(*views), collapse_panels=True)
 
-    def add(self, index: int, frame: FramePicture, meta: dict, boxes: np.ndarray = np.zeros((0, 7)),
-            labels: Iterable[str] = ()) -> None:
+    def add(self, index: int, frame: FramePicture, meta: dict, boxes: np.ndarray, labels: Iterable[str]) -> None:
         """Add a frame at time ``index``.
 
         Args:

@@ -1,0 +1,111 @@
+"""The 3-D recording, read back with the library that the viewer uses."""
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from projects.CLAP.clap.functional import project_points
+from projects.CLAP.clap.visualization import render_frame
+from projects.CLAP.clap.visualization.colours import prototype_colours
+from projects.CLAP.clap.visualization.view3d import (
+    CLOUDS,
+    Recording,
+    ViewerNotInstalledError,
+    import_rerun,
+    pinhole_of,
+    point_colours,
+)
+from tests.fixtures.tiny import batch, build, calibration
+
+
+@pytest.fixture(scope='module')
+def frame() -> tuple:
+    """The tiny model's picture of the street and its calibration."""
+    model = build().eval()
+    data = model.data_preprocessor(batch(1), training=False)
+    return render_frame(model, data, stride=16, max_points=300), data['data_samples'][0].metainfo
+
+
+def read(path: Path) -> dict:
+    """Component columns of a recording: ``/entity:Component`` -> list over frames of Python values."""
+    rerun = pytest.importorskip('rerun.dataframe', reason='pip install -r requirements/viewer.txt')
+    table = rerun.load_recording(path).view(index='frame', contents='/**').select().read_all()
+    return {name: table[name].to_pylist() for name in table.column_names}
+
+
+def test_a_recording_opens_elsewhere_with_everything_in_it(frame: tuple, tmp_path: Path) -> None:
+    pytest.importorskip('rerun', reason='pip install -r requirements/viewer.txt')
+    picture, meta = frame
+    boxes = np.array([[7., 0., -1., 4., 2., 1.5, np.pi / 2], [0., 5., -1., 1., 1., 2., 0.]])
+    recording = Recording(tmp_path / 'sub' / 'scene.rrd')
+    recording.add(0, picture, meta, boxes, ['car', 'pedestrian'])
+    recording.add(1, picture, meta, np.zeros((0, 7)), [])
+    recording.close()
+    table = read(tmp_path / 'sub' / 'scene.rrd')
+    colours = point_colours(picture)
+    assert sorted(colours) == sorted(CLOUDS)
+    for name in CLOUDS:
+        for time in (0, 1):
+            np.testing.assert_array_equal(np.array(table[f'/world/{name}:Position3D'][time], np.float32),
+                                          picture.points.astype(np.float32))
+        rgba = np.array(table[f'/world/{name}:Color'][0], np.uint32)
+        np.testing.assert_array_equal(np.stack([rgba >> 24, rgba >> 16 & 255, rgba >> 8 & 255], 1), colours[name])
+    for camera in picture.cameras:
+        path = f'/world/cameras/{camera.name}'
+        assert table[f'{path}:Resolution'][0] == [[128.0, 64.0]]
+        jpeg = bytes(table[f'{path}:Blob'][0][0])
+        assert jpeg[:2] == b'\xff\xd8' and len(jpeg) > 500
+    np.testing.assert_allclose(table['/world/boxes:PoseTranslation3D'][0], boxes[:, :3], atol=1e-6)
+    np.testing.assert_allclose(table['/world/boxes:HalfSize3D'][0], boxes[:, 3:6] / 2)
+    assert table['/world/boxes:Text'][0] == ['car', 'pedestrian']
+    assert not table['/world/boxes:HalfSize3D'][1], 'a frame without boxes shows none of the frame before'
+
+
+def test_cameras_of_the_scene_see_what_the_model_projects() -> None:
+    """Pinhole and pose against the functional projection, with a resized, cropped image and a turned cloud."""
+    meta = calibration()
+    aug = np.diag([0.5, 0.5, 1.0, 1.0])
+    aug[:2, 3] = (3.0, -7.0)
+    turn = np.eye(4)
+    turn[:2, :2], turn[:3, 3] = [[0, -1], [1, 0]], (1.0, 2.0, 0.5)
+    meta.update(img_aug_matrix=[aug] * 2, lidar_aug_matrix=turn)
+    points = np.random.default_rng(0).uniform(-10, 10, (50, 3))
+
+    def tensor(value) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(value), dtype=torch.float64)
+
+    expected = project_points(tensor(points), tensor(meta['lidar2img']), tensor(np.stack(meta['img_aug_matrix'])),
+                              tensor(turn), (64, 128))
+    for index in range(2):
+        intrinsics, pose = pinhole_of(meta, index)
+        seen = (np.linalg.inv(pose) @ np.c_[points, np.ones(50)].T)[:3]
+        uv = (intrinsics @ (seen / seen[2]))[:2].T
+        front = expected.depth_m[index].numpy() > 0.1
+        assert front.any()
+        np.testing.assert_allclose(uv[front], expected.uv[index].numpy()[front], atol=1e-3)
+
+
+def test_without_the_library_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = builtins.__import__
+
+    def refuse(name: str, *args, **kwargs):
+        if name == 'rerun':
+            raise ModuleNotFoundError("No module named 'rerun'")
+        return own(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', refuse)
+    with pytest.raises(ViewerNotInstalledError, match='requirements/viewer.txt'):
+        import_rerun()
+
+
+def test_colours_of_prototypes_differ_and_do_not_depend_on_their_number() -> None:
+    table = prototype_colours(64)
+    assert table.shape == (65, 3) and table.min() >= 0 and table.max() <= 1
+    distance = np.abs(table[:, None] - table[None]).max(-1) + 10 * np.eye(65)
+    assert distance.min() > 0.02
+    np.testing.assert_array_equal(prototype_colours(512)[:64], table[:64])
+    np.testing.assert_array_equal(table[-1], [.6, .6, .6])
