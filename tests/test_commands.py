@@ -8,15 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'projects/CLAP/configs/clap_pandaset.py'
+#: Place of the hook that draws, so that it draws little.
+PICTURES = [hook['type'] for hook in Config.fromfile(str(ROOT / CONFIG), import_custom_modules=False)['custom_hooks']
+            ].index('PretrainVisualizationHook')
 #: Two real frames, few rays: a step of about a second.
 SMALL = ['train_dataloader.dataset.indices=2', 'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0',
          'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',
          'val_dataloader.persistent_workers=False', 'model.ray_sampler.num_lidar_rays=128',
          'model.ray_sampler.num_camera_rays=16', 'custom_hooks.1.warmup_epochs=1',
-         'default_hooks.checkpoint.interval=1', 'custom_hooks.5.stride=32', 'custom_hooks.5.max_points=500']
+         'default_hooks.checkpoint.interval=1', f'custom_hooks.{PICTURES}.stride=32', f'custom_hooks.{PICTURES}.max_points=500']
 
 
 def run(*command: str, data: Path, ok: bool = True) -> subprocess.CompletedProcess:

@@ -20,6 +20,8 @@ ALLOWED = {
     'datasets': {'functional', 'structures', 'utils'},
     'simulation': {'datasets', 'functional', 'utils'},
     'evaluation': {'datasets', 'functional', 'structures'},
+    'visualization': {'functional', 'modules', 'samplers', 'structures'},
+    'report': {'utils'},
 }
 
 
