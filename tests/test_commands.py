@@ -20,7 +20,8 @@ SMALL = ['train_dataloader.dataset.indices=2', 'val_dataloader.dataset.indices=1
          'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',
          'val_dataloader.persistent_workers=False', 'model.ray_sampler.num_lidar_rays=128',
          'model.ray_sampler.num_camera_rays=16', 'custom_hooks.1.warmup_epochs=1',
-         'default_hooks.checkpoint.interval=1', f'custom_hooks.{PICTURES}.stride=32', f'custom_hooks.{PICTURES}.max_points=500']
+         'default_hooks.checkpoint.interval=1', f'custom_hooks.{PICTURES}.stride=32',
+         f'custom_hooks.{PICTURES}.max_points=500']
 
 
 def run(*command: str, data: Path, ok: bool = True) -> subprocess.CompletedProcess:
