@@ -13,6 +13,7 @@ custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
+    dict(type='RunRecordHook'),
     # load_from=FILE: a table of what was loaded; the run stops if an encoder got less than this share.
     dict(type='TransferReportHook', min_share=0.99),
 ]
