@@ -155,6 +155,5 @@ def _is_terminal() -> bool:
 
 def _losses(outputs: Optional[dict]) -> Dict[str, float]:
     """The total first, then its parts without their prefix."""
-    values = {name: float(value.detach()) for name, value in (outputs or {}).items()
-              if name.split('.')[-1].startswith('loss')}
+    values = {name: float(value.detach()) for name, value in (outputs or {}).items() if 'loss' in name}
     return {name.replace('loss_', ''): values[name] for name in sorted(values, key=lambda n: n != 'loss')}
