@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from projects.CLAP.clap.report import gather, write_report
+from projects.CLAP.clap.report import findings, gather, write_report
 from projects.CLAP.clap.report.gather import switched_at
 from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
 from tests.fixtures.tiny_run import tiny_runner
@@ -55,6 +55,15 @@ def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:
     page = tmp_path / 'r.html'
     write_report(tmp_path, page)
     assert 'No run_card.json' in page.read_text() and '<h2>Figures over time</h2><p>None' in page.read_text()
+
+
+def test_a_measured_enrichment_is_judged(work_dir: Path) -> None:
+    path = work_dir / 'enrichment.json'
+    assert any('sampler_enrichment.py' in row.verdict for row in findings(gather(work_dir)))
+    path.write_text(json.dumps(dict(mean=dict(curvature=dict(lidar=dict(object_ratio=1.5))))))
+    row, = [row for row in findings(gather(work_dir)) if 'enrichment' in row.scalars]
+    path.unlink()
+    assert (row.level, row.value) == ('good', '1.5')
 
 
 class References(HTMLParser):

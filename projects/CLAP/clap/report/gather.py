@@ -11,6 +11,8 @@ from typing import Dict, List, Tuple
 from ..utils.run_record import read_card
 
 Curve = List[Tuple[int, float]]  # iteration, value
+#: What ``sampler_enrichment.py --out`` writes, if it was told to write it into the work directory.
+ENRICHMENT_NAME = 'enrichment.json'
 _IMAGE = re.compile(r'(?P<name>.+)_(?P<step>\d+)\.png')
 
 
@@ -48,6 +50,7 @@ def gather(work_dir: Path) -> RunData:
             match = _IMAGE.fullmatch(path.name)
             if match:
                 run.images.setdefault(match['name'], {})[int(match['step'])] = path
+    _add_enrichment(run, work_dir / ENRICHMENT_NAME)
     configs = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
     run.config_text = configs[-1].read_text(errors='replace') if configs else ''
     run.checkpoints = sorted((path.name for path in work_dir.glob('*.pth')), key=_natural)
@@ -84,6 +87,17 @@ def _add_scalars(run: RunData, path: Path) -> None:
     for mine, new in ((run.train, train), (run.evaluation, evaluation)):
         for name, curve in new.items():
             mine[name] = [point for point in mine.get(name, []) if point[0] < curve[0][0]] + curve
+
+
+def _add_enrichment(run: RunData, path: Path) -> None:
+    """Share of the configured sampler's points that lie in boxes, relative to uniform drawing."""
+    try:
+        value = json.loads(path.read_text())['mean']['curvature']['lidar']['object_ratio']
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if isinstance(value, (int, float)):
+        last = max((curve[-1][0] for curve in run.train.values()), default=0)
+        run.evaluation['enrichment'] = [(last, float(value))]
 
 
 def _iteration(run: RunData, last_of_epoch: Dict[int, int], epoch: int) -> int:

@@ -5,10 +5,10 @@ Limits are this project's experience, not the paper's; every verdict states them
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, List, Optional, Tuple
 
-from .gather import Curve, RunData, recent
+from .gather import ENRICHMENT_NAME, Curve, RunData, recent
 
 GOOD, WATCH, BAD, UNKNOWN = 'good', 'watch', 'bad', 'not measured'
 
@@ -178,9 +178,13 @@ def _enrichment(run: RunData) -> List[Finding]:
             'The surface is too rough for its curvature to mean something: smooth the field before Eq. 12, train '
             'longer before the warm-up ends, or raise model.render_head.eikonal_weight.')
 
-    names = [name for curves in (run.train, run.evaluation) for name in curves if 'enrichment' in name]
     both = RunData(run.name, run.sessions, {**run.evaluation, **run.train})
-    return [rule_of(name).judge(both) for name in dict.fromkeys(names)] or [rule_of('enrichment').judge(both)]
+    names = [name for name in both.train if 'enrichment' in name]
+    if names:
+        return [rule_of(name).judge(both) for name in names]
+    how = ('Not in the log. Measure it where there are labels: tools/analysis_tools/sampler_enrichment.py CONFIG '
+           f'CHECKPOINT --out WORK_DIR/{ENRICHMENT_NAME}, then make the report again.')
+    return [replace(rule_of('enrichment').judge(both), verdict=how)]
 
 
 def _progress(run: RunData) -> Finding:

@@ -135,7 +135,8 @@ def _curves(run: RunData) -> str:
     losses = [name for name in run.train if name == 'loss' or name.startswith('loss_')]
     parts = [chart(name, {name: run.train[name]}, marks) for name in sorted(losses)]
     parts += _charts(run.evaluation, _EVALUATION, marks, points=True)
-    others = [name for name in run.evaluation if not name.startswith('render/') and not name.endswith('time')]
+    others = [name for name in run.evaluation if not name.startswith(('render/', 'enrichment'))
+              and not name.endswith('time')]
     parts += [chart(name, {name: run.evaluation[name]}, marks, points=True) for name in others]
     parts += _charts(run.train, _COURSE, marks)
     note = 'Over the iteration; move the pointer over a chart to read it.'
