@@ -5,7 +5,7 @@
     OUT/lidar/SEQ_FF.bin            float32 x, y, z, intensity (0..255), dt of the spinning Pandar64 (d == 0)
     OUT/lidar/SEQ_FF.origins.bin    float32 x, y, z: where the sensor was when it measured each of those points
     OUT/lidar/SEQ_FF.forward.bin    the forward PandarGT (d == 1), same columns as the first; for the encoder only
-    OUT/lidar/SEQ_FF.semantic.bin   uint8 class of each point of the first file, if the recording has them; for evaluation
+    OUT/lidar/SEQ_FF.semantic.bin   uint8 class of each point of the first file, where recorded; for evaluation
     OUT/pandaset_infos_{train,val,all}.pkl
 
 **LiDAR frame**: origin at the Pandar64's optical centre at the frame's time stamp, which is the end of the sweep, axes
