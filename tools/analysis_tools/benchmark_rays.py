@@ -22,13 +22,14 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pre-training configuration')
-    parser.add_argument('--rays', nargs='+', default=['1024', '2048', '4096', '8192', '16384', 'all'],
+    parser.add_argument('--rays', nargs='+', default=['1024', '2048', '4096', '8192', '16384', '32768', 'all'],
                         help='LiDAR rays per sample, "all" for every point and pixel')
     parser.add_argument('--samplers', nargs='+',
                         default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
     parser.add_argument('--repeats', type=int, default=3, help='timed steps per figure')
     parser.add_argument('--batch-size', type=int, default=1, help='samples per step')
-    parser.add_argument('--memory-gib', type=float, help='memory that a CPU run may take (default: 90 %% of what is free)')
+    parser.add_argument('--memory-gib', type=float,
+                        help='memory that a CPU run may take more (default: 90 %% of what is free)')
     parser.add_argument('--device', default=None, help='cuda or cpu (default: cuda if there is one)')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
     parser.add_argument('--one', nargs=2, metavar=('SAMPLER', 'RAYS'), help=argparse.SUPPRESS)

@@ -17,8 +17,9 @@ def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
                    further: Optional[Dict[str, dict]] = None) -> Dict[str, Any]:
     """The samplers that are compared, each with the same numbers of rays.
 
-    ``curvature`` is the configuration's sampler if that is a curvature sampler, else the one that the configurations
-    use; ``curvature_literal`` is Eq. 12 as printed; ``further`` are options of more curvature samplers by name.
+    ``curvature`` is the configuration's sampler if that is a curvature sampler, else one with the
+    recommended options; ``curvature_literal`` is Eq. 12 as printed; ``further`` are options of
+    more curvature samplers by name.
     """
     counts = dict(num_lidar_rays=lidar_rays, num_camera_rays=camera_rays)
     options = dict(ray_sampler)
@@ -36,8 +37,8 @@ def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
     return {name: TASK_UTILS.build({**config, **counts}) for name, config in configs.items()}
 
 
-#: Options of the curvature sampler that the configurations use; docs/curvature.md says how they were found.
-RECOMMENDED = dict(mode='secant', scale_m=1.5, smoothing=1, power=2.0)
+#: The options that docs/curvature.md arrives at.
+RECOMMENDED = dict(mode='secant', scale_m=0.6, smoothing=1, power=2.0)
 
 
 @torch.no_grad()

@@ -104,7 +104,8 @@ def format_table(result: Dict) -> str:
         known = next((r for r in rows if r.get('lidar_rays')), {})
         cells = [str(known.get('lidar_rays', 'all')), str(known.get('camera_rays', 'all'))]
         for row in rows:
-            cells += [f'{row["seconds"]:.2f}', f'{row["peak_gib"]:.2f}'] if 'peak_gib' in row else ['–', 'out of memory']
+            fits = 'peak_gib' in row
+            cells += [f'{row["seconds"]:.2f}', f'{row["peak_gib"]:.2f}'] if fits else ['–', 'out of memory']
         lines.append('| ' + ' | '.join(cells) + ' |')
     everything = result.get('everything')
     if everything and everything.get('peak_gib'):
