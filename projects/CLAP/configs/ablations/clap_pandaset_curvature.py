@@ -1,5 +1,5 @@
-# Run A of docs/curvature.md: LiDAR alone, no prototypes, an SDF held metric near the surface, half of the points masked.
-# 11 frames train, 3 are held out.
+# Run A of docs/curvature.md: LiDAR alone, no prototypes, an SDF held metric near the surface, half of the points
+# masked. 11 frames train, 3 are held out.
 _base_ = ['./clap_pandaset_holdout.py']
 
 model = dict(
