@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,13 @@ def test_real_frames_to_checkpoint_resume_evaluation_and_pictures(data_root: Pat
     run('tools/visualize.py', CONFIG, checkpoint, '--out', str(pictures), '--stride', '16', data=data_root)
     for name in ('frame_0000_cameras.png', 'frame_0000_cloud.png'):
         assert (pictures / name).stat().st_size > 10_000
+    reported = json.loads(run('tools/report.py', str(work), data=data_root).stdout.strip().splitlines()[-1])
+    assert reported['bytes'] == (work / 'report.html').stat().st_size > 100_000
+    assert 'not measured' not in {reported['verdicts'][name] for name in reported['verdicts'] if 'Enrich' not in name}
+    if find_spec('rerun'):  # requirements/viewer.txt
+        scene = run('tools/view3d.py', CONFIG, checkpoint, '--out', str(tmp_path / 'scene.rrd'), data=data_root)
+        counts = json.loads(scene.stdout.strip().splitlines()[-1])
+        assert counts['bytes'] > 100_000 and counts['points'] > 1000 and counts['boxes'] > 5
 
 
 def test_errors_are_one_message_with_the_way_out(data_root: Path, tmp_path: Path) -> None:
