@@ -1,6 +1,9 @@
 """Links, commands, paths and examples of every Markdown file; licence, citation, model index."""
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import io
 import re
 import subprocess
 import sys
@@ -11,6 +14,8 @@ from typing import List, Tuple
 import pytest
 import yaml
 from mmengine.config import Config
+
+from projects.CLAP.clap.utils.config_check import accepted_keys, find_class
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(p for p in ROOT.rglob('*.md')
@@ -60,11 +65,19 @@ def commands(page: Path) -> List[Tuple[str, str]]:
 
 @lru_cache(maxsize=None)
 def help_of(script: str, command: str = '') -> str:
-    runner = [sys.executable] if script.endswith('.py') else ['bash']
-    done = subprocess.run([*runner, script, *command.split(), '--help'], cwd=ROOT, capture_output=True, text=True,
-                          timeout=120)
-    assert done.returncode == 0, f'{script} {command} --help: {done.stderr[-500:]}'
-    return done.stdout
+    """What ``script command --help`` prints; Python commands are asked in this process, which has torch loaded."""
+    if script.endswith('.sh'):
+        return subprocess.run(['bash', script, '--help'], cwd=ROOT, capture_output=True, text=True, check=True,
+                              timeout=60).stdout
+    spec = importlib.util.spec_from_file_location(f'_documented_{Path(script).stem}', ROOT / script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, 'argv', [script, *command.split(), '--help'])
+        module.parse_args()
+    assert ended.value.code == 0, f'{script} {command} --help'
+    return out.getvalue()
 
 
 #: Shell commands that hand their arguments on.
@@ -95,9 +108,13 @@ def test_overrides_name_keys_of_the_configuration(page: Path) -> None:
         _, _, overrides = arguments.partition('--cfg-options')
         for key in re.findall(r'([\w.]+)=', overrides):
             node = Config.fromfile(str(ROOT / config))
-            for part in key.split('.'):
+            *parents, last = key.split('.')
+            for part in parents:
                 assert part in node, f'{page.name}: {config} has no {key}'
                 node = node[part]
+            cls = find_class(node['type']) if node.get('type') else None
+            accepted = accepted_keys(cls) or () if cls else ()
+            assert last in node or last in accepted, f'{page.name}: {config} has no {key}; its class does not take it'
 
 
 @by_page
