@@ -209,11 +209,19 @@ def test_inconsistent_configurations_are_explained(part, change, message):
         Encoder(**config)
 
 
+def test_a_batch_without_points_gives_zeros_that_hang_on_every_parameter():
+    model = Encoder(**small_config()).train()
+    points, _, _ = small_batch(1)
+    for clouds in ([points[0] + 100], [points[0][:0]]):
+        bev = model.extract_lidar(clouds)
+        assert bev.shape == model.extract_lidar(points).shape and not bev.any()
+        bev.sum().backward()
+        assert all(p.grad is not None and not p.grad.any() for p in model.pts_middle_encoder.parameters())
+
+
 def test_bad_inputs_are_explained():
     model = Encoder(**small_config())
     points, imgs, metas = small_batch(1)
-    with pytest.raises(ValueError, match='no point of the batch'):
-        model.encode([points[0] + 100], imgs, None, metas)
     with pytest.raises(ValueError, match='imgs=NoneType'):
         model.encode(points, None, None, metas)
     with pytest.raises(ValueError, match=r'\(H, W\) = \(64, 96\)'):

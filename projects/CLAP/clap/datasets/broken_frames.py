@@ -50,8 +50,7 @@ class BrokenFramePolicy:
             sample = super().__getitem__(index)  # type: ignore[misc]
         except DataError:
             raise
-        except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, ArithmeticError, MemoryError,
-                RuntimeError) as error:
+        except Exception as error:  # decoders of damaged files raise anything; the cause stays attached
             raise DataError(f'frame {index} ({self._name(index)}) cannot be loaded: {type(error).__name__}: {error}. '
                             'Copy or convert its files again, leave it out (indices), or set '
                             "on_broken_frame='skip'") from error

@@ -1,7 +1,6 @@
 """Reads an mmdet3d info file and checks everything in it that needs no other file."""
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
@@ -9,6 +8,7 @@ import numpy as np
 from mmengine.fileio import load
 
 from .errors import DatasetError
+from .plain_pickle import load_plain_pickle
 
 MIN_DETERMINANT = 1e-8
 REMAKE = ('make it again: python tools/create_data.py {sim|pandaset|nuscenes} --root DIR --out DIR '
@@ -25,10 +25,10 @@ def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
         raise DatasetError(f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '
                            f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or {REMAKE}')
     try:
-        content = load(ann_file)
-    except (pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
-        raise DatasetError(f'info file {ann_file} cannot be read ({error}); truncated copy? Copy it again or {REMAKE}'
-                           ) from error
+        content = load_plain_pickle(ann_file) if Path(ann_file).suffix in ('.pkl', '.pickle') else load(ann_file)
+    except Exception as error:  # a damaged pickle can raise anything
+        raise DatasetError(f'info file {ann_file} cannot be read ({type(error).__name__}: {error}); truncated copy? '
+                           f'Copy it again or {REMAKE}') from error
     _check_format(content, ann_file)
     return content
 
@@ -40,6 +40,9 @@ def _check_format(content: Any, ann_file: str) -> None:
     if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
         raise DatasetError(f'info file {ann_file}: expected an mmdet3d info file with metainfo and data_list, found '
                            f'{_describe(content)}; correct ann_file, or {REMAKE}')
+    if not isinstance(content['metainfo'], dict) or not isinstance(content['data_list'], (list, tuple)):
+        raise DatasetError(f'info file {ann_file}: expected metainfo to be a dict and data_list a list, found '
+                           f'{_describe(content["metainfo"])} and {_describe(content["data_list"])}; {REMAKE}')
     version = str(content['metainfo'].get('info_version', '1.0'))
     if not version.startswith('1.'):
         raise DatasetError(f'info file {ann_file} has info_version {version}; this program reads 1.x. Please {REMAKE}')

@@ -169,6 +169,11 @@ class NeuSRenderHead(BaseModule):
             generator: source of the stratified jitter; a list has one for each sample.
         """
         draws = generator if isinstance(generator, (list, tuple)) else [generator] * len(fields)
+        with torch.autocast(device_type=fields[0].table.device.type, enabled=False):
+            return self._loss(fields, lidar_rays, camera_rays, draws)
+
+    def _loss(self, fields: List[BoundField], lidar_rays: List[RayBundle], camera_rays: List[RayBundle],
+              draws: Sequence[Optional[torch.Generator]]) -> Dict[str, Tensor]:
         lidar = [self.render(f, r, g) for f, r, g in zip(fields, lidar_rays, draws)]
         camera = [self.render(f, r, g, with_rgb=True) for f, r, g in zip(fields, camera_rays, draws)]
         surface_points = [(r.origins + r.targets[:, None] * r.directions)[o.valid] for r, o in zip(lidar_rays, lidar)]

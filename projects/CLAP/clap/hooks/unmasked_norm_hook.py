@@ -13,6 +13,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..datasets.seeded_sampler import SeededIndex, sample_seed
+
 
 @HOOKS.register_module()
 class UnmaskedNormHook(Hook):
@@ -47,7 +49,9 @@ class UnmaskedNormHook(Hook):
         dataset = runner.train_dataloader.dataset
         frames = np.unique(np.linspace(0, len(dataset) - 1, self.num_frames).round().astype(int))
         with _random_state_kept():
-            estimate_norm_statistics(model, (pseudo_collate([dataset[int(frame)]]) for frame in frames))
+            # Augmented as the run's seed says, whatever was drawn before: ranks and resumed runs must agree.
+            places = [SeededIndex(int(frame), sample_seed(runner.seed, runner.epoch, int(frame))) for frame in frames]
+            estimate_norm_statistics(model, (pseudo_collate([dataset[place]]) for place in places))
 
 
 @torch.no_grad()

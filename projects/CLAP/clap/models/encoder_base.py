@@ -175,7 +175,7 @@ class CLAPEncoderBase(Base3DDetector):
             all_reduce(packed, op='mean')
             log_vars = {name: value.to(total.dtype) for name, value in zip(log_vars, packed)}
         if not torch.isfinite(log_vars['loss']):
-            bad = {name: float(value) for name, value in log_vars.items()
+            bad = {name: float(value.detach()) for name, value in log_vars.items()
                    if name != 'loss' and not bool(torch.isfinite(value))}
             raise NonFiniteLossError(bad)
         return total, log_vars
