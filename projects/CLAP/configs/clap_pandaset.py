@@ -18,11 +18,11 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg = dict(max_epochs=50, val_interval=5)
+train_cfg = dict(max_epochs=40, val_interval=5)
 default_hooks = dict(logger=dict(interval=7), checkpoint=dict(interval=5))
 custom_hooks = [
     dict(type='StepSeedHook'),
-    dict(type='SamplingWarmupHook', warmup_epochs=20),
+    dict(type='SamplingWarmupHook', warmup_epochs=25),
     dict(type='NonFiniteLossHook'),
     dict(type='DatasetCheckHook'),
     dict(type='UnmaskedNormHook', num_frames=14, interval=5),
