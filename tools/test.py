@@ -30,10 +30,13 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
     from mmengine.dist import is_main_process
+    from mmengine.model import is_model_wrapper
     from mmengine.runner import Runner
 
     from projects.CLAP.clap.utils.errors import CheckpointError
     from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
+    from projects.CLAP.clap.utils.transfer import checkpoint_state, compare, table
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
@@ -45,9 +48,12 @@ def main() -> None:
         runner.load_checkpoint(args.checkpoint, strict=True)
     except CheckpointError:
         raise
-    except RuntimeError as error:
-        raise CheckpointError(f'{args.checkpoint} is no checkpoint of the model in {args.config}: {str(error)[:1500]}'
-                              ) from None
+    except RuntimeError:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        reports = compare(model, checkpoint_state(load_checkpoint_file(args.checkpoint, 'cpu'), args.checkpoint))
+        incomplete = [name for name, report in reports.items() if report.taken < report.total]
+        raise CheckpointError(f'{args.checkpoint} is no checkpoint of the model in {args.config}; what fits and what '
+                              f'not (* incomplete):\n{table(reports, incomplete)}') from None
     metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))

@@ -45,7 +45,7 @@ def heatmap_target(boxes: Tensor, labels: Tensor, num_classes: int, grid: Tuple[
         (C, X, Y) float32 on the device of ``boxes``. Objects outside the grid or without extent leave no trace.
     """
     target = torch.zeros(num_classes, *grid)
-    on_cpu = boxes.detach().float().cpu()
+    on_cpu, classes = boxes.detach().float().cpu(), labels.tolist()
     cells = (on_cpu[:, :2] - torch.tensor(origin[:2])) / torch.tensor(cell_size[:2])
     sizes = on_cpu[:, 3:5] / torch.tensor(cell_size[:2])
     inside = (cells >= 0).all(1) & (cells < torch.tensor(grid)).all(1) & (sizes > 0).all(1)
@@ -53,5 +53,5 @@ def heatmap_target(boxes: Tensor, labels: Tensor, num_classes: int, grid: Tuple[
         radius = max(min_radius, int(gaussian_radius((sizes[row, 0], sizes[row, 1]), min_overlap)))
         ix, iy = cells[row].long().tolist()
         # The routine takes (column, row); the rows of our maps are x.
-        draw_heatmap_gaussian(target[int(labels[row])], torch.tensor([iy, ix]), radius)
+        draw_heatmap_gaussian(target[classes[row]], torch.tensor([iy, ix]), radius)
     return target.to(boxes.device)
