@@ -22,8 +22,6 @@ PAGES = sorted(p for p in ROOT.rglob('*.md')
                if not {'.venv', 'data', 'work_dirs', '.pytest_cache', 'node_modules'} & set(p.relative_to(ROOT).parts))
 #: Files that a page tells the reader to write.
 WRITTEN_BY_THE_READER = {'projects/CLAP/configs/clap_mine.py', 'convert_mine.py'}
-FIRST_PAGE = {'docs/assets/quickstart.png', '#results'}  # parts of the first page that come with the results
-
 by_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
@@ -41,7 +39,7 @@ def slugs(page: Path) -> set:
 def test_relative_links_resolve(page: Path) -> None:
     text = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.M | re.S)
     for target in re.findall(r'\]\(([^)\s]+)\)', text):
-        if re.match(r'[a-z]+:', target) or target in FIRST_PAGE or '#' + target.partition('#')[2] in FIRST_PAGE:
+        if re.match(r'[a-z]+:', target):
             continue
         path, _, anchor = target.partition('#')
         found = (page.parent / path).resolve() if path else page
@@ -121,7 +119,7 @@ def test_overrides_name_keys_of_the_configuration(page: Path) -> None:
 def test_named_files_exist(page: Path) -> None:
     folders = 'projects|configs|tools|tests|docs|requirements'
     for path in re.findall(rf'(?<![\w/.])((?:{folders})/[\w./-]+\.\w+)', page.read_text()):
-        if path not in WRITTEN_BY_THE_READER | FIRST_PAGE:
+        if path not in WRITTEN_BY_THE_READER:
             assert (ROOT / path).exists() or (page.parent / path).exists(), f'{page.name}: {path} does not exist'
 
 
