@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import os.path as osp
-from typing import Callable, Dict, List, Optional, Sequence, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmdet3d.datasets import NuScenesDataset
@@ -179,11 +179,10 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             check_cameras_exist(frames[0], self.cameras, self.ann_file)
         parsed, self.dropped_frames = [], []
         for index, frame in enumerate(frames):
-            problems = self._info_problems(frame, index)
-            if problems:
-                self.dropped_frames += problems
-            else:
-                parsed.append(self.parse_data_info(frame))
+            info, problems = self._read_entry(frame, index)
+            self.dropped_frames += problems
+            if info is not None:
+                parsed.append(info)
         if self.dropped_frames and (self.on_broken_frame == 'stop' or not parsed):
             raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ADVICE)
         if self.dropped_frames:
@@ -191,17 +190,25 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                       f'are unusable; the first: {self.dropped_frames[0]}', 'current', logging.WARNING)
         return parsed
 
-    def _info_problems(self, frame: dict, index: int) -> List[str]:
-        """What makes the entry of a frame unusable; picks its cameras on the way."""
+    def _read_entry(self, frame: dict, index: int) -> Tuple[Optional[dict], List[str]]:
+        """The parsed entry of a frame, or None and what makes it unusable."""
         if not isinstance(frame, dict):
-            return [f'frame {index} is a {type(frame).__name__}, expected a dict']
+            return None, [f'frame {index} is a {type(frame).__name__}, expected a dict']
+        use_camera, use_lidar = self.modality['use_camera'], self.modality['use_lidar']
         try:
             self._select(frame)
-            if self.verify == 'off':
-                return []
-            return frame_problems(frame, index, self.modality['use_camera'], self.modality['use_lidar'])
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            return [f'frame {index} is malformed: {type(error).__name__}: {error}']
+            problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar)
+            if problems:
+                return None, problems
+            info = self.parse_data_info(frame)
+            for file in expected_files(info, use_camera, use_lidar):
+                if not isinstance(file.path, str) or not isinstance(file.row_bytes, (int, type(None))):
+                    raise TypeError(f'{file.key} is {file.path!r} with {file.row_bytes!r} bytes a point')
+        except DatasetError:
+            raise
+        except Exception as error:  # whatever stands where something else is expected
+            return None, [f'frame {index} is malformed: {type(error).__name__}: {error}']
+        return info, []
 
     def parse_data_info(self, info: dict) -> dict:
         """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra point files."""
