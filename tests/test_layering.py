@@ -22,6 +22,7 @@ ALLOWED = {
     'evaluation': {'datasets', 'functional', 'structures'},
     'visualization': {'functional', 'modules', 'samplers', 'structures'},
     'report': {'utils'},
+    'experiments': {'datasets', 'hooks', 'report', 'utils'},
 }
 
 

@@ -71,6 +71,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('\ninterrupted; the same command goes on with what is missing', file=sys.stderr)
+        return 130
     print(json.dumps({'command': args.command, 'wall_seconds': round(time.monotonic() - begun, 1), **figures}))
     return 0
 

@@ -1,5 +1,10 @@
 #!/usr/bin/env python
-"""Write the encoders of a pre-trained checkpoint for fine-tuning, here or in mmdetection3d's BEVFusion (load_from)."""
+"""Write the encoders of a pre-trained checkpoint for fine-tuning, here or in mmdetection3d's BEVFusion (load_from).
+
+Encoders that were pre-trained separately are merged by naming what to take from each checkpoint:
+
+    export_weights.py lidar.pth:pts_middle_encoder,pts_backbone,pts_neck camera.pth:img_backbone,img_neck OUT
+"""
 from __future__ import annotations
 
 import argparse
@@ -11,16 +16,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('checkpoint', help='checkpoint of pre-training (or of a detector)')
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', nargs='+', metavar='CKPT[:encoder,...]',
+                        help='checkpoint of pre-training (or of a detector); with names, only these encoders of it')
     parser.add_argument('out', help='file to write, for load_from')
     return parser.parse_args()
 
 
+def part_of(text: str) -> tuple:
+    """``CKPT:a,b`` -> (CKPT, [a, b]); a file whose name has a colon is taken as it is."""
+    path, colon, names = text.rpartition(':')
+    return (path, names.split(',')) if colon and not Path(text).exists() else (text, None)
+
+
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.utils.export import export_encoders
-    summary = export_encoders(args.checkpoint, args.out)
+    from projects.CLAP.clap.utils.export import merge_encoders
+    summary = merge_encoders([part_of(text) for text in args.checkpoint], args.out)
     print(f'{"encoder":<22}{"entries":>8}{"numbers":>12}')
     for name, entries in summary['entries'].items():
         print(f'{name:<22}{entries:>8}{summary["numbers"][name]:>12}')
@@ -28,7 +40,7 @@ def main() -> None:
     print('geometry of the view transform: ' + ('kept, it is that of mmdetection3d\'s lidar-cam configuration'
                                                 if summary['geometry'] else 'left out, the configuration sets it'))
     if summary['absent']:
-        print(f'the checkpoint does not have: {", ".join(summary["absent"])}')
+        print(f'not in the file: {", ".join(summary["absent"])}')
     print(json.dumps(dict(out=args.out, total=sum(summary['entries'].values()), **summary)))
 
 

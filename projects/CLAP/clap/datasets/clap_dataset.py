@@ -37,6 +37,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         test_mode: evaluation; with annotations these go to ``eval_ann_info``.
         indices: an int takes the first frames, a list these frames.
         load_interval: every n-th of these frames, starting with the first: a uniform share of 1 / n.
+        load_offset: which of these frames is the first one, below ``load_interval``: another share of the same size.
         keep_length: an epoch stays as long as with all frames of the file, the chosen ones repeat.
         metainfo: overrides the classes.
         box_type_3d: as in mmdet3d.
@@ -60,6 +61,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                  test_mode: bool = False,
                  indices: Optional[Union[int, Sequence[int]]] = None,
                  load_interval: int = 1,
+                 load_offset: int = 0,
                  keep_length: bool = False,
                  metainfo: Optional[dict] = None,
                  box_type_3d: str = 'LiDAR',
@@ -78,7 +80,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             raise ValueError('filter_empty_gt=True needs with_annotations=True: without labels every frame is empty')
         if not isinstance(load_interval, int) or load_interval < 1:
             raise ValueError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
-        self.load_interval, self.keep_length = load_interval, keep_length
+        if not isinstance(load_offset, int) or not 0 <= load_offset < load_interval:
+            raise ValueError(f'load_offset must be a whole number below load_interval ({load_interval}), got {load_offset!r}')
+        self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
         self._full_length = 0
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
@@ -133,9 +137,12 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 raise DatasetError(f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
                                    f'{total} frames; choose them below {total}, or take load_interval')
             frames = [frames[index] for index in self._indices]
-        frames = frames[::self.load_interval]
+        available, frames = len(frames), frames[self.load_offset::self.load_interval]
         if not frames:
-            raise DatasetError(f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}')
+            raise DatasetError(f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}, '
+                               f'load_interval {self.load_interval}, load_offset {self.load_offset}'
+                               + (f'; the smallest share that has a frame at every offset is load_interval={available}'
+                                  if available else ''))
         if len(frames) < total:
             print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
         return frames

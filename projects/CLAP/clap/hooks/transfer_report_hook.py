@@ -81,7 +81,7 @@ class TransferReportHook(Hook):
         found = problems(reports, asked, min_share)
         if is_main_process():
             record = dict(load_from=self._name, asked=asked, min_share=min_share, problems=found, modules={
-                name: dict(entries=r.total, loaded=r.taken, share=r.share, missing=len(r.missing),
+                name: dict(entries=r.total, loaded=r.taken, numbers=r.numbers, share=r.share, missing=len(r.missing),
                            other_shape=len(r.other_shape), refused=len(r.not_taken) + len(r.not_finite),
                            unexpected=len(r.unexpected)) for name, r in reports.items()})
             (Path(runner.work_dir) / 'transfer.json').write_text(json.dumps(record, indent=1))

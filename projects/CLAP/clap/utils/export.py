@@ -4,7 +4,7 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -42,19 +42,36 @@ def export_encoders(source: str, target: str) -> Dict[str, Any]:
         FileNotFoundError: there is no such checkpoint.
         CheckpointError: it is not a checkpoint, has no encoder, non-finite weights, or lost its layout versions.
     """
-    if Path(target).exists() and Path(source).resolve() == Path(target).resolve():
-        raise CheckpointError(f'{target} is the checkpoint itself; write the export to another file')
-    content = load_checkpoint_file(source, 'cpu')
-    state = checkpoint_state(content, source)
-    chosen = {key: value.detach().clone().contiguous() for key, value in state.items()
-              if key.split('.')[0] in ENCODERS}
-    if not chosen:
-        raise CheckpointError(f'{source} has none of the encoders {", ".join(ENCODERS)}; its modules are '
-                              f'{", ".join(_modules(state))}. Give a checkpoint of CLAP or CLAPBEVFusion')
-    bad = [key for key, value in chosen.items() if value.is_floating_point() and not bool(value.isfinite().all())]
-    if bad:
-        raise CheckpointError(f'{source}: NaN or infinity in {", ".join(bad[:3])}; export an earlier checkpoint')
-    metadata = _metadata(content, chosen, source)
+    return merge_encoders([(source, None)], target)
+
+
+def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target: str) -> Dict[str, Any]:
+    """As :func:`export_encoders`, with encoders from several checkpoints: those that were pre-trained separately.
+
+    Args:
+        parts: checkpoints, each with the names of the encoders to take from it; None takes all that it has.
+        target: file to write.
+
+    Returns:
+        as :func:`export_encoders`; encoders that no part names are among ``absent``.
+
+    Raises:
+        CheckpointError: also when an encoder is named that the checkpoint lacks, or comes from two checkpoints.
+    """
+    chosen: Dict[str, Tensor] = {}
+    metadata: OrderedDict = OrderedDict()
+    dropped: List[str] = []
+    for source, names in parts:
+        if Path(target).exists() and Path(source).resolve() == Path(target).resolve():
+            raise CheckpointError(f'{target} is the checkpoint itself; write the export to another file')
+        own, own_metadata, left = _encoders_of(source, names)
+        twice = set(_modules(own)) & set(_modules(chosen))
+        if twice:
+            raise CheckpointError(f'{", ".join(sorted(twice))} would come from {source} and from a checkpoint before '
+                                  'it; name the encoders to take from each: CKPT:encoder,encoder')
+        chosen.update(own)
+        metadata.update({key: value for key, value in own_metadata.items() if key not in metadata})
+        dropped += [name for name in left if name not in dropped]
     geometry = _is_reference(chosen)
     if not geometry:
         chosen = {key: value for key, value in chosen.items() if key not in GEOMETRY}
@@ -62,16 +79,37 @@ def export_encoders(source: str, target: str) -> Dict[str, Any]:
         entries={name: sum(key.startswith(f'{name}.') for key in chosen) for name in ENCODERS},
         numbers={name: sum(v.numel() for k, v in chosen.items() if k.startswith(f'{name}.')) for name in ENCODERS},
         geometry=geometry, absent=[name for name in ENCODERS if name not in _modules(chosen)],
-        dropped=[name for name in _modules(state) if name not in ENCODERS])
-    _write(Path(target), chosen, metadata, dict(exported_by='CLAP', source=Path(source).name, **summary))
+        dropped=[name for name in dropped if name not in _modules(chosen)])
+    names = ' + '.join(Path(source).name for source, _ in parts)
+    _write(Path(target), chosen, metadata, dict(exported_by='CLAP', source=names, **summary))
     return summary
+
+
+def _encoders_of(source: str, names: Optional[Sequence[str]]) -> Tuple[Dict[str, Tensor], OrderedDict, List[str]]:
+    """Entries of a checkpoint's encoders, the metadata of their layouts, and the modules that are left out."""
+    content = load_checkpoint_file(source, 'cpu')
+    state = checkpoint_state(content, source)
+    present = [name for name in ENCODERS if name in _modules(state)]
+    if not present:
+        raise CheckpointError(f'{source} has none of the encoders {", ".join(ENCODERS)}; its modules are '
+                              f'{", ".join(_modules(state))}. Give a checkpoint of CLAP or CLAPBEVFusion')
+    lacking = [name for name in names or () if name not in present]
+    if lacking:
+        raise CheckpointError(f'{source} has no encoder {", ".join(lacking)}; it has {", ".join(present)}')
+    wanted = present if names is None else list(names)
+    chosen = {key: value.detach().clone().contiguous() for key, value in state.items() if key.split('.')[0] in wanted}
+    bad = [key for key, value in chosen.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if bad:
+        raise CheckpointError(f'{source}: NaN or infinity in {", ".join(bad[:3])}; export an earlier checkpoint')
+    return chosen, _metadata(content, chosen, wanted, source), [n for n in _modules(state) if n not in wanted]
 
 
 def _modules(state: Mapping[str, Tensor]) -> List[str]:
     return list(dict.fromkeys(key.split('.')[0] for key in state))
 
 
-def _metadata(content: Mapping[str, Any], chosen: Mapping[str, Tensor], source: str) -> OrderedDict:
+def _metadata(content: Mapping[str, Any], chosen: Mapping[str, Tensor], wanted: Sequence[str], source: str
+              ) -> OrderedDict:
     """Versions of the chosen modules; refuses sparse kernels whose layout is not known to be spconv 2's."""
     given = getattr(content.get('state_dict', content), '_metadata', {})
     given = {key[len('module.'):] if key.startswith('module.') else key: value for key, value in given.items()}
@@ -81,7 +119,7 @@ def _metadata(content: Mapping[str, Any], chosen: Mapping[str, Tensor], source: 
                 f'{source}: the layout of the sparse kernel {key} is unknown, because the state dict has no metadata: '
                 'it has been rebuilt as a plain dict. Export from the checkpoint that training wrote')
     return OrderedDict((key, dict(value)) for key, value in given.items()
-                       if key == '' or key.split('.')[0] in ENCODERS)
+                       if key == '' or key.split('.')[0] in wanted)
 
 
 def _is_reference(state: Mapping[str, Tensor]) -> bool:
