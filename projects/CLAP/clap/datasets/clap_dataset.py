@@ -81,7 +81,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if not isinstance(load_interval, int) or load_interval < 1:
             raise ValueError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
         if not isinstance(load_offset, int) or not 0 <= load_offset < load_interval:
-            raise ValueError(f'load_offset must be a whole number below load_interval ({load_interval}), got {load_offset!r}')
+            raise ValueError(f'load_offset must be a whole number below load_interval = {load_interval}, got '
+                             f'{load_offset!r}')
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
         self._full_length = 0
         self.cameras = list(cameras) if cameras is not None else None

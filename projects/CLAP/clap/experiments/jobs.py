@@ -1,0 +1,91 @@
+"""The runs that a plan asks for, in the order in which they are worth having."""
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import List, Optional, Sequence, Tuple
+
+from .plan import Plan, PlanError, label_offset, share_name
+
+KINDS = ('pretrain', 'finetune', 'probe', 'schedule')
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        name: unique, fit for a file name.
+        kind: one of :data:`KINDS`.
+        seed: of everything that is drawn.
+        epochs: length.
+        arm: name of the arm; of the pre-training for a pre-training.
+        interval, offset: labelled frames are ``offset, offset + interval, ...``; None for a pre-training.
+        needs: names of the jobs that must be finished before.
+    """
+    name: str
+    kind: str
+    seed: int
+    epochs: int
+    arm: str
+    interval: Optional[int] = None
+    offset: Optional[int] = None
+    needs: Tuple[str, ...] = ()
+
+
+def all_jobs(plan: Plan) -> List[Job]:
+    """Every job of a plan.
+
+    Pre-trainings first, as the arms need them; then the probes, which are cheap; then the headline share, seed 0 of
+    every arm before seed 1; then the schedule study; then the other shares. Whatever is there when time runs out
+    can be compared.
+    """
+    jobs = [Job(f'pretrain-{name}', 'pretrain', 0, plan.pretrain[name].epochs, name)
+            for name in dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)]
+    if plan.probe is not None:
+        for seed in range(plan.probe.seeds):
+            for interval in plan.probe.shares or (plan.headline, ):
+                jobs += [_detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs) for arm in plan.arms]
+    epochs = plan.finetune.epochs
+    for seed in range(plan.headline_seeds):
+        jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in plan.arms]
+    if plan.schedule is not None:
+        lengths, seeds = plan.schedule
+        jobs += [_detector(plan, 'schedule', plan.baseline, plan.headline, seed, length)
+                 for seed in range(seeds) for length in lengths]
+    for seed in range(plan.other_seeds):
+        for interval in plan.shares:
+            if interval != plan.headline:
+                jobs += [_detector(plan, 'finetune', arm, interval, seed, epochs) for arm in plan.other_arms]
+    return jobs
+
+
+def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:
+    length = f'-{epochs}ep' if kind == 'schedule' else ''
+    return Job(f'{kind}-{arm}-{share_name(interval)}{length}-seed{seed}', kind, seed, epochs, arm, interval,
+               label_offset(seed, interval), tuple(f'pretrain-{stage}' for stage, _ in plan.arm(arm).weights))
+
+
+def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
+    """The jobs whose names match one of the patterns (``*``, ``?``), and those that they need; all without patterns.
+
+    Raises:
+        PlanError: a pattern matches nothing; with the nearest names.
+    """
+    if not patterns:
+        return list(jobs)
+    wanted = set()
+    for pattern in patterns:
+        found = [job for job in jobs if fnmatchcase(job.name, pattern)]
+        if not found:
+            names = [job.name for job in jobs]
+            near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.3)
+            arms = sorted({job.arm for job in jobs})
+            shares = sorted({share_name(job.interval) for job in jobs if job.interval})
+            raise PlanError(f"--only {pattern}: no job of that name; near are {', '.join(near) or 'none'}. Names are "
+                            f'KIND-ARM-SHARE-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}, shares '
+                            f'{", ".join(shares)}, and * stands for anything')
+        for job in found:
+            wanted |= {job.name, *job.needs}
+    return [job for job in jobs if job.name in wanted]

@@ -1,0 +1,194 @@
+"""The plan of a comparison: arms, shares of the labels, seeds, lengths."""
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from math import gcd
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from mmengine.config import Config
+
+from ..utils.config_check import ConfigKeyError
+from ..utils.transfer import ENCODERS
+
+
+class PlanError(ConfigKeyError):
+    """A plan that cannot be carried out, or records that do not belong to it."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to start the detector.
+
+    Attributes:
+        name, title: short name, and the name in tables.
+        weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
+        paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
+    """
+    name: str
+    title: str
+    weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
+    paper: Tuple[Tuple[float, Optional[float], Optional[float]], ...] = ()
+
+    @property
+    def encoders(self) -> Optional[Tuple[str, ...]]:
+        """Encoders that the weights hold by declaration, in the order of the data's way; None for all."""
+        if all(names is None for _, names in self.weights):
+            return None
+        named = {name for _, names in self.weights for name in names or ()}
+        return tuple(name for name in ENCODERS if name in named)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Runs of one kind: configuration file, overrides, epochs, epochs between validations, shares and seeds."""
+    config: Path
+    options: Tuple[str, ...]
+    epochs: int
+    val_interval: Optional[int] = None
+    shares: Tuple[int, ...] = ()
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a plan file declares; see ``projects/CLAP/configs/label_efficiency/sim.py`` for every key."""
+    name: str
+    title: str
+    readme: Optional[str]
+    note: str
+    pretrain: Dict[str, Stage]
+    arms: Tuple[Arm, ...]
+    baseline: str
+    shares: Tuple[int, ...]
+    headline: int
+    headline_seeds: int
+    other_seeds: int
+    other_arms: Tuple[str, ...]
+    finetune: Stage
+    probe: Optional[Stage]
+    schedule: Optional[Tuple[Tuple[int, ...], int]]  # epochs, seeds
+    workers: int
+    path: Path
+
+    def arm(self, name: str) -> Arm:
+        """The arm of a name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def share_percent(interval: int) -> float:
+    """Every n-th frame in percent."""
+    return 100.0 / interval
+
+
+def share_name(interval: int) -> str:
+    """``20`` -> ``5pct``, ``40`` -> ``2p5pct``: part of a job's name."""
+    return f'{share_percent(interval):.4g}pct'.replace('.', 'p')
+
+
+def share_title(interval: int) -> str:
+    """``20`` -> ``5 %``."""
+    return f'{share_percent(interval):.4g} %'
+
+
+def label_offset(seed: int, interval: int) -> int:
+    """First labelled frame of a seed, below ``interval``: 0 for seed 0, then spread evenly, all different at first.
+
+    Steps of about the golden section that have no divisor in common with ``interval``. It depends on nothing else, so
+    every arm of a seed has the same frames, and further seeds leave earlier ones alone.
+    """
+    step = max(1, round(0.6180339887498949 * interval))
+    while gcd(step, interval) > 1:
+        step += 1
+    return seed * step % interval
+
+
+def read_plan(path: Union[str, Path]) -> Plan:
+    """Read and check a plan file.
+
+    Raises:
+        FileNotFoundError: it, or a configuration that it names, does not exist.
+        PlanError: something in it is unknown, missing or contradicts itself.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'plan {path} does not exist; the ones of this project are in '
+                                'projects/CLAP/configs/label_efficiency')
+    content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    keys = {field.name for field in fields(Plan)} - {'path'}
+    _check_keys(str(path), content, keys, {'readme', 'note', 'probe', 'schedule', 'workers', 'title'})
+    stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
+    schedule = content.get('schedule')
+    plan = Plan(
+        name=content['name'], title=content.get('title', content['name']), readme=content.get('readme'),
+        note=content.get('note', ''), pretrain=stages, arms=tuple(_arm(arm, stages) for arm in content['arms']),
+        baseline=content['baseline'], shares=tuple(sorted(set(content['shares']))), headline=content['headline'],
+        headline_seeds=content['headline_seeds'], other_seeds=content['other_seeds'],
+        other_arms=tuple(content['other_arms']), finetune=_stage('finetune', content['finetune'], path.parent),
+        probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
+        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None,
+        workers=content.get('workers', 0), path=path)
+    _check(plan)
+    return plan
+
+
+def _check_keys(where: str, content: Dict[str, Any], known: set, optional: set) -> None:
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise PlanError(f"{where}: there is no '{key}'"
+                            + (f"; did you mean '{near[0]}'?" if near else f'; known: {", ".join(sorted(known))}'))
+    missing = known - optional - set(content)
+    if missing:
+        raise PlanError(f'{where}: {", ".join(sorted(missing))} missing')
+
+
+def _stage(where: str, content: Dict[str, Any], folder: Path) -> Stage:
+    _check_keys(where, content, {field.name for field in fields(Stage)}, {'options', 'val_interval', 'shares', 'seeds'})
+    config = (folder / content['config']).resolve()
+    if not config.is_file():
+        raise FileNotFoundError(f'{where}.config: {config} does not exist (paths are relative to the plan)')
+    for key in ('epochs', 'seeds'):
+        if content.get(key, 1) < 1:
+            raise PlanError(f'{where}.{key} must be at least 1, got {content[key]}')
+    return Stage(config, tuple(content.get('options', ())), content['epochs'], content.get('val_interval'),
+                 tuple(content.get('shares', ())), content.get('seeds', 1))
+
+
+def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
+    where = f'arm {content.get("name")}'
+    _check_keys(where, content, {'name', 'title', 'weights', 'paper'}, {'title', 'weights', 'paper'})
+    weights = content.get('weights') or {}
+    parts = {weights: None} if isinstance(weights, str) else weights
+    for stage, names in parts.items():
+        if stage not in stages:
+            raise PlanError(f'{where}: there is no pre-training {stage!r}; declared are {", ".join(stages)}')
+        unknown = [name for name in names or () if name not in ENCODERS]
+        if unknown:
+            raise PlanError(f'{where}: no encoder {", ".join(unknown)}; there are {", ".join(ENCODERS)}')
+    return Arm(content['name'], content.get('title', content['name']),
+               tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
+               tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())))
+
+
+def _check(plan: Plan) -> None:
+    names: List[str] = [arm.name for arm in plan.arms]
+    if len(set(names)) != len(names):
+        raise PlanError(f'arms: a name comes twice among {", ".join(names)}')
+    for key, used in (('baseline', [plan.baseline]), ('other_arms', plan.other_arms)):
+        unknown = [name for name in used if name not in names]
+        if unknown:
+            raise PlanError(f'{key}: there is no arm {", ".join(unknown)}; declared are {", ".join(names)}')
+    for interval in plan.shares:
+        if not isinstance(interval, int) or interval < 1:
+            raise PlanError(f'shares: every n-th frame, whole numbers of at least 1; got {interval!r}')
+    if len({share_name(interval) for interval in plan.shares}) < len(plan.shares):
+        raise PlanError(f'shares: {plan.shares} have the same names; leave one of them out')
+    used_shares = (plan.headline, *(plan.probe.shares if plan.probe else ()))
+    if set(used_shares) - set(plan.shares):
+        raise PlanError(f'headline and probe.shares must be among shares {plan.shares}, got {used_shares}')
+    if plan.headline_seeds < 1 or plan.other_seeds < 1:
+        raise PlanError('headline_seeds and other_seeds must be at least 1 (2 for a standard deviation and a test)')
+    if plan.schedule and plan.finetune.epochs in plan.schedule[0]:
+        raise PlanError(f'schedule.epochs: {plan.finetune.epochs} is the main runs\' length and is taken from them')

@@ -1,0 +1,223 @@
+"""The folder of a comparison: where runs, weights and records lie, and what state every job is in."""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from mmengine.config import Config
+
+from ..hooks.atomic_checkpoint_hook import resumable_checkpoints
+from ..utils.atomic_file import write_atomic
+from ..utils.errors import CheckpointError
+from ..utils.export import merge_encoders
+from .data import data_fingerprint, labelled_subset
+from .job_config import JobConfigs
+from .jobs import Job
+from .plan import Plan, PlanError, share_title
+from .records import Metrics, collect, read_record, write_record
+
+_ROOT = Path(__file__).resolve().parents[4]
+_MARK = 'fingerprint.txt'
+
+
+@dataclass
+class Workplace:
+    """A folder that holds ``runs/<job>``, ``weights/<arm>.pth``, ``records/<job>.json`` and ``progress.log``.
+
+    Args:
+        plan: the plan.
+        folder: the folder; made when something is written.
+    """
+    plan: Plan
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.configs = JobConfigs(self.plan, self.folder / 'weights')
+        self._fingerprints: Dict[str, str] = {}
+        self._subsets: Dict[tuple, Dict[str, Any]] = {}
+
+    def run_dir(self, job: Job) -> Path:
+        """Work directory of a job's training."""
+        return self.folder / 'runs' / job.name
+
+    def record_path(self, job: Job) -> Path:
+        """Where a job's record lies once it is finished."""
+        return self.folder / 'records' / f'{job.name}.json'
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second process out of the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / '.lock', 'w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise PlanError(f'{self.folder} is in use by another label_efficiency.py; wait for it, stop it, or '
+                                'choose another --work-dir') from None
+            yield
+
+    # ------------------------------------------------------------ states
+
+    def fingerprint(self, job: Job) -> str:
+        """Of configuration, weights that it starts from, and data."""
+        if job.name not in self._fingerprints:
+            data = ' '.join(sorted(self.data(job).values()))
+            self._fingerprints[job.name] = f'{self.configs.fingerprint(job)} {_sha256(data.encode())}'
+        return self._fingerprints[job.name]
+
+    def data(self, job: Job) -> Dict[str, str]:
+        """Fingerprints of a job's info files."""
+        return data_fingerprint(self.configs.config(job))
+
+    def subset(self, job: Job) -> Dict[str, Any]:
+        """Labelled frames and boxes of a detector's job."""
+        key = (job.kind, job.interval, job.offset)
+        if key not in self._subsets:
+            self._subsets[key] = labelled_subset(self.configs.config(job))
+        return self._subsets[key]
+
+    def done(self, job: Job) -> bool:
+        """Whether the job has a record.
+
+        Raises:
+            PlanError: the record, or the unfinished run, is of another configuration, other data or other weights.
+        """
+        path, mark = self.record_path(job), self.run_dir(job) / _MARK
+        if path.is_file():
+            record = read_record(path)
+            if record['fingerprint'] != self.fingerprint(job):
+                self._stale(job, path, 'its record')
+            weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
+            if weights is not None and weights.is_file() and record['weights'] != _sha256(weights.read_bytes()):
+                self._stale(job, path, 'its record (it started from other weights)')
+            return True
+        if mark.is_file() and mark.read_text().strip() != self.fingerprint(job):
+            self._stale(job, self.run_dir(job), 'its unfinished run')
+        return False
+
+    def _stale(self, job: Job, path: Path, what: str) -> None:
+        raise PlanError(
+            f'{job.name}: {what} was made with another configuration, other data or other pre-training than the plan '
+            f'asks for now{self._difference(job)}. It is not used and not overwritten. Give --work-dir another folder '
+            f'for the changed plan, undo the change, or remove {path} to run this job again')
+
+    def _difference(self, job: Job) -> str:
+        """The first keys in which a job's last configuration differs from the one it has now."""
+        before = self.run_dir(job) / 'job.py'
+        if not before.is_file():
+            return ''
+        old, new = _flat(Config.fromfile(str(before)).to_dict()), _flat(self.configs.config(job).to_dict())
+        keys = [key for key in sorted({*old, *new}) if str(old.get(key)) != str(new.get(key)) and key != 'work_dir']
+        return f' (it differs in {", ".join(keys[:4])})' if keys else ''
+
+    def check(self, jobs: Sequence[Job]) -> List[Job]:
+        """The jobs that are not done yet. Looks at every configuration, info file and subset before anything runs.
+
+        Raises:
+            PlanError, DatasetError, ConfigKeyError: see there.
+        """
+        left = [job for job in jobs if not self.done(job)]
+        for job in left:
+            if job.interval is not None:
+                try:
+                    self.subset(job)
+                except ValueError as error:
+                    raise PlanError(f'{job.name} ({share_title(job.interval)} of the labels, first frame '
+                                    f'{job.offset}): {error}') from error
+        return left
+
+    # ------------------------------------------------------------ before and after a job
+
+    def prepare(self, job: Job) -> List[str]:
+        """Write the job's configuration and weights; arguments for ``tools/train.py``."""
+        run_dir = self.run_dir(job)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        if job.kind == 'pretrain':
+            for arm in self.plan.arms:  # made from an earlier run of it
+                if job.arm in dict(arm.weights):
+                    (self.folder / 'weights' / f'{arm.name}.pth').unlink(missing_ok=True)
+        else:
+            self.make_weights(job.arm)
+        config = run_dir / 'job.py'
+        self.configs.config(job).dump(str(config))
+        write_atomic(run_dir / _MARK, self.fingerprint(job).encode())
+        return [str(config), '--work-dir', str(run_dir), '--resume']
+
+    def make_weights(self, arm: str) -> Optional[str]:
+        """Export what an arm starts from, unless it is there; its SHA-256, None for random initialisation."""
+        target = self.configs.weights_of(arm)
+        if target is None:
+            return None
+        if not target.is_file():
+            parts = []
+            for stage, names in self.plan.arm(arm).weights:
+                run_dir = self.folder / 'runs' / f'pretrain-{stage}'
+                found = resumable_checkpoints(run_dir)
+                if not found:
+                    raise CheckpointError(f'{run_dir} has no checkpoint (any more); remove '
+                                          f'{self.folder}/records/pretrain-{stage}.json to pre-train again')
+                parts.append((str(found[0]), names))
+            summary = merge_encoders(parts, str(target))
+            declared = self.plan.arm(arm).encoders
+            if declared is not None and set(declared) & set(summary['absent']):
+                target.unlink()
+                raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
+        return _sha256(target.read_bytes())
+
+    def checkpoint(self, job: Job) -> str:
+        """The last checkpoint of a job's training."""
+        found = resumable_checkpoints(self.run_dir(job))
+        if not found:
+            raise CheckpointError(f'{self.run_dir(job)} has no checkpoint')
+        return str(found[0])
+
+    def finish(self, job: Job, seconds: float, metrics: Optional[Metrics] = None) -> Dict[str, Any]:
+        """Write the record of a job whose training has ended, and free the disk; ``seconds`` that its process took.
+
+        Raises:
+            LookupError: a final evaluation is needed, see :func:`collect`.
+        """
+        record = collect(job, self.run_dir(job), seconds, metrics)
+        stage = self.configs.stage(job)
+        record.update(fingerprint=self.fingerprint(job), common=self.configs.common(job), data=self.data(job),
+                      config=_relative(stage.config), options=list(stage.options))
+        if job.kind != 'pretrain':
+            record.update(labels=self.subset(job), weights=self.make_weights(job.arm))
+        write_record(self.record_path(job), record)
+        self._clean(job)
+        return record
+
+    def _clean(self, job: Job) -> None:
+        """Keep the last checkpoint of a pre-training and none of a detector."""
+        found = resumable_checkpoints(self.run_dir(job))
+        for path in found[1:] if job.kind == 'pretrain' else found:
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(_ROOT))
+    except ValueError:
+        return path.name
+
+
+def _flat(node: Any, prefix: str = '') -> Dict[str, Any]:
+    """``{'a': {'b': 1}}`` -> ``{'a.b': 1}``."""
+    if isinstance(node, (list, tuple)):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return {prefix: node}
+    found: Dict[str, Any] = {}
+    for key, value in node.items():
+        found.update(_flat(value, f'{prefix}.{key}' if prefix else str(key)))
+    return found

@@ -1,0 +1,58 @@
+# Label efficiency on the simulated world: what every way of pre-training gives a detector with few labels.
+#   python tools/create_data.py sim --out data/sim --scenes 20 --frames 20
+#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/sim.py \
+#     --work-dir work_dirs/label_efficiency_sim --jobs 2
+# Paths of configurations are relative to this file. Options are KEY=VALUE as for --cfg-options.
+name = 'sim'
+title = 'Simulated world'
+readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
+note = ''  # said above the tables
+
+pretrain = dict(
+    unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=8, options=[]),
+    unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=8, options=[]),
+    joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=8, options=[]),
+    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=8, options=[]),
+    clap=dict(config='pretrain_sim_clap.py', epochs=8, options=[]))
+
+# weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
+# percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4).
+arms = [
+    dict(
+        name='random',
+        title='random initialisation',
+        paper=[(5, 48.69, 55.28), (2.5, 39.12, None), (1, 26.22, None), (0.5, 16.49, None)]),
+    # LiDAR and camera branches from the model that owns them. The BEV encoder (pts_backbone, pts_neck) comes from the
+    # LiDAR model, as BEVFusion's own recipe starts the fused detector from a LiDAR one; the camera model's has another
+    # input width. Nothing separate trains fusion_layer: it keeps its random initialisation.
+    dict(
+        name='unipad',
+        title='UniPAD-style, separate, merged',
+        weights=dict(
+            unipad_lidar=['pts_middle_encoder', 'pts_backbone', 'pts_neck'],
+            unipad_camera=['img_backbone', 'img_neck', 'view_transform']),
+        paper=[(5, 49.81, 55.29)]),
+    dict(name='joint_depth', title='joint, depth-aware rays', weights='joint_depth', paper=[(5, 49.55, None)]),
+    dict(name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature',
+         paper=[(5, 50.81, None)]),
+    dict(
+        name='clap',
+        title='CLAP: + prototypes',
+        weights='clap',
+        paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)]),
+]
+
+baseline = 'random'
+shares = [1, 20, 40, 100]  # every n-th frame is labelled
+headline = 20
+headline_seeds = 5  # of every arm
+other_seeds = 3  # at the other shares
+other_arms = ['random', 'clap']
+
+# Epochs are passes of the length of the full data set at every share, so all arms and shares take the same iterations.
+finetune = dict(config='finetune_sim.py', epochs=12, val_interval=12, options=[])
+# Frozen encoders, the head alone is trained. None: no probe.
+probe = dict(config='finetune_sim.py', epochs=4, seeds=3, shares=[20], options=[])
+# The baseline at the headline share with other lengths, to show that more iterations do not help. None: no study.
+schedule = dict(epochs=[6, 24], seeds=2)
+workers = 0  # of the data loaders; a job has one core
