@@ -68,6 +68,9 @@ def test_the_share_is_uniform_and_the_epoch_keeps_its_length(tmp_path: Path) -> 
         assert tokens(kept) == [0, 4, 8, 0, 4, 8, 0, 4, 8, 0]
     assert tokens(dataset(folder, load_interval=4, keep_length=True, lazy_init=True)) == [0, 4, 8, 0, 4, 8, 0, 4, 8, 0]
     assert tokens(dataset(folder, load_interval=200)) == [0]
+    assert tokens(dataset(folder, load_interval=4, load_offset=3)) == [3, 7]
+    assert tokens(dataset(folder, load_interval=4, load_offset=3, keep_length=True)) == [3, 7] * 5
+    assert tokens(dataset(folder, load_interval=2, load_offset=1, indices=[9, 8, 7, 6])) == [8, 6]
     assert tokens(dataset(folder, indices=3)) == [0, 1, 2]
 
 
@@ -102,3 +105,7 @@ def test_indices_beyond_the_file_and_bad_intervals(tmp_path: Path) -> None:
         dataset(folder, indices=[])
     with pytest.raises(ValueError, match='load_interval'):
         dataset(folder, load_interval=0)
+    with pytest.raises(ValueError, match='load_offset must be .* below load_interval = 2, got 2'):
+        dataset(folder, load_interval=2, load_offset=2)
+    with pytest.raises(DatasetError, match='smallest share that has a frame at every offset is load_interval=3'):
+        dataset(folder, load_interval=5, load_offset=4)

@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 from .jobs import all_jobs, select
 from .plan import Plan
 from .pool import Pool
+from .summary import summarize as write_summary
 from .workplace import Workplace
 
 _RESULTS = Path(__file__).resolve().parents[2] / 'results'
@@ -17,8 +18,8 @@ def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple
     """Run what is left of a plan; the jobs that failed with the reason, and the signal that stopped it."""
     place = Workplace(plan, folder.resolve())
     jobs = select(all_jobs(plan), only)
-    with place.alone():
-        pool = Pool(place, jobs, place.check(jobs), slots)
+    with place.alone() as lock:
+        pool = Pool(place, jobs, place.check(jobs), slots, lock)
         pool.run()
     return pool.failed, pool.stopped
 
@@ -42,5 +43,5 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
 
 
 def summarize(plan: Plan, folder: Path, results: Optional[Path]) -> Dict[str, Any]:
-    """Tables and plot from the records; see :mod:`.summary`."""
-    return {}
+    """Tables and plot from the records; see :func:`.summary.summarize`."""
+    return write_summary(plan, folder, results or _RESULTS / plan.name)

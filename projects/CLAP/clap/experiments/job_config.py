@@ -78,6 +78,7 @@ class JobConfigs:
         dataset.update(load_interval=job.interval, load_offset=job.offset, keep_length=True)
         if job.kind == 'probe':
             cfg.model.freeze_encoders = True
+            cfg.custom_hooks = [*cfg.custom_hooks, dict(type='FrozenNormHook')]
         # The study of the schedule is about the final figure; a curve within a run would measure its decaying rate.
         cfg.train_cfg.val_interval = job.epochs if job.kind == 'schedule' else stage.val_interval or job.epochs
         weights = self.weights_of(job.arm)

@@ -52,6 +52,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Aim:
+    """What the headline should show: so many mAP points of an arm over the baseline, with p below."""
+    arm: str
+    points: float
+    p: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a plan file declares; see ``projects/CLAP/configs/label_efficiency/sim.py`` for every key."""
     name: str
@@ -69,6 +77,7 @@ class Plan:
     finetune: Stage
     probe: Optional[Stage]
     schedule: Optional[Tuple[Tuple[int, ...], int]]  # epochs, seeds
+    aim: Optional[Aim]
     workers: int
     path: Path
 
@@ -117,9 +126,12 @@ def read_plan(path: Union[str, Path]) -> Plan:
                                 'projects/CLAP/configs/label_efficiency')
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}
-    _check_keys(str(path), content, keys, {'readme', 'note', 'probe', 'schedule', 'workers', 'title'})
+    _check_keys(str(path), content, keys, {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim'})
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
-    schedule = content.get('schedule')
+    schedule, aim = content.get('schedule'), content.get('aim')
+    for name, node, known in (('schedule', schedule, {'epochs', 'seeds'}), ('aim', aim, {'arm', 'points', 'p'})):
+        if node:
+            _check_keys(name, node, known, set())
     plan = Plan(
         name=content['name'], title=content.get('title', content['name']), readme=content.get('readme'),
         note=content.get('note', ''), pretrain=stages, arms=tuple(_arm(arm, stages) for arm in content['arms']),
@@ -127,7 +139,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         headline_seeds=content['headline_seeds'], other_seeds=content['other_seeds'],
         other_arms=tuple(content['other_arms']), finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
-        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None,
+        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None, aim=Aim(**aim) if aim else None,
         workers=content.get('workers', 0), path=path)
     _check(plan)
     return plan
@@ -176,7 +188,8 @@ def _check(plan: Plan) -> None:
     names: List[str] = [arm.name for arm in plan.arms]
     if len(set(names)) != len(names):
         raise PlanError(f'arms: a name comes twice among {", ".join(names)}')
-    for key, used in (('baseline', [plan.baseline]), ('other_arms', plan.other_arms)):
+    for key, used in (('baseline', [plan.baseline]), ('other_arms', plan.other_arms),
+                      ('aim.arm', [plan.aim.arm] if plan.aim else [])):
         unknown = [name for name in used if name not in names]
         if unknown:
             raise PlanError(f'{key}: there is no arm {", ".join(unknown)}; declared are {", ".join(names)}')

@@ -22,6 +22,7 @@ _ROOT = Path(__file__).resolve().parents[4]
 #: One core each: more threads would take it from the job beside it.
 _ONE_CORE = {name: '1' for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS',
                                     'NUMBA_NUM_THREADS')}
+TRAIN, TEST = 'tools/train.py', 'tools/test.py'
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
 
@@ -45,12 +46,14 @@ class Pool:
         jobs: all jobs of this call, in order.
         left: those of them that are not done.
         slots: how many run at once.
+        lock: file descriptor that the processes inherit, see :meth:`Workplace.alone`.
         stream: where progress goes besides ``progress.log``.
     """
     place: Workplace
     jobs: Sequence[Job]
     left: List[Job]
     slots: int
+    lock: Optional[int] = None
     stream: TextIO = sys.stdout
     failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
     running: List[Running] = field(default_factory=list)
@@ -104,7 +107,7 @@ class Pool:
         except (RuntimeError, ValueError, OSError) as error:
             self._fail(job, str(error))
             return
-        self._launch(job, ['tools/train.py', *arguments])
+        self._launch(job, [TRAIN, *arguments])
         self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
 
     def _launch(self, job: Job, command: List[str], testing: bool = False) -> None:
@@ -114,7 +117,8 @@ class Pool:
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
             process = subprocess.Popen([sys.executable, *command], cwd=_ROOT, env=environment, stdout=file,
-                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+                                       pass_fds=() if self.lock is None else (self.lock, ))
         self.running.append(Running(job, process, log, time.monotonic(), testing))
 
     # ------------------------------------------------------------ ending
@@ -130,7 +134,7 @@ class Pool:
             record = self.place.finish(one.job, time.monotonic() - one.begun, metrics)
         except LookupError:  # the training was stopped between its last step and its evaluation
             folder = self.place.run_dir(one.job)
-            self._launch(one.job, ['tools/test.py', str(folder / 'job.py'), self.place.checkpoint(one.job),
+            self._launch(one.job, [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job),
                                    '--work-dir', str(folder / 'test')], testing=True)
             return
         except (RuntimeError, ValueError, OSError) as error:

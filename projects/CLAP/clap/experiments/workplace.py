@@ -50,16 +50,20 @@ class Workplace:
         return self.folder / 'records' / f'{job.name}.json'
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep a second process out of the folder."""
+    def alone(self) -> Iterator[int]:
+        """Keep a second process out of the folder.
+
+        Gives the lock's file descriptor: who inherits it holds the lock too, so that trainings which outlive a killed
+        parent are not joined by others of the same name.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / '.lock', 'w') as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise PlanError(f'{self.folder} is in use by another label_efficiency.py; wait for it, stop it, or '
-                                'choose another --work-dir') from None
-            yield
+                raise PlanError(f'{self.folder} is in use by another label_efficiency.py, or by what a killed one '
+                                'has left running; wait for it, stop it, or choose another --work-dir') from None
+            yield lock.fileno()
 
     # ------------------------------------------------------------ states
 
@@ -162,7 +166,12 @@ class Workplace:
                     raise CheckpointError(f'{run_dir} has no checkpoint (any more); remove '
                                           f'{self.folder}/records/pretrain-{stage}.json to pre-train again')
                 parts.append((str(found[0]), names))
-            summary = merge_encoders(parts, str(target))
+            try:
+                summary = merge_encoders(parts, str(target))
+            except CheckpointError as error:
+                names = ', '.join(stage for stage, _ in self.plan.arm(arm).weights)
+                raise CheckpointError(f'{error}. To pre-train again ({names}), remove records/pretrain-NAME.json and '
+                                      f'runs/pretrain-NAME in {self.folder}') from error
             declared = self.plan.arm(arm).encoders
             if declared is not None and set(declared) & set(summary['absent']):
                 target.unlink()

@@ -1,6 +1,7 @@
 """Registered hooks."""
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .dataset_check_hook import DatasetCheckHook
+from .frozen_norm_hook import FrozenNormHook
 from .live_progress_hook import LiveProgressHook
 from .nonfinite_loss_hook import NonFiniteLossHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
@@ -14,6 +15,7 @@ from .unmasked_norm_hook import UnmaskedNormHook
 __all__ = [
     'AtomicCheckpointHook',
     'DatasetCheckHook',
+    'FrozenNormHook',
     'LiveProgressHook',
     'NonFiniteLossHook',
     'PretrainVisualizationHook',

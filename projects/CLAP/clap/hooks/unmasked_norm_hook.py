@@ -46,24 +46,36 @@ class UnmaskedNormHook(Hook):
         if not (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        dataset = runner.train_dataloader.dataset
-        frames = np.unique(np.linspace(0, len(dataset) - 1, self.num_frames).round().astype(int))
-        with _random_state_kept():
-            # Augmented as the run's seed says, whatever was drawn before: ranks and resumed runs must agree.
-            places = [SeededIndex(int(frame), sample_seed(runner.seed, runner.epoch, int(frame))) for frame in frames]
-            estimate_norm_statistics(model, (pseudo_collate([dataset[place]]) for place in places))
+        with augmented_frames(runner, self.num_frames, runner.epoch) as batches:
+            estimate_norm_statistics(model, batches)
+
+
+@contextmanager
+def augmented_frames(runner: Runner, num_frames: int, epoch: int) -> Iterator[Iterator[dict]]:
+    """Collated batches of one frame each, spread over the training set; random states are kept.
+
+    Augmented as the run's seed and ``epoch`` say, whatever was drawn before: ranks and resumed runs must agree.
+    """
+    dataset = runner.train_dataloader.dataset
+    frames = np.unique(np.linspace(0, len(dataset) - 1, num_frames).round().astype(int))
+    places = [SeededIndex(int(frame), sample_seed(runner.seed, epoch, int(frame))) for frame in frames]
+    with _random_state_kept():
+        yield (pseudo_collate([dataset[place]]) for place in places)
 
 
 @torch.no_grad()
 def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) -> None:
-    """Set the running statistics of every batch norm to their mean over unmasked batches.
+    """Set the running statistics of every batch norm to their mean over unmasked batches; of a detector, those of its
+    encoders only.
 
     Args:
-        model: a :class:`CLAP`; its mode is left as it was.
+        model: a :class:`CLAP` or a :class:`CLAPBEVFusion`; its mode is left as it was.
         batches: collated batches as the data loader gives them.
     """
     training = model.training
-    norms: List[_BatchNorm] = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    pretrainer = hasattr(model, 'encode_masked')
+    parts = [model] if pretrainer else model.encoders
+    norms: List[_BatchNorm] = [m for part in parts for m in part.modules() if isinstance(m, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     model.eval()  # no masks, no dropped paths
     for norm in norms:
@@ -73,8 +85,8 @@ def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) ->
     for batch in batches:
         data = model.data_preprocessor(batch, training=False)
         inputs, metas = data['inputs'], [sample.metainfo for sample in data['data_samples']]
-        encoded = model.encode_masked(inputs, metas)
-        if model.prototype_head is not None:
+        encoded = model.encode_masked(inputs, metas) if pretrainer else model.extract_feat(inputs, metas)
+        if pretrainer and model.prototype_head is not None:
             model.prototype_head.embed(encoded.lidar_bev, encoded.camera_bev)
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum

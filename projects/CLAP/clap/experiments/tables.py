@@ -1,0 +1,173 @@
+"""Results as Markdown."""
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Sequence
+
+from .plan import Arm, share_percent, share_title
+from .results import Results
+from .statistics import Difference, Spread, paired
+
+DASH = '–'
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others figures."""
+    lines = [head, ['---', *['---:'] * (len(head) - 1)], *rows]
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
+def pm(value: Spread, digits: int = 2) -> str:
+    """``12.34 ± 0.56``; one seed has no deviation."""
+    if value.mean is None:
+        return DASH
+    return f'{value.mean:.{digits}f}' + (f' ± {value.std:.{digits}f}' if value.std is not None else '')
+
+
+def signed(value: Difference) -> str:
+    """``+1.23 (0.98 to 1.48)``."""
+    if value.mean is None:
+        return DASH
+    return f'{value.mean:+.2f}' + (f' ({value.low:+.2f} to {value.high:+.2f})' if value.low is not None else '')
+
+
+def p_value(value: Difference) -> str:
+    """``= 0.012``, ``< 0.0001``, or why there is none."""
+    if value.p is not None:
+        return f'= {value.p:.2g}' if value.p >= 1e-4 else '< 0.0001'
+    return {0: DASH, 1: 'one seed, no test'}.get(value.count, 'no spread, no test')
+
+
+def count(found: int, planned: int) -> str:
+    """``5``, or ``3 of 5`` where runs are missing."""
+    return str(found) if found == planned else f'{found} of {planned}'
+
+
+def paper(arm: Arm, interval: int, headline: bool) -> str:
+    """The paper's figures at the same share of the labels; at the headline share those of its own, 5 %."""
+    for share, ap, nds in arm.paper:
+        if share == (5 if headline else share_percent(interval)):
+            return ' / '.join(f'{value:.2f}' for value in (ap, nds) if value is not None)
+    return DASH
+
+
+def headline_table(results: Results) -> str:
+    """Every arm at the headline share."""
+    plan, names = results.plan, results.metric_names()
+    head = ['start of the detector', 'encoders loaded', 'seeds', *names]
+    for name in names:
+        head += [f'{name} over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
+    head.append('the paper: nuScenes, 5 %, full size, mAP / NDS')
+    rows = []
+    for arm in plan.arms:
+        cell = ('finetune', arm.name, plan.headline)
+        row = [arm.title, loaded(results, arm), count(len(results.cell(*cell)), results.planned(*cell)),
+               *[pm(results.spread(name, *cell)) for name in names]]
+        for name in names:
+            gain = results.gain(name, *cell)
+            row += [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
+        rows.append([*row, paper(arm, plan.headline, True)])
+    return table(head, rows)
+
+
+def loaded(results: Results, arm: Arm) -> str:
+    """Share of the encoders' numbers that came from pre-training."""
+    found = [r for r in results.records.values() if r['kind'] != 'pretrain' and r['arm'] == arm.name]
+    if not found:
+        return DASH
+    return f'{found[0]["transfer"]["share"]:.1%}' if found[0].get('transfer') else 'none'
+
+
+def shares_table(results: Results) -> str:
+    """Baseline against the other arms that were run at every share."""
+    plan = results.plan
+    rows = []
+    for interval in plan.shares:
+        for name in plan.other_arms:
+            arm, cell = plan.arm(name), ('finetune', name, interval)
+            gain = results.gain('mAP', *cell)
+            over = [DASH, DASH] if name == plan.baseline else [signed(gain), p_value(gain)]
+            rows.append([f'{share_title(interval)} ({_frames(results, interval)} frames)', arm.title,
+                         count(len(results.cell(*cell)), results.planned(*cell)),
+                         *[pm(results.spread(m, *cell)) for m in results.metric_names()], *over,
+                         paper(arm, interval, False)])
+    return table(['labels', 'start of the detector', 'seeds', *results.metric_names(),
+                  f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p',
+                  'the paper: nuScenes at the same share, full size, mAP / NDS'], rows)
+
+
+def _frames(results: Results, interval: int) -> str:
+    numbers = sorted({r['labels']['frames'] for r in results.records.values() if r['interval'] == interval})
+    return DASH if not numbers else '–'.join(map(str, sorted({numbers[0], numbers[-1]})))
+
+
+def probe_table(results: Results) -> Optional[str]:
+    """The head alone on frozen encoders; None if the plan has no probe."""
+    plan = results.plan
+    if plan.probe is None:
+        return None
+    rows = []
+    for interval in plan.probe.shares or (plan.headline, ):
+        for arm in plan.arms:
+            cell = ('probe', arm.name, interval)
+            gain = results.gain('mAP', *cell)
+            over = [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
+            rows.append([share_title(interval), arm.title, count(len(results.cell(*cell)), results.planned(*cell)),
+                         *[pm(results.spread(m, *cell)) for m in results.metric_names()], *over])
+    return table(['labels', 'frozen encoders', 'seeds', *results.metric_names(),
+                  f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p'], rows)
+
+
+def schedule_table(results: Results) -> Optional[str]:
+    """The baseline at the headline share with several lengths; None if the plan has no such study."""
+    plan = results.plan
+    if plan.schedule is None:
+        return None
+    rows = []
+    for epochs in sorted({*plan.schedule[0], plan.finetune.epochs}):
+        cell = ('schedule', plan.baseline, plan.headline, epochs)
+        main = epochs == plan.finetune.epochs
+        planned = plan.headline_seeds if main else plan.schedule[1]
+        found = results.cell(*cell)
+        steps = next((str(record['iterations']) for record in found.values()), DASH)
+        gain = paired(results.values('mAP', *cell), results.values('mAP', 'finetune', plan.baseline, plan.headline))
+        rows.append([f'{epochs}{" (all arms)" if main else ""}', steps, count(len(found), planned),
+                     *[pm(results.spread(m, *cell)) for m in results.metric_names()],
+                     *([DASH, DASH] if main else [signed(gain), p_value(gain)])])
+    return table(['epochs', 'iterations', 'seeds', *results.metric_names(),
+                  f'mAP over {plan.finetune.epochs} epochs, same seeds (95 % CI)', 'p'], rows)
+
+
+def class_table(results: Results) -> str:
+    """AP of every class at the headline share, with the labelled boxes of all seeds' subsets."""
+    plan = results.plan
+    cells = {arm.name: ('finetune', arm.name, plan.headline) for arm in plan.arms}
+    records = [record for cell in cells.values() for record in results.cell(*cell).values()]
+    classes = list(records[0]['labels']['boxes']) if records else []
+    rows = []
+    for name in classes:
+        boxes = sorted(record['labels']['boxes'][name] for record in records)
+        told = str(boxes[0]) if boxes[0] == boxes[-1] else f'{boxes[0]}–{boxes[-1]}'
+        rows.append([name, told + (' (absent from some)' if not boxes[0] else ''),
+                     *[pm(results.spread(f'AP/{name}', *cell), 1) for cell in cells.values()]])
+    for name in ('mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'):
+        if any(name in record['metrics'] for record in records):
+            rows.append([f'{name} (error)', '', *[pm(results.spread(name, *cell), 3) for cell in cells.values()]])
+    return table(['class (AP)', 'labelled boxes', *[arm.title for arm in plan.arms]], rows)
+
+
+def pretrain_table(results: Results) -> Optional[str]:
+    """What the pre-trainings themselves reached; None without any."""
+    rows: List[List[str]] = []
+    for record in results.records.values():
+        if record['kind'] != 'pretrain':
+            continue
+        metrics: Dict[str, Any] = record['metrics']
+        notable = [f'{title}: {row["value"]}' for title, row in record['health'].items() if row['level'] == 'bad']
+        ratio = metrics.get('rgb_ratio')
+        rows.append([record['arm'], str(record['epochs']), str(record['iterations']), f'{record["seconds"] / 60:.0f}',
+                     f'{metrics["range_median_m"]:.2f}', f'{metrics["range_within_1m"]:.0%}',
+                     DASH if ratio is None else f'{ratio:.2f}', '; '.join(notable) or 'none'])
+    if not rows:
+        return None
+    return table(['pre-training', 'epochs', 'iterations', 'minutes', 'range error, median (m)', 'within 1 m',
+                  "colour error / mean colour's", 'health figures that are bad'], rows)

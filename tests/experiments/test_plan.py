@@ -1,0 +1,122 @@
+"""Plan files, and the jobs that they ask for in their order."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from projects.CLAP.clap.experiments import PlanError, read_plan
+from projects.CLAP.clap.experiments.job_config import JobConfigs, plain
+from projects.CLAP.clap.experiments.jobs import Job, all_jobs, select
+from projects.CLAP.clap.experiments.plan import label_offset, share_name
+from tests.fixtures.tiny_plan import CONFIGS, PLAN
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Empty files of the names that the tiny plan has."""
+    for name in ('finetune.py', 'pretrain.py', 'pretrain_lidar.py'):
+        (tmp_path / name).write_text('')
+    return tmp_path
+
+
+def plan_of(folder: Path, **changes):
+    Config(dict(PLAN, **changes)).dump(str(folder / 'plan.py'))
+    return read_plan(folder / 'plan.py')
+
+
+def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
+    jobs = all_jobs(plan_of(folder))
+    names = [job.name for job in jobs]
+    assert len(set(names)) == len(names) == 2 + 6 + 6 + 1 + 4
+    assert set(names[:2]) == {'pretrain-lidar', 'pretrain-clap'}
+    assert names[2:5] == ['probe-random-50pct-seed0', 'probe-half-50pct-seed0', 'probe-clap-50pct-seed0']
+    assert names[8:12] == ['finetune-random-50pct-seed0', 'finetune-half-50pct-seed0', 'finetune-clap-50pct-seed0',
+                           'finetune-random-50pct-seed1']
+    assert names[14] == 'schedule-random-50pct-2ep-seed0'
+    assert names[15:] == [f'finetune-{arm}-100pct-seed{seed}' for seed in (0, 1) for arm in ('random', 'clap')]
+    needs = {job.name: set(job.needs) for job in jobs}
+    assert needs['finetune-half-50pct-seed1'] == {'pretrain-lidar', 'pretrain-clap'}
+    assert needs['probe-clap-50pct-seed0'] == {'pretrain-clap'} and not needs['schedule-random-50pct-2ep-seed0']
+    arms = {(job.arm, job.offset) for job in jobs if job.kind == 'finetune' and job.interval == 2}
+    assert arms == {(arm, offset) for arm in ('random', 'half', 'clap') for offset in (0, 1)}, 'paired by seed'
+
+
+def test_a_selection_brings_what_it_needs(folder: Path) -> None:
+    jobs = all_jobs(plan_of(folder))
+    assert [job.name for job in select(jobs, ['finetune-clap-50pct-seed1'])] == ['pretrain-clap',
+                                                                                'finetune-clap-50pct-seed1']
+    assert {job.kind for job in select(jobs, ['finetune-random-*', 'schedule-*'])} == {'finetune', 'schedule'}
+    with pytest.raises(PlanError, match='finetune-clapp-5.*near are .*finetune-clap.*arms clap, half.*shares 100pct'):
+        select(jobs, ['finetune-clapp-50pct-seed1'])
+
+
+def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
+    for interval in (1, 2, 3, 4, 7, 8, 20, 40, 200):
+        offsets = [label_offset(seed, interval) for seed in range(interval)]
+        assert sorted(offsets) == list(range(interval)) and offsets[0] == 0
+    first = sorted(label_offset(seed, 100) for seed in range(5))
+    assert min(b - a for a, b in zip(first, [*first[1:], first[0] + 100])) >= 10, first
+    assert [share_name(n) for n in (1, 20, 40, 200, 3)] == ['100pct', '5pct', '2p5pct', '0p5pct', '33p33pct']
+
+
+@pytest.mark.parametrize('changes,match', [
+    (dict(headlin=2), "no 'headlin'; did you mean 'headline'"),
+    (dict(headline=4), 'headline and probe.shares must be among shares'),
+    (dict(baseline='rand'), 'no arm rand; declared are random, half, clap'),
+    (dict(shares=[0, 2]), 'whole numbers of at least 1'),
+    (dict(arms=[dict(name='random', weights='clip')]), "no pre-training 'clip'; declared are"),
+    (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'no encoder neck'),
+    (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
+    (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
+    (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
+    (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
+])
+def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: str) -> None:
+    with pytest.raises(PlanError, match=match):
+        plan_of(folder, **changes)
+
+
+def test_missing_files_are_named(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='finetune.config: .*nowhere.py does not exist'):
+        plan_of(folder, finetune=dict(config='nowhere.py', epochs=1))
+    with pytest.raises(FileNotFoundError, match='configs/label_efficiency'):
+        read_plan(folder / 'other.py')
+
+
+@pytest.mark.parametrize('name', ['sim', 'pandaset'])
+def test_the_plans_of_this_project(name: str) -> None:
+    """Every job has a configuration of its own, and arms of a seed differ in nothing but their weights."""
+    plan = read_plan(CONFIGS / f'{name}.py')
+    assert [arm.name for arm in plan.arms] == ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
+    configs, jobs = JobConfigs(plan, Path('weights')), all_jobs(plan)
+    some = [job for job in jobs if job.seed == 0]
+    assert len({configs.fingerprint(job) for job in some}) == len(some)
+    tables = {kind: {configs.common(job) for job in some if job.kind == kind} for kind in ('finetune', 'probe')}
+    assert all(len(found) == 1 for found in tables.values()) and tables['finetune'] != tables['probe']
+    cfg = {arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1))
+           for arm in ('random', 'unipad', 'clap')}
+    assert plain(cfg['random']) == plain(cfg['clap'])
+    assert cfg['random'].load_from is None and cfg['clap'].load_from.endswith('clap.pth')
+    check, = [hook for hook in cfg['unipad'].custom_hooks if hook.type == 'TransferReportHook']
+    assert set(check.modules) == {'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone',
+                                  'pts_neck'} and check.min_share == 0.99, 'all that the merge holds, and no less'
+    pretrain = {job.arm: configs.config(job).model for job in jobs if job.kind == 'pretrain'}
+    assert {arm: model.ray_sampler.type for arm, model in pretrain.items()} == dict(
+        unipad_lidar='DepthRaySampler', unipad_camera='DepthRaySampler', joint_depth='DepthRaySampler',
+        joint_curvature='CurvatureRaySampler', clap='CurvatureRaySampler')
+    assert [arm for arm, model in pretrain.items() if model.prototype_head] == ['clap']
+    assert pretrain['unipad_lidar'].img_backbone is None and pretrain['unipad_camera'].pts_middle_encoder is None
+    rays = {(m.ray_sampler.num_lidar_rays, m.ray_sampler.num_camera_rays) for m in pretrain.values()}
+    assert len(rays) == 1, 'the same number of rays for everybody'
+
+
+def test_the_place_of_the_data_and_of_the_run_is_no_part_of_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = read_plan(CONFIGS / 'sim.py')
+    job = all_jobs(plan)[-1]
+    found = set()
+    for root in ('/somewhere/data', 'elsewhere'):
+        monkeypatch.setenv('CLAP_DATA_ROOT', root)
+        found.add(JobConfigs(plan, Path(root) / 'weights').fingerprint(job))
+    assert len(found) == 1

@@ -1,0 +1,137 @@
+"""Tables, plot and README block from records, and what is not put into one table."""
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from projects.CLAP.clap.experiments import Plan, PlanError, read_plan
+from projects.CLAP.clap.experiments import summary as summary_module
+from projects.CLAP.clap.experiments.jobs import all_jobs
+from projects.CLAP.clap.experiments.records import read_record, write_record
+from projects.CLAP.clap.experiments.results import Results
+from projects.CLAP.clap.experiments.summary import page, replace_block, summarize
+from tests.fixtures.fake_records import fake_record, write_fakes
+from tests.fixtures.tiny_plan import PLAN
+
+#: mAP of seeds 0 and 1 at the headline share.
+HEADLINE = dict(random=(0.10, 0.12), half=(0.11, 0.125), clap=(0.14, 0.15))
+
+
+def mean_ap(job) -> float:
+    if job.kind == 'pretrain':
+        return 0.0
+    return HEADLINE[job.arm][job.seed] + (0.1 if job.interval == 1 else 0.0) - (0.02 if job.kind == 'probe' else 0.0)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    for name in ('finetune.py', 'pretrain.py', 'pretrain_lidar.py'):
+        (tmp_path / name).write_text('')
+    Config(dict(PLAN, aim=dict(arm='clap', points=2.5, p=0.2))).dump(str(tmp_path / 'plan.py'))
+    return read_plan(tmp_path / 'plan.py')
+
+
+def rows(text: str, heading: str) -> dict:
+    """Cells of the table below a heading, by the first cell."""
+    part = text.split(heading)[1].split('\n\n')[1]
+    lines = [[cell.strip() for cell in line.strip('|').split('|')] for line in part.splitlines()]
+    return {line[0]: line[1:] for line in lines[2:]}
+
+
+def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
+    write_fakes(plan, tmp_path / 'work', mean_ap)
+    figures = summarize(plan, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'tables.md').read_text()
+    headline = rows(text, '**Every arm at 50 %')
+    # mAP 10 and 12: mean 11, deviation sqrt(2). NDS is half of it plus 10.
+    assert headline['random'][:4] == ['none', '2', '11.00 ± 1.41', '15.50 ± 0.71']
+    # Differences 4 and 3: mean 3.5, deviation 0.7071, t = 7 with one degree of freedom: p = 1 - 2 atan(7) / pi.
+    assert headline['full CLAP'][:3] == ['98.0%', '2', '14.50 ± 0.71']
+    assert headline['full CLAP'][4:6] == ['+3.50 (-2.85 to +9.85)', '= 0.09']
+    assert headline['full CLAP'][-1] == '–' and 'nuScenes, 5 %, full size' in text, 'the paper has no 5 % in this plan'
+    assert 'random reaches 52% of its mAP with 100 %' in text
+    assert 'the aim (at least +2.5 with p < 0.2) is met' in text
+    shares = [line for line in text.split('**Other shares')[1].split('**Probe')[0].splitlines() if 'full CLAP' in line]
+    assert any('100 % (3–4 frames)' in line and '24.50 ± 0.71' in line and '60.00' in line for line in shares)
+    assert any('50 % (3–4 frames)' in line and '51.17 / 57.04' in line for line in shares)
+    per_class = rows(text, '**Per class**')
+    assert per_class['car'][0] == '6–7' and per_class['truck'][0] == '0 (absent from some)'
+    assert per_class['mATE (error)'][1] == '0.500 ± 0.000'
+    length = rows(text, '**Length of fine-tuning**')
+    assert length['1 (all arms)'][:2] == ['10', '2'] and length['2'][3:] == ['15.00', '+0.00', 'one seed, no test']
+    assert all(word in text for word in ('01234567', 'a processor', 'torch 2.1.2', 'train.pkl 01', 'finetune.py'))
+    assert figures['cells']['finetune-clap-50 %']['mAP']['gain']['mean'] == pytest.approx(3.5)
+    assert (tmp_path / 'results' / 'label_efficiency.svg').read_text().count('full CLAP') >= 1
+    copied = sorted(path.name for path in (tmp_path / 'results' / 'records').glob('*.json'))
+    assert copied == sorted(f'{job.name}.json' for job in all_jobs(plan))
+    # A checkout has the results and nothing else.
+    again = summarize(plan, tmp_path / 'results', tmp_path / 'results')
+    assert again == figures and (tmp_path / 'results' / 'tables.md').read_text() == text
+
+
+def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> None:
+    for job in write_fakes(plan, tmp_path, mean_ap):
+        if job.arm == 'half' and job.seed == 1 or job.kind == 'probe' and job.arm == 'clap':
+            (tmp_path / 'records' / f'{job.name}.json').unlink()
+    text = page(Results.read(plan, tmp_path / 'records'))
+    half = rows(text, '**Every arm at 50 %')['half']
+    assert half[1:3] == ['1 of 2', '11.00'] and half[4:6] == ['+1.00', 'one seed, no test']
+    assert re.search(r'\| 50 % \| full CLAP \| 0 of 2 \| – \|', text)
+    assert summarize(plan, tmp_path / 'nowhere', tmp_path / 'results') == dict(plan='tiny', records=0, cells={})
+    assert not (tmp_path / 'results').exists()
+
+
+@pytest.mark.parametrize('name,changes,match', [
+    ('finetune-clap-50pct-seed1', dict(common='another'), 'differ in configuration of fine-tuning: .*clap-50pct-seed1'),
+    ('schedule-random-50pct-2ep-seed0', dict(common='another'), 'configuration of fine-tuning'),
+    ('probe-half-50pct-seed0', dict(common='another'), 'configuration of the probe'),
+    ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
+    ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
+    ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),
+])
+def test_records_of_different_conditions_are_not_mixed(plan: Plan, tmp_path: Path, name: str, changes: dict,
+                                                       match: str) -> None:
+    jobs = {job.name: job for job in write_fakes(plan, tmp_path, mean_ap)}
+    write_record(tmp_path / 'records' / f'{name}.json', fake_record(jobs[name], 0.1, **changes))
+    with pytest.raises(PlanError, match=match):
+        Results.read(plan, tmp_path / 'records')
+
+
+def test_records_that_nobody_asks_for_are_named(plan: Plan, tmp_path: Path) -> None:
+    job = write_fakes(plan, tmp_path, mean_ap)[-1]
+    write_record(tmp_path / 'records' / 'old.json', fake_record(job, 0.9, job='old', common='other'))
+    results = Results.read(plan, tmp_path / 'records')
+    assert results.foreign == ['old'] and 'the plan does not ask for them: old.' in page(results)
+    (tmp_path / 'records' / 'cut.json').write_text('{"format": 1, "jo')
+    with pytest.raises(PlanError, match='cut.json is no record'):
+        Results.read(plan, tmp_path / 'records')
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path: Path) -> None:
+    write_record(tmp_path / 'a.json', dict(format=1, job='a', metrics=dict(mAP=float('nan'), x=[float('inf'), 1.0])))
+    assert read_record(tmp_path / 'a.json')['metrics'] == dict(mAP=None, x=[None, 1.0])
+    json.loads((tmp_path / 'a.json').read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_the_block_of_a_readme_is_replaced_and_nothing_else(plan: Plan, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary_module, '_ROOT', tmp_path)
+    readme = tmp_path / 'README.md'
+    readme.write_text('before\n<!-- label-efficiency:tiny begin -->\nold\n<!-- label-efficiency:tiny end -->\nafter\n')
+    write_fakes(plan, tmp_path / 'work', mean_ap)
+    plan = Plan(**{**vars(plan), 'readme': 'README.md'})
+    for _ in range(2):
+        summarize(plan, tmp_path / 'work', tmp_path / 'docs' / 'results')
+        text = readme.read_text()
+        assert text.startswith('before\n<!-- label-efficiency:tiny begin -->\n### tiny\n')
+        assert text.endswith('<!-- label-efficiency:tiny end -->\nafter\n') and 'old' not in text
+    for target in re.findall(r'\]\(([^)]+)\)', text):
+        assert (tmp_path / target).exists(), target
+    readme.write_text('no such lines')
+    with pytest.raises(PlanError, match='exactly one pair of lines <!-- label-efficiency:tiny begin -->'):
+        replace_block(readme, 'label-efficiency:tiny', 'text')
+    assert readme.read_text() == 'no such lines'
