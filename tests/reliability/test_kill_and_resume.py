@@ -1,116 +1,22 @@
 """Runs killed by SIGKILL, resumed, and compared bit for bit with one that was left alone."""
 from __future__ import annotations
 
-import json
-import multiprocessing
 import os
 import random
-import signal
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Dict, Optional
 
 import pytest
-import torch
 
 from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
 from projects.CLAP.clap.utils.atomic_file import PARTIAL
-from projects.CLAP.clap.utils.safe_load import checkpoint_problem, load_checkpoint_file
+from projects.CLAP.clap.utils.safe_load import checkpoint_problem
 from tests.fixtures.driving_frames import write_dataset
-from tests.fixtures.long_run import train
+from tests.fixtures.killed_runs import after_steps, assert_same_run, curve, finish, kill_when, launch, while_writing
 
 #: A checkpoint of 40 MB takes long enough to write to be killed in.
 PADDING = 40 * 2**20
-
-
-def launch(data: Path, work: Path, **arguments) -> multiprocessing.Process:
-    """A training process; a server that has imported everything forks it, which saves 10 seconds each."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['tests.fixtures.long_run'])
-    work.mkdir(parents=True, exist_ok=True)
-    process = context.Process(target=train, args=(str(data), str(work)),
-                              kwargs=dict(log=str(work / 'printed.txt'), resume=True, **arguments))
-    process.start()
-    return process
-
-
-def finish(process: multiprocessing.Process, work: Path, ok: bool = True) -> str:
-    process.join(timeout=240)
-    printed = (work / 'printed.txt').read_text()
-    assert process.exitcode is not None, 'the run hangs: ' + printed[-2000:]
-    assert (process.exitcode == 0) == ok, printed[-3000:]
-    return printed
-
-
-def curve(work: Path) -> List[dict]:
-    path = work / 'curve.jsonl'
-    # The last line of a killed process may be cut.
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith('}')] if path.exists() else []
-
-
-def after_steps(work: Path, steps: int, extra_s: float) -> Callable[[], bool]:
-    """True once the run has done so many further steps, and a moment more."""
-    goal = len(curve(work)) + steps
-
-    def ready() -> bool:
-        if len(curve(work)) < goal:
-            return False
-        time.sleep(extra_s)
-        return True
-    return ready
-
-
-def while_writing(work: Path) -> Callable[[], bool]:
-    return lambda: any(work.glob(f'*{PARTIAL}'))
-
-
-def kill_when(process: multiprocessing.Process, ready: Callable[[], bool]) -> bool:
-    """SIGKILL at the moment; False if the run ended before it."""
-    deadline = time.monotonic() + 240
-    while process.is_alive():
-        assert time.monotonic() < deadline, 'the run hangs'
-        if ready():
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
-            return process.exitcode == -signal.SIGKILL
-        time.sleep(0.0005)
-    return False
-
-
-def final_state(work: Path) -> Dict[str, object]:
-    """Everything of the last checkpoint that must not depend on the clock or on the folder."""
-    checkpoint = load_checkpoint_file(str(resumable_checkpoints(work)[0]), 'cpu')
-    clock = ('time', 'data_time', 'eta', 'memory')
-    curves = {name: (buffer.data[0].tolist(), buffer.data[1].tolist())
-              for name, buffer in checkpoint['message_hub']['log_scalars'].items() if name.split('/')[-1] not in clock}
-    meta = {key: checkpoint['meta'][key] for key in ('epoch', 'iter', 'seed')}
-    return dict(weights=checkpoint['state_dict'], optimizer=checkpoint['optimizer']['state'],
-                groups=checkpoint['optimizer']['param_groups'], schedule=checkpoint['param_schedulers'],
-                curves=curves, meta=meta)
-
-
-def assert_same(a: object, b: object, where: str = '') -> None:
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_same(a[key], b[key], f'{where}.{key}')
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for index, (x, y) in enumerate(zip(a, b)):
-            assert_same(x, y, f'{where}[{index}]')
-    else:
-        assert a == b, (where, a, b)
-
-
-def assert_same_run(whole: Path, resumed: Path) -> None:
-    assert_same(final_state(whole), final_state(resumed))
-    wanted = {line['iter']: line for line in curve(whole)}
-    seen = curve(resumed)
-    assert {line['iter'] for line in seen} == set(wanted)
-    for line in seen:  # also what was computed twice, before and after a kill
-        assert line == wanted[line['iter']]
 
 
 @pytest.fixture(scope='module')
