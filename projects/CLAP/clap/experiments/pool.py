@@ -22,14 +22,15 @@ _ROOT = Path(__file__).resolve().parents[4]
 #: One core each: more threads would take it from the job beside it.
 _ONE_CORE = {name: '1' for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS',
                                     'NUMBA_NUM_THREADS')}
-TRAIN, TEST = 'tools/train.py', 'tools/test.py'
+TRAIN, TEST = str(_ROOT / 'tools' / 'train.py'), str(_ROOT / 'tools' / 'test.py')
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
 
 
 @dataclass
 class Running:
-    """A job's process, its log and when it began."""
+    """A job's process, its log and when the job began."""
     job: Job
     process: subprocess.Popen
     log: Path
@@ -64,7 +65,7 @@ class Pool:
         """Until nothing is left or a signal comes; children are gone either way."""
         self._total, self._done = len(self.jobs), len(self.jobs) - len(self.left)
         self._learn_rates()
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
             self.say(f'{self._total} jobs, {self._done} done, {self.slots} at once{self._time_left()}')
             while (self.left or self.running) and self.stopped is None:
@@ -110,16 +111,17 @@ class Pool:
         self._launch(job, [TRAIN, *arguments])
         self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
 
-    def _launch(self, job: Job, command: List[str], testing: bool = False) -> None:
+    def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
         log = self.place.run_dir(job) / 'printed.log'
         environment = {**os.environ, **_ONE_CORE, 'OMP_WAIT_POLICY': 'PASSIVE', 'MPLBACKEND': 'Agg',
                        'CUDA_DEVICE_ORDER': 'PCI_BUS_ID', 'PYTHONUNBUFFERED': '1'}
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
-            process = subprocess.Popen([sys.executable, *command], cwd=_ROOT, env=environment, stdout=file,
-                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+            process = subprocess.Popen([sys.executable, *command], env=environment, stdin=subprocess.DEVNULL,
+                                       stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
                                        pass_fds=() if self.lock is None else (self.lock, ))
-        self.running.append(Running(job, process, log, time.monotonic(), testing))
+        testing = testing_since is not None
+        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
 
     # ------------------------------------------------------------ ending
 
@@ -135,7 +137,7 @@ class Pool:
         except LookupError:  # the training was stopped between its last step and its evaluation
             folder = self.place.run_dir(one.job)
             self._launch(one.job, [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job),
-                                   '--work-dir', str(folder / 'test')], testing=True)
+                                   '--work-dir', str(folder / 'test')], testing_since=one.begun)
             return
         except (RuntimeError, ValueError, OSError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
