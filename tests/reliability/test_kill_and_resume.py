@@ -5,7 +5,7 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 import pytest
 
@@ -48,25 +48,32 @@ def test_killed_in_the_warmup_mid_epoch_and_while_writing(data: Path, whole: Pat
     assert_same_run(whole, tmp_path)
 
 
+def while_writing_after(work: Path, steps: int) -> Callable[[], bool]:
+    enough, writing = after_steps(work, steps, 0.0), while_writing(work)
+    return lambda: enough() and writing()
+
+
 def kill_at_random(data: Path, work: Path, kills: int, rng: random.Random, **arguments) -> Dict[str, int]:
     """Kill a run so often, at random moments; ends when it ends by itself. Returns what was hit."""
-    hit = dict(kills=0, writing=0, warmup=0, starting=0)
+    hit = dict(kills=0, writing=0, warmup=0, main=0, starting=0)
     while hit['kills'] < kills:
         before = len(curve(work))
         kind = rng.choice(['time', 'step', 'write'])
-        if kind == 'write':
-            ready = while_writing(work)
-        elif kind == 'step':
-            ready = after_steps(work, rng.randint(1, 3), rng.random() * 0.3)
-        else:
+        if kind == 'time':
             at = time.monotonic() + rng.random() * 6
             ready = lambda at=at: time.monotonic() > at
+        elif kind == 'step':
+            ready = after_steps(work, rng.randint(1, 7), rng.random() * 0.3)
+        else:
+            ready = while_writing_after(work, rng.randint(1, 6))
         if not kill_when(launch(data, work, **arguments), ready):
             break
         hit['kills'] += 1
         hit['writing'] += bool(list(work.glob(f'*{PARTIAL}')))
-        hit['warmup'] += bool(curve(work)) and curve(work)[-1]['sampler'] == 'UniformRaySampler'
-        hit['starting'] += len(curve(work)) == before
+        name = curve(work)[-1]['sampler'] if len(curve(work)) > before else ''
+        hit['starting'] += not name
+        hit['warmup'] += name == 'UniformRaySampler'
+        hit['main'] += name == 'CurvatureRaySampler'
         assert all(checkpoint_problem(path) is None for path in resumable_checkpoints(work))
     return hit
 
