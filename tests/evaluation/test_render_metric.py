@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmdet3d.structures import LiDARInstance3DBoxes
 
 from projects.CLAP.clap.evaluation import RenderMetric
 
@@ -21,6 +22,19 @@ def test_pools_the_rays_of_all_frames() -> None:
     assert result['render/range_within_1m'] == pytest.approx(2 / 3)
     assert result['render/rgb_ratio'] == pytest.approx(0.5)
     assert result['render/rays'] == 3
+
+
+def test_rays_that_end_in_boxes_are_counted_apart() -> None:
+    metric = RenderMetric()
+    labelled = sample([1.0, 9.0], [2.0, 5.0])
+    labelled['rendered']['points_m'] = torch.tensor([[2.0, 0.0, 0.5], [5.0, 0.0, 0.5]])
+    box = LiDARInstance3DBoxes(torch.tensor([[2.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.3]]))  # stands on z = 0
+    labelled['eval_ann_info'] = dict(gt_bboxes_3d=box)
+    metric.process({}, [labelled])
+    result = metric.evaluate(size=1)
+    assert result['render/range_mae_m'] == pytest.approx(2.5)
+    assert result['render/range_mae_m_objects'] == pytest.approx(1.0)
+    assert result['render/rays_objects'] == 1
 
 
 def test_no_rays_is_an_error_with_a_cause() -> None:

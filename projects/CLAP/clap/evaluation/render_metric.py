@@ -4,8 +4,11 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 import numpy as np
+import torch
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
+
+from .frame_labels import box_of_points
 
 
 @METRICS.register_module()
@@ -14,7 +17,9 @@ class RenderMetric(BaseMetric):
 
     Medians and means run over the rays of all frames. ``rgb_ratio`` compares the
     error of rendered colour with that of the mean colour of the image: below 1
-    the field knows something about colour.
+    the field knows something about colour. If the evaluation data have labels
+    (``with_annotations=True``; nothing is trained on them), ``..._objects`` are the
+    figures of the rays that end in a labelled box.
 
     Args:
         collect_device: where results are gathered, ``'cpu'`` or ``'gpu'``.
@@ -29,7 +34,14 @@ class RenderMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the per-ray errors of a batch."""
         for sample in data_samples:
-            self.results.append({name: value.cpu().numpy() for name, value in sample['rendered'].items()})
+            rays = {name: value.cpu().numpy() for name, value in sample['rendered'].items()}
+            points = rays.pop('points_m', None)
+            labels = sample.get('eval_ann_info')
+            if points is not None and labels is not None:
+                boxes = labels['gt_bboxes_3d']
+                gravity = torch.cat([boxes.gravity_center, boxes.tensor[:, 3:7]], dim=1).cpu().numpy()
+                rays['in_box'] = box_of_points(torch.from_numpy(points), gravity).numpy() >= 0
+            self.results.append(rays)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Pool the rays of all frames."""
@@ -44,6 +56,10 @@ class RenderMetric(BaseMetric):
         metrics = dict(
             range_median_m=float(np.median(error)), range_mae_m=float(error.mean()),
             range_within_1m=float((error < 1.0).mean()), rays=float(len(error)))
+        in_box = pool('in_box').astype(bool)
+        if in_box.any():
+            metrics.update(range_median_m_objects=float(np.median(error[in_box])),
+                           range_mae_m_objects=float(error[in_box].mean()), rays_objects=float(in_box.sum()))
         rgb, mean_rgb = pool('rgb_error'), pool('rgb_mean_error')
         if len(rgb):
             metrics.update(rgb_mae=float(rgb.mean()), rgb_mae_of_mean_colour=float(mean_rgb.mean()),

@@ -226,8 +226,9 @@ class CLAP(CLAPEncoderBase):
         Returns:
             The samples, each with a ``rendered`` dict of (R,) tensors for
             :class:`RenderMetric`: ``range_m`` and ``range_true_m`` of the held-back
-            rays, ``rgb_error`` and ``rgb_mean_error`` (absolute error of the
-            rendered colour, and of the mean colour of the ray's image).
+            rays, ``points_m`` (R, 3) where they end, ``rgb_error`` and
+            ``rgb_mean_error`` (absolute error of the rendered colour, and of the mean
+            colour of the ray's image).
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
@@ -244,7 +245,8 @@ class CLAP(CLAPEncoderBase):
         generator = torch.Generator(sweep.points.device).manual_seed(0)
         rays = lidar_rays(sweep, self.warmup_sampler.candidates(field, held))
         out = self.render_head.render(field, rays)
-        result = dict(range_m=out.range_m[out.valid], range_true_m=rays.targets[out.valid])
+        result = dict(range_m=out.range_m[out.valid], range_true_m=rays.targets[out.valid],
+                      points_m=sweep.points[rays.source[out.valid]])
         if view is not None:
             camera = self.warmup_sampler(field, held, view, generator).camera
             out = self.render_head.render(field, camera, with_rgb=True)
