@@ -30,17 +30,21 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    from mmengine.runner import Runner, find_latest_checkpoint
+    from mmengine.runner import Runner
 
+    from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
     from projects.CLAP.clap.utils.launch import load_config, use_amp
+    from projects.CLAP.clap.utils.work_dir_lock import locked_work_dir
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
         use_amp(cfg)
-    if args.resume:
-        checkpoint = find_latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
-        if checkpoint:  # else the run begins, from load_from if the configuration has one
-            cfg.resume, cfg.load_from = True, checkpoint
-    Runner.from_cfg(cfg).train()
+    with locked_work_dir(cfg.work_dir, args.launcher):
+        if args.resume == 'auto':
+            if resumable_checkpoints(Path(cfg.work_dir)):  # else the run begins, from load_from if there is one
+                cfg.resume, cfg.load_from = True, None  # AtomicCheckpointHook takes the last one that is whole
+        elif args.resume:
+            cfg.resume, cfg.load_from = True, args.resume
+        Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

@@ -74,7 +74,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='SeededSampler', shuffle=True),
     dataset=dict(
         type='RepeatDataset',
         times=1,  # a share of the labels repeats its frames, to keep the number of iterations

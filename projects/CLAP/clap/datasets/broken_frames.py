@@ -1,6 +1,7 @@
 """What happens to a frame that cannot be used: the run stops, or goes on without it."""
 from __future__ import annotations
 
+import re
 from typing import Any, List
 
 import numpy as np
@@ -10,6 +11,8 @@ from .seeded_sampler import seeded
 
 #: Broken frames in a row after which it is not the frames that are at fault.
 MOST_IN_A_ROW = 10
+#: What would make the same cause look new every time.
+_ADDRESS = re.compile(r' at 0x[0-9a-fA-F]+')
 _MATRICES = ('cam2img', 'lidar2cam', 'cam2lidar', 'lidar2img', 'img_aug_matrix', 'lidar_aug_matrix')
 
 
@@ -37,7 +40,7 @@ class BrokenFramePolicy:
                 try:
                     sample = self._load((int(index) + step) % len(self))  # type: ignore[arg-type]
                 except DataError as error:
-                    skipped.append(str(error))
+                    skipped.append(_ADDRESS.sub('', str(error)))
                     continue
                 if skipped:
                     sample['data_samples'].set_metainfo(dict(skipped_frames=skipped))

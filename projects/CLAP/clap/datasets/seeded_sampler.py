@@ -16,7 +16,8 @@ class SeededIndex(int):
     """The number of a frame that carries the seed of everything drawn for it.
 
     Sent to a data loader's worker in place of a plain number, so that it does
-    not matter which worker gets it, or what that worker has loaded before.
+    not matter which worker gets it, or what that worker has loaded before. The
+    arithmetic of ``RepeatDataset`` (``%``) and ``ConcatDataset`` (``-``) keeps the seed.
     """
 
     seed: int
@@ -28,6 +29,12 @@ class SeededIndex(int):
 
     def __reduce__(self) -> tuple:
         return SeededIndex, (int(self), self.seed)
+
+    def __mod__(self, other: int) -> SeededIndex:
+        return SeededIndex(int(self) % other, self.seed)
+
+    def __sub__(self, other: int) -> SeededIndex:
+        return SeededIndex(int(self) - other, self.seed)
 
 
 def sample_seed(seed: int, epoch: int, position: int) -> int:

@@ -48,7 +48,10 @@ class SkippedFramesHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """The list."""
-        dropped = getattr(runner.train_dataloader.dataset, 'dropped_frames', [])
+        dataset = runner.train_dataloader.dataset
+        while not hasattr(dataset, 'dropped_frames') and hasattr(dataset, 'dataset'):
+            dataset = dataset.dataset  # wrappers such as RepeatDataset
+        dropped = getattr(dataset, 'dropped_frames', [])
         if not self._before and not dropped:
             return
         lines = [f'  {count} x {reason}' for reason, count in self._before.most_common()]

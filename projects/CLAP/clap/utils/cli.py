@@ -1,11 +1,15 @@
 """What every command does with an error that is the user's to mend."""
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Callable
 
 from .allocator import keep_freed_memory
+
+#: A full disk, a quota, a limit on the size of a file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(main: Callable[[], None], interrupted: str = '') -> None:
@@ -23,9 +27,12 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
     except Exception as error:
         from ..datasets.errors import DataError
         from .config_check import ConfigKeyError
-        from .errors import CheckpointError, NonFiniteLossError
-        if not isinstance(error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError,
-                                  FileNotFoundError)):
+        from .errors import CheckpointError, NonFiniteLossError, WorkDirBusyError
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            error = OSError(f'{error}. Nothing more can be written; checkpoints that are there are whole. Make room, '
+                            'then run it again (training: --resume)')
+        elif not isinstance(error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError, WorkDirBusyError,
+                                    FileNotFoundError)):
             raise
         if os.environ.get('CLAP_TRACEBACK') == '1':
             raise

@@ -24,3 +24,7 @@ class NonFiniteLossError(RuntimeError):
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read, is not one, or cannot be written."""
+
+
+class WorkDirBusyError(RuntimeError):
+    """Another run writes to the same work directory."""

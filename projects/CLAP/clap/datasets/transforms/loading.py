@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 from mmengine.fileio import get
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError
 
@@ -83,7 +83,10 @@ class CLAPLoadMultiViewImages(BaseTransform):
         except FileNotFoundError:
             raise DataError(f'image {path} does not exist; check data_root and data_prefix') from None
         except (OSError, SyntaxError) as error:
-            raise DataError(f'image {path} cannot be decoded ({error}): damaged or truncated, copy it again') from error
+            # PIL's own text names the address of a buffer, which differs every time.
+            reason = 'in no format that is known' if isinstance(error, UnidentifiedImageError) else error
+            raise DataError(f'image {path} cannot be decoded ({reason}): damaged or truncated, copy it again'
+                            ) from error
 
 
 @TRANSFORMS.register_module()
