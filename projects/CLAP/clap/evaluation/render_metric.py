@@ -37,7 +37,7 @@ class RenderMetric(BaseMetric):
             rays = {name: value.cpu().numpy() for name, value in sample['rendered'].items()}
             points = rays.pop('points_m', None)
             labels = sample.get('eval_ann_info')
-            if points is not None and labels is not None:
+            if points is not None and labels:  # {} where the data set leaves labels out
                 boxes = labels['gt_bboxes_3d']
                 gravity = torch.cat([boxes.gravity_center, boxes.tensor[:, 3:7]], dim=1).cpu().numpy()
                 rays['in_box'] = box_of_points(torch.from_numpy(points), gravity).numpy() >= 0
