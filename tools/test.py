@@ -31,10 +31,10 @@ def main() -> None:
 
     from mmengine.dist import is_main_process
     from mmengine.model import is_model_wrapper
-    from mmengine.runner import Runner
 
     from projects.CLAP.clap.utils.errors import CheckpointError
     from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
     from projects.CLAP.clap.utils.transfer import checkpoint_state, compare, table
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
@@ -43,7 +43,7 @@ def main() -> None:
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     cfg.load_from = None
-    runner = Runner.from_cfg(cfg)
+    runner = QuietRunner.from_cfg(cfg)
     try:
         runner.load_checkpoint(args.checkpoint, strict=True)
     except CheckpointError:

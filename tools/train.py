@@ -30,10 +30,9 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    from mmengine.runner import Runner
-
     from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
     from projects.CLAP.clap.utils.launch import load_config, use_amp
+    from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.work_dir_lock import locked_work_dir
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
@@ -44,7 +43,7 @@ def main() -> None:
                 cfg.resume, cfg.load_from = True, None  # AtomicCheckpointHook takes the last one that is whole
         elif args.resume:
             cfg.resume, cfg.load_from = True, args.resume
-        Runner.from_cfg(cfg).train()
+        QuietRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':
