@@ -69,8 +69,9 @@ def test_ranks_together_equal_one_process(results: Callable, world_size: int, ca
 
 
 def test_no_two_samples_draw_the_same(results: Callable) -> None:
-    drawn = [rays.tolist() for result in results(2) for rays in result['curvature']['drawn']]
-    assert all(drawn[a] != drawn[b] for a in range(4) for b in range(a))
+    for case in ('warm-up', 'curvature'):
+        drawn = [rays.tolist() for result in results(2) for rays in result[case]['drawn']]
+        assert all(drawn[a] != drawn[b] for a in range(4) for b in range(a)), case
 
 
 def small_config(folder: Path) -> Path:

@@ -25,7 +25,8 @@ def parse_options(options: List[str]) -> dict:
 
 def load_config(path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None,
                 launcher: str = 'none') -> Config:
-    """Read a configuration, merge overrides, import what it names and check its keys.
+    """Read a configuration, merge overrides, import what it names and check its keys; join the processes of torchrun
+    where there is no GPU.
 
     Args:
         path: configuration file.
@@ -47,11 +48,24 @@ def load_config(path: str, options: Optional[List[str]] = None, work_dir: Option
     cfg.launcher = launcher
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+        _join_on_cpu(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     check_config(cfg)
     allow_mmengine_checkpoints()
     return cfg
+
+
+def _join_on_cpu(cfg: Config) -> None:
+    """Connect the processes that torchrun started where there is no GPU.
+
+    MMEngine's runner would do it, but asks for a CUDA device whatever the backend is, and wraps the model for one.
+    """
+    if cfg.launcher == 'pytorch':
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group('gloo')
+        cfg.setdefault('model_wrapper_cfg',
+                       dict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None))
 
 
 def use_amp(cfg: Config) -> None:

@@ -39,6 +39,8 @@ def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Itera
         yield
     finally:
         if file is not None:
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_UN)  # for copies of this process, too
             file.close()
 
 
