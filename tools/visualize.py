@@ -31,7 +31,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     model, dataset = restore_model(cfg, args.checkpoint)
     for index in args.frames:
-        frame = render_frame(model, single_batch(model, dataset, index), args.stride)
+        frame = render_frame(model, single_batch(model, dataset, index), args.stride, state=args.checkpoint)
         for path in draw_frame(frame, Path(args.out), f'frame_{index:04d}'):
             print(path)
 

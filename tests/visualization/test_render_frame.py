@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 from projects.CLAP.clap.functional import curvature_weights
 from projects.CLAP.clap.samplers.base import lidar_rays
@@ -79,6 +80,23 @@ def test_every_figure_is_drawn_and_says_something(shown: tuple, tmp_path: Path) 
     wrong = replace(picture, rendered_range_m=picture.rendered_range_m + 5)
     other = to_pixels(frame_figures(wrong, ['lidar_range'])['lidar_range'])
     assert (one != other).mean() > 0.001
+
+
+def texts(figure) -> str:
+    """Every word in a figure."""
+    return ' | '.join(found.get_text() for found in figure.findobj(Text) if found.get_text())
+
+
+def test_figures_say_what_they_show(shown: tuple) -> None:
+    model, data, picture = shown
+    named = render_frame(model, data, STRIDE, max_points=50, state='iteration 7')
+    assert '; iteration 7; whole input (not masked)' in named.title
+    figures = frame_figures(named, list(FIGURES))
+    assert all('iteration 7' in texts(figure) for figure in figures.values())
+    assert 'every image has a scale of its own: 1 is its 98th percentile' in texts(figures['curvature'])
+    assert 'points in a cell (logarithmic scale)' in texts(figures['lidar_range'])
+    agree = np.mean(named.prototype == named.prototype_camera)
+    assert f'agree on {agree:.0%} of the points' in texts(figures['prototypes'])
 
 
 def test_a_lidar_model_gives_what_it_can() -> None:

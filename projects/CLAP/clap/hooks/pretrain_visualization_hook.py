@@ -97,7 +97,7 @@ class PretrainVisualizationHook(Hook):
                 seed(0)  # a dataset that augments shows the same view every time
             for index in self.frames:
                 batch = single_batch(model, self._dataset(runner), index)
-                frame = render_frame(model, batch, self.stride, self.max_points)
+                frame = render_frame(model, batch, self.stride, self.max_points, state=f'iteration {step}')
                 for name, figure in frame_figures(frame, self.figures).items():
                     runner.visualizer.add_image(f'frame{index}_{name}', to_pixels(figure), step)
 

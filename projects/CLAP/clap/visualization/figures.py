@@ -7,7 +7,9 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .colours import prototype_colours
@@ -88,19 +90,21 @@ def lidar_range_figure(frame: FramePicture) -> Figure:
     elevation = np.degrees(np.arctan2(offset[:, 2], np.linalg.norm(offset[:, :2], axis=1)))
     error = np.abs(frame.rendered_range_m - frame.range_m)
     far = _top(frame.range_m)
+    median = f'median {np.median(error) if len(error) else 0:.2f} m'
     panels = [('observed range', frame.range_m, 'turbo', far), ('rendered range', frame.rendered_range_m, 'turbo', far),
-              (f'|rendered - observed|, median {np.median(error) if len(error) else 0:.2f} m', error, 'magma',
-               ERROR_SHOWN_M)]
+              (f"|rendered - observed|, {median} over these {len(error)} points, all shown to the encoder "
+               "(the report's rays are not)", error, 'magma', ERROR_SHOWN_M)]
     for axis, (title, values, colours, top) in zip(parts[0].subplots(3, 1, sharex=True), panels):
         shown = _scatter(axis, np.stack([azimuth, elevation], 1), values, title, 1.5, cmap=colours, vmin=0, vmax=top)
         axis.set_facecolor('0.1')
         axis.set_xlim(180, -180)
         axis.set_ylabel('elevation (deg)', fontsize=8)
-        parts[0].colorbar(shown, ax=axis, label='m', pad=0.01)
+        parts[0].colorbar(shown, ax=axis, label=f'm; {top:.3g} or more alike', pad=0.01)
     axis.set_xlabel('azimuth from +x towards +y (deg)', fontsize=8)
     axis = parts[1].subplots()
-    axis.hexbin(frame.range_m, frame.rendered_range_m, gridsize=60, bins='log', cmap='viridis', mincnt=1,
-                extent=(0, far, 0, far))
+    cells = axis.hexbin(frame.range_m, frame.rendered_range_m, gridsize=60, bins='log', cmap='viridis', mincnt=1,
+                        extent=(0, far, 0, far))
+    parts[1].colorbar(cells, ax=axis, shrink=0.5, location='bottom', label='points in a cell (logarithmic scale)')
     axis.plot([0, far], [0, far], color='tab:red', linewidth=1)
     axis.set_aspect('equal')
     axis.set_title('rendered against observed', fontsize=9)
@@ -110,15 +114,25 @@ def lidar_range_figure(frame: FramePicture) -> Figure:
 
 
 def curvature_figure(frame: FramePicture) -> Figure:
-    """Weights of curvature sampling on the cloud from above and on the pixels."""
+    """Weights of curvature sampling on the cloud from above and on the pixels, each image on a scale of its own."""
     figure, (axis,), lower = _board(frame, 1)
+    top = _top(frame.curvature)
     shown = _scatter(axis, frame.points, frame.curvature, 'curvature of the learned surface (Eq. 12)', 1.0,
-                     cmap='turbo', vmin=0, vmax=_top(frame.curvature))
-    figure.colorbar(shown, ax=axis, shrink=0.7, label='1/m')
+                     cmap='turbo', vmin=0, vmax=top)
+    axis.figure.colorbar(shown, ax=axis, shrink=0.7).set_label(
+        f'1/m; red: {top:.3g} (98th percentile of the cloud) or more', fontsize=8)
     for axis, camera in zip(lower, frame.cameras):
         _photo(axis, camera, 0.35)
-        share = np.clip(camera.curvature / _top(camera.curvature[camera.curvature > 0]), 0, 1)
+        own = _top(camera.curvature[camera.curvature > 0])
+        share = np.clip(camera.curvature / own, 0, 1)
         axis.imshow(share, cmap='turbo', vmin=0, vmax=1, alpha=0.85 * np.minimum(share * 3, 1))
+        axis.set_title(f'{camera.name}: 1 is {own:.2g}/m', fontsize=8)
+    if frame.cameras:
+        bar = lower[0].figure.colorbar(ScalarMappable(Normalize(0, 1), 'turbo'), ax=list(lower), location='bottom',
+                                       shrink=0.6, aspect=40)
+        bar.set_label("a pixel's weight when rays are drawn; every image has a scale of its own: "
+                      '1 is its 98th percentile above 0', fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     return figure
 
 
@@ -134,7 +148,7 @@ def prototypes_figure(frame: FramePicture) -> Figure:
         _photo(axis, camera, 0.0)
         axis.imshow(table[camera.prototype], alpha=0.6, extent=(0, width, height, 0), interpolation='nearest')
     agree = float(np.mean(frame.prototype == frame.prototype_camera)) if len(frame.points) else 0.0
-    upper[1].set_xlabel(f'x (m); the branches agree on {agree:.0%} of the points', fontsize=8)
+    upper[0].figure.suptitle(f'LiDAR and camera branch agree on {agree:.0%} of the points', fontsize=9)
     return figure
 
 
@@ -170,7 +184,7 @@ def cloud_figure(frame: FramePicture) -> Figure:
         axis.set_xlabel('x (m)')
         axis.set_ylabel('y (m)')
         if label:
-            figure.colorbar(shown, ax=axis, shrink=0.7, label=label)
+            figure.colorbar(shown, ax=axis, shrink=0.7, label=f'{label}; {options["vmax"]:.3g} or more alike')
     return figure
 
 

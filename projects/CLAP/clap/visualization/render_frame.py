@@ -32,7 +32,7 @@ class CameraPicture:
 class FramePicture:
     """One frame; points in metres, (augmented) LiDAR frame."""
 
-    title: str
+    title: str  # file of the sweep, state of the model, what its encoder was shown
     cameras: List[CameraPicture]
     points: np.ndarray  # (N, 3) keyframe points in the volume
     origins: np.ndarray  # (N, 3) where the sensor was
@@ -49,7 +49,7 @@ class FramePicture:
 
 @torch.no_grad()
 def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_points: Optional[int] = None,
-                 seed: int = 0) -> FramePicture:
+                 seed: int = 0, state: str = '') -> FramePicture:
     """Render LiDAR rays and a grid of camera rays of the first sample of a batch.
 
     Args:
@@ -58,6 +58,7 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_point
         stride: pixels between camera rays.
         max_points: at most so many LiDAR rays, a fixed draw of them; all if None.
         seed: of the sampler's draw that is shown.
+        state: of the model, for the title: iteration or checkpoint.
     """
     inputs, metas = batch['inputs'], [sample.metainfo for sample in batch['data_samples']]
     encoded = model.encode_masked(inputs, metas)
@@ -73,7 +74,7 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_point
     drawn = model.active_sampler(field, sweep, views, generator)
     weights, pixel_weights = curvature_maps(model.ray_sampler, field, everything, index, views)
     return FramePicture(
-        title=str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1],
+        title='; '.join(filter(None, [str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1], state, _shown(model)])),
         cameras=_cameras(model, field, views, metas[0], stride, pixel_weights, by_camera, drawn),
         points=points.cpu().numpy(), origins=rays.origins.cpu().numpy(), range_m=rays.targets.cpu().numpy(),
         rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
@@ -82,6 +83,11 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_point
         num_prototypes=0 if by_lidar is None else len(model.prototype_head.prototypes),
         drawn=sweep.points[drawn.lidar.source].cpu().numpy(), drawn_origins=drawn.lidar.origins.cpu().numpy(),
         sampler=type(model.active_sampler).__name__)
+
+
+def _shown(model: torch.nn.Module) -> str:
+    """What :meth:`CLAP.encode_masked` feeds the encoders in the model's present mode."""
+    return 'input masked' if model.training and model.masking is not None else 'whole input (not masked)'
 
 
 def _thin(index: Tensor, count: Optional[int]) -> Tensor:
