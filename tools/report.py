@@ -20,15 +20,18 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.report import findings, summary, write_report
+    from projects.CLAP.clap.report import enrichment_command, findings, summary, write_report
     out = Path(args.out or Path(args.work_dir) / 'report.html')
     run = write_report(Path(args.work_dir), out, max(args.max_steps, 1))
     rows = findings(run)
     width = max(len(row.title) for row in rows)
     for row in rows:
         print(f'{row.title:<{width}}  {row.level:<12}  {row.value}')
-    print(summary(rows))
-    print(json.dumps(dict(report=str(out), bytes=out.stat().st_size, verdicts={r.title: r.level for r in rows})))
+    if not any(row.level != 'not measured' for row in rows if 'enrichment' in row.scalars):
+        print(f'enrichment was not measured; where there are labels: {enrichment_command(run)}')
+    print(summary(rows, run.steps))
+    print(json.dumps(dict(report=str(out), bytes=out.stat().st_size, verdict=summary(rows, run.steps),
+                          verdicts={r.title: r.level for r in rows})))
 
 
 if __name__ == '__main__':

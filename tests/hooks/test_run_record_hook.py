@@ -14,13 +14,16 @@ from projects.CLAP.clap.utils.run_record import code_version, fingerprint, read_
 from tests.fixtures.tiny_run import TinyStreet, tiny_runner
 
 
-def test_every_start_of_training_is_a_session(tmp_path: Path) -> None:
+def test_every_start_of_training_is_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('CLAP_DATA_ROOT', 'somewhere')
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
     infos = tmp_path / 'infos.pkl'
     infos.write_bytes(b'frames')
     work = tmp_path / 'run'
     tiny_runner(work, [dict(type='RunRecordHook')], epochs=1, ann_file=str(infos)).train()
     tiny_runner(work, [dict(type='RunRecordHook')], epochs=2, ann_file=str(infos), resume=True).train()
     first, second = read_card(work)
+    assert first['environment'].get('CLAP_DATA_ROOT') == 'somewhere' and first['folder'] == '.'
     assert first['seed'] == 3 and first['processes'] == 1
     data = dict(file='infos.pkl', bytes=6, sha256=hashlib.sha256(b'frames').hexdigest(), frames=4)
     assert first['data'] == dict(train=data, val=data)
@@ -60,6 +63,9 @@ def test_fingerprint_follows_the_content_through_wrappers(tmp_path: Path) -> Non
     path.write_bytes(b'2')
     assert fingerprint(TinyStreet(str(path)))['sha256'] != one['sha256']
     assert fingerprint(TinyStreet()) is None
+    rooted = TinyStreet(str(path))
+    rooted.data_root = str(tmp_path)
+    assert fingerprint(rooted)['root'] == str(tmp_path) and 'root' not in one
 
 
 def test_code_version_sees_commit_and_changes(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ HEALTHY = dict(proto_perplexity_lidar=40., proto_perplexity_camera=30., gram_mea
                candidate_points=.9, uniform_cameras=0., enrichment=1.8)
 
 
-def run_of(evaluation: tuple = (2., 1.), prototypes: int = 64, rgb: float = .7, **values) -> RunData:
+def run_of(evaluation: tuple = (2., .8), prototypes: int = 64, rgb: float = .7, **values) -> RunData:
     figures = {**HEALTHY, **values}
     return RunData('run', [dict(facts=dict(num_prototypes=prototypes, initial_inv_s=20.))],
                    {name: [(i, value) for i in range(1, 7)] for name, value in figures.items() if value is not None},
@@ -29,22 +29,53 @@ def level(run: RunData, scalar: str) -> str:
 def test_a_healthy_run_has_nothing_but_good_figures() -> None:
     rows = findings(run_of())
     assert {row.level for row in rows} == {GOOD}
-    assert summary(rows) == f'All {len(rows)} figures are good.'
+    assert summary(rows, 500) == f'Healthy: all {len(rows)} figures are good.'
 
 
 @pytest.mark.parametrize('scalar, value, expected', [
     ('proto_perplexity_lidar', 5., WATCH), ('proto_perplexity_camera', 1.5, BAD), ('gram_mean', .3, WATCH),
     ('gram_mean', .6, BAD), ('gram_max', .99, BAD), ('feature_std_camera', .1, WATCH), ('feature_std_lidar', .01, BAD),
-    ('swav_ratio', 1., WATCH), ('inv_s', 8., WATCH), ('inv_s', 1., BAD), ('inv_s', 6e3, WATCH), ('opacity', .7, WATCH),
-    ('opacity', .3, BAD), ('masked_rays', .1, WATCH), ('masked_rays', .5, BAD), ('candidate_points', .1, BAD),
+    ('swav_ratio', 1., WATCH), ('inv_s', 18., WATCH), ('inv_s', 19.5, GOOD), ('inv_s', 1., BAD),
+    ('inv_s', 6e3, WATCH), ('opacity', .7, WATCH), ('opacity', .3, BAD),
+    ('masked_rays', .1, WATCH), ('masked_rays', .5, BAD), ('candidate_points', .1, BAD),
     ('uniform_cameras', 1., WATCH), ('enrichment', 1.0, WATCH), ('enrichment', .5, BAD), ('opacity', math.nan, BAD)])
 def test_each_figure_is_judged(scalar: str, value: float, expected: str) -> None:
     run = run_of(**{scalar: value})
     assert level(run, scalar) == expected
     others = [row for row in findings(run) if scalar not in row.scalars]
     assert {row.level for row in others} == {GOOD}
-    word = 'bad' if expected == BAD else 'to watch'
-    assert f'1 {word}: ' in summary(findings(run))
+    start = {GOOD: 'Healthy: all', WATCH: 'Healthy, but watch: ', BAD: 'Not healthy: '}[expected]
+    assert summary(findings(run), 500).startswith(start)
+
+
+@pytest.mark.parametrize('value, word', [(19.5, 'not become sharper'), (18., 'has fallen'), (25., 'has grown'),
+                                         (6e3, 'few samples')])
+def test_the_words_on_sharpness_follow_its_course(value: float, word: str) -> None:
+    found, = [row for row in findings(run_of(inv_s=value)) if 'inv_s' in row.scalars]
+    assert word in found.verdict and '(start 20)' in found.value
+
+
+def test_a_few_steps_are_no_verdict_unless_the_data_are_wrong() -> None:
+    few = run_of(opacity=.3, swav_ratio=1.)
+    text = summary(findings(few), 24)
+    assert text.startswith('Too early to tell: 24 steps, ') and 'So far bad: Opacity' in text
+    assert summary(findings(few), 500).startswith('Not healthy: Opacity')
+    for certain in (dict(masked_rays=.5), dict(opacity=math.nan)):
+        assert summary(findings(run_of(**certain)), 24).startswith('Not healthy: ')
+    unseen = run_of()
+    del unseen.evaluation['render/range_median_m']
+    assert summary(findings(unseen), 900).startswith('Not known: Range of held-back rays')
+
+
+def test_the_missing_enrichment_comes_with_its_command() -> None:
+    run = run_of(enrichment=None)
+    run.folder, run.checkpoints = 'work_dirs/a b', ['epoch_1.pth', 'epoch_2.pth']
+    run.sessions[0].update(config='c.py', environment=dict(CLAP_DATA_ROOT='data/q'))
+    found, = [row for row in findings(run) if 'enrichment' in row.scalars]
+    assert found.level == UNKNOWN
+    assert found.verdict.endswith("CLAP_DATA_ROOT=data/q python tools/analysis_tools/sampler_enrichment.py c.py "
+                                  "'work_dirs/a b/epoch_2.pth' --out 'work_dirs/a b/enrichment.json' "
+                                  "&& python tools/report.py 'work_dirs/a b'")
 
 
 def test_perplexity_is_judged_by_the_number_of_prototypes() -> None:
@@ -53,7 +84,8 @@ def test_perplexity_is_judged_by_the_number_of_prototypes() -> None:
 
 
 @pytest.mark.parametrize('course, expected', [
-    ((2., 3.), BAD), ((3., 1., 1.6), WATCH), ((3., 2., 1.), GOOD), ((3., ), UNKNOWN), ((2., math.nan), BAD)])
+    ((2., 3.), BAD), ((3., .6, .9), WATCH), ((3., 2., .9), GOOD), ((3., 2., 1.48), WATCH), ((9., 8., 4.), BAD),
+    ((3., ), UNKNOWN), ((2., math.nan), BAD)])
 def test_held_back_rays_must_get_better(course: tuple, expected: str) -> None:
     assert level(run_of(evaluation=course), 'render/range_median_m') == expected
 
@@ -72,6 +104,7 @@ def test_only_the_recent_past_counts() -> None:
 def test_what_was_not_logged_is_not_judged() -> None:
     rows = findings(RunData('fine-tuning', []))
     assert {row.level for row in rows} == {UNKNOWN}
-    assert 'Nothing to judge' in summary(rows)
+    assert 'Nothing to judge' in summary(rows, 500)
     stopped = findings(RunData('stopped', [], nonfinite=['iter_3_rank_0.pt']))
+    assert summary(stopped, 3).startswith('Not healthy')
     assert stopped[0].level == BAD and 'iter_3_rank_0.pt' in stopped[0].value

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image
 
 from projects.CLAP.clap.report import findings, gather, write_report
-from projects.CLAP.clap.report.gather import switched_at
+from projects.CLAP.clap.report.gather import RunData, switch_is_recorded, switched_at
+from projects.CLAP.clap.report.page import _run_table
 from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
 from tests.fixtures.tiny_run import tiny_runner
 
@@ -36,7 +38,7 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
     run = gather(work_dir)
     assert [step for step, _ in run.train['loss']] == [1, 2, 3, 4]
     assert [step for step, _ in run.evaluation['render/range_median_m']] == [2, 4], 'epochs become iterations'
-    assert switched_at(run) == [3]
+    assert switched_at(run) == [3] and switch_is_recorded(run)
     assert sorted(run.images) == [f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_range', 'prototypes', 'rays')]
     assert sorted(run.images['frame0_rays']) == [0, 2, 4]
     assert run.sessions[0]['facts']['num_prototypes'] == 8 and len(run.sessions) == 2
@@ -55,6 +57,25 @@ def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:
     page = tmp_path / 'r.html'
     write_report(tmp_path, page)
     assert 'No run_card.json' in page.read_text() and '<h2>Figures over time</h2><p>None' in page.read_text()
+
+
+def test_curvature_begins_where_it_began() -> None:
+    logged = [(s, float(s >= 9)) for s in (3, 6, 9, 12)]
+    run = RunData('r', [dict(facts=dict(curvature_from_iter=7))], dict(curvature_sampling=logged))
+    assert switched_at(run) == [7], 'not at 9, the first log line with it'
+    assert switched_at(RunData('r', [dict(facts={})], dict(curvature_sampling=logged))) == [9]
+    assert switched_at(RunData('r', run.sessions, dict(curvature_sampling=logged[:2]))) == [], 'it did not get there'
+
+
+def test_the_run_can_be_repeated_from_its_record() -> None:
+    session = dict(command=['tools/train.py', 'c.py', '--work-dir', 'a b'], environment=dict(CLAP_DATA_ROOT='data/q'),
+                   data=dict(train=dict(file='i.pkl', root='data/q/sim', frames=3, sha256='0' * 64, bytes=1)))
+    table = unescape(_run_table(RunData('r', [session])))
+    assert "<code>CLAP_DATA_ROOT=data/q python tools/train.py c.py --work-dir 'a b'</code> in the checkout" in table
+    assert 'i.pkl in <code>data/q/sim</code>, 3 frames' in table
+    session.update(processes=2, command=['tools/train.py', '--launcher', 'pytorch'], folder='/x')
+    table = unescape(_run_table(RunData('r', [session])))
+    assert 'torchrun --nproc_per_node=2 tools/train.py --launcher pytorch</code> in <code>/x</code>' in table
 
 
 def test_a_measured_enrichment_is_judged(work_dir: Path) -> None:
@@ -115,6 +136,16 @@ def test_a_browser_shows_it_without_a_complaint(work_dir: Path, tmp_path: Path, 
     reading = re.search(r'<figcaption>loss<output>(\d+): ([\d.]+)</output>', seen.dom)
     last = gather(work_dir).train['loss'][-1]
     assert reading and int(reading[1]) == last[0] and float(reading[2]) == pytest.approx(last[1], rel=1e-3)
+
+
+def test_a_narrow_page_does_not_run_off(work_dir: Path, tmp_path: Path, chromium: str) -> None:  # noqa: F811
+    page = tmp_path / 'r.html'
+    write_report(work_dir, page)
+    wide = ("const size = document.createElement('b'); size.id = 'w';"
+            "size.textContent = document.documentElement.scrollWidth + ' ' + innerWidth; document.body.append(size);")
+    seen = visit(chromium, page, tmp_path, wide, width=500)
+    needed, shown = map(int, re.search(r'<b id="w">(\d+) (\d+)</b>', seen.dom).groups())
+    assert needed <= shown == 500
 
 
 def test_the_browser_test_sees_errors_and_missing_files(tmp_path: Path, chromium: str) -> None:  # noqa: F811

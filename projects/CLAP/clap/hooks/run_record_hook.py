@@ -11,7 +11,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..samplers import CurvatureRaySampler
 from ..utils.run_record import describe, now, read_card, write_card
+from .sampling_warmup_hook import SamplingWarmupHook
 
 
 def model_facts(model: torch.nn.Module) -> Dict[str, float]:
@@ -23,6 +25,15 @@ def model_facts(model: torch.nn.Module) -> Dict[str, float]:
     if getattr(model, 'render_head', None) is not None:
         facts['initial_inv_s'] = float(model.render_head.inv_s.detach())
     return facts
+
+
+def curvature_from(runner: Runner) -> Dict[str, int]:
+    """``curvature_from_iter``: the first iteration (from 1) whose rays are drawn by curvature; {} if there is none."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    warmups = [hook.warmup_epochs for hook in runner.hooks if isinstance(hook, SamplingWarmupHook)]
+    if not warmups or not isinstance(getattr(model, 'ray_sampler', None), CurvatureRaySampler):
+        return {}
+    return dict(curvature_from_iter=warmups[0] * len(runner.train_dataloader) + 1)
 
 
 @HOOKS.register_module()
@@ -40,8 +51,8 @@ class RunRecordHook(Hook):
         if runner.val_loop is not None:
             datasets['val'] = runner.val_dataloader.dataset
         self._session = describe(runner.cfg.filename, runner.seed, datasets, get_world_size())
-        self._session.update(facts=model_facts(runner.model), started=now(), ended=None, first_iter=runner.iter,
-                             last_iter=runner.iter, max_iters=runner.max_iters)
+        self._session.update(facts={**model_facts(runner.model), **curvature_from(runner)}, started=now(), ended=None,
+                             first_iter=runner.iter, last_iter=runner.iter, max_iters=runner.max_iters)
         self._sessions = [*read_card(Path(runner.work_dir)), self._session]
         write_card(Path(runner.work_dir), self._sessions)
 

@@ -2,10 +2,11 @@
 from pathlib import Path
 
 from .gather import RunData, gather
-from .health import Finding, findings, summary
+from .health import Finding, enrichment_command, findings
 from .page import render_page
+from .verdict import summary
 
-__all__ = ['Finding', 'RunData', 'findings', 'gather', 'render_page', 'summary', 'write_report']
+__all__ = ['Finding', 'RunData', 'enrichment_command', 'findings', 'gather', 'render_page', 'summary', 'write_report']
 
 
 def write_report(work_dir: Path, out: Path, max_steps: int = 12) -> RunData:

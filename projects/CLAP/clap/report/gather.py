@@ -28,6 +28,13 @@ class RunData:
     config_text: str = ''
     checkpoints: List[str] = field(default_factory=list)
     nonfinite: List[str] = field(default_factory=list)  # files kept by NonFiniteLossHook
+    folder: str = ''  # the work directory as it was named
+
+    @property
+    def steps(self) -> int:
+        """Last iteration that is known of."""
+        logged = [curve[-1][0] for curve in self.train.values() if curve]
+        return max([*logged, *(int(session.get('last_iter') or 0) for session in self.sessions)], default=0)
 
 
 def gather(work_dir: Path) -> RunData:
@@ -43,7 +50,7 @@ def gather(work_dir: Path) -> RunData:
     if not folders and not sessions:
         raise FileNotFoundError(f'{work_dir} holds no run: expected {work_dir}/<time>/vis_data/scalars.json, which '
                                 'training writes with the first log line (LocalVisBackend must be in vis_backends)')
-    run = RunData(name=work_dir.resolve().name, sessions=sessions)
+    run = RunData(name=work_dir.resolve().name, sessions=sessions, folder=str(work_dir))
     for folder in folders:
         _add_scalars(run, folder / 'scalars.json')
         for path in sorted((folder / 'vis_image').glob('*.png')):
@@ -114,7 +121,20 @@ def recent(curve: Curve, count: int = 5) -> float:
     return sum(values) / len(values) if values and all(map(math.isfinite, values)) else math.nan
 
 
+def _recorded_switches(run: RunData) -> List[int]:
+    facts = [session.get('facts', {}) for session in run.sessions]
+    return [found['curvature_from_iter'] for found in facts if found.get('curvature_from_iter')]
+
+
+def switch_is_recorded(run: RunData) -> bool:
+    """Whether the run card says when curvature sampling begins."""
+    return bool(_recorded_switches(run))
+
+
 def switched_at(run: RunData) -> List[int]:
-    """Iterations of the log lines after which curvature sampling was on for the first time."""
+    """Iterations at which curvature sampling began: the exact one of the run card, else the first log line with it."""
     curve = run.train.get('curvature_sampling', [])
+    known = _recorded_switches(run)
+    if known:
+        return known[-1:] if 1 < known[-1] <= run.steps else []
     return [b[0] for a, b in zip(curve, curve[1:]) if a[1] < 0.5 <= b[1]]

@@ -5,12 +5,14 @@ Limits are this project's experience, not the paper's; every verdict states them
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass, replace
 from typing import Callable, List, Optional, Tuple
 
 from .gather import ENRICHMENT_NAME, Curve, RunData, recent
 
 GOOD, WATCH, BAD, UNKNOWN = 'good', 'watch', 'bad', 'not measured'
+ORDER = (GOOD, WATCH, BAD)
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Finding:
     meaning: str
     remedy: str
     scalars: Tuple[str, ...]
+    from_start: bool = False  # data and geometry: says as much after one step as after thousands
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,21 @@ class Rule:
     meaning: str
     remedy: str
     unit: str = ''
+    from_start: bool = False
 
     def judge(self, run: RunData) -> Finding:
         """The finding of a run."""
         known = [name for name in self.scalars if run.train.get(name)]
         if not known:
             return Finding(self.title, '–', UNKNOWN, 'The log of this run does not hold it.', self.meaning, '',
-                           self.scalars)
-        limits, order = self.limits(run), (GOOD, WATCH, BAD)
+                           self.scalars, self.from_start)
+        limits, order = self.limits(run), ORDER
         values = {name: recent(run.train[name]) for name in known}
         level = max((limits.level(value) for value in values.values()), key=order.index)
         shown = ', '.join(f'{value:.3g}{self.unit}' + (f' ({_branch(name)})' if len(known) > 1 else '')
                           for name, value in values.items())
         return Finding(self.title, shown, level, f'{self.sentences[order.index(level)]} ({limits.text(self.unit)})',
-                       self.meaning, self.remedy if level != GOOD else '', tuple(known))
+                       self.meaning, self.remedy if level != GOOD else '', tuple(known), self.from_start)
 
 
 def _branch(name: str) -> str:
@@ -96,12 +100,6 @@ def _fact(run: RunData, name: str) -> Optional[float]:
 def _perplexity_limits(run: RunData) -> Limits:
     count = _fact(run, 'num_prototypes') or 64.0
     return Limits(low_bad=max(2.0, 0.02 * count), low_watch=max(3.0, 0.1 * count))
-
-
-def _sharpness_limits(run: RunData) -> Limits:
-    curve: Curve = run.train.get('inv_s', [])
-    start = _fact(run, 'initial_inv_s') or (curve[0][1] if curve else 20.0)
-    return Limits(low_bad=0.1 * start, low_watch=0.5 * start, high_watch=5e3, high_bad=1e5)
 
 
 RULES: List[Rule] = [
@@ -138,13 +136,6 @@ RULES: List[Rule] = [
          'Loss of the swapped prediction (Eq. 16) over that of predicting every prototype equally.',
          'Early in training wait. Later: is the feature std low? Then mend that. With temperature 1 and unit vectors '
          'predictions stay nearly uniform whatever is learned: lower model.prototype_head.temperature.'),
-    Rule('Sharpness of the surface (inv_s)', ('inv_s', ), _sharpness_limits,
-         ('The opacity rises over a thin layer.', 'It is getting blurred, or so sharp that few samples see it.',
-          'The surface is a fog, or too sharp for a gradient to reach it.'),
-         'h of Eq. 7, 1/m: the thickness of the surface is of the order of 1/h. It normally grows as rendering '
-         'improves.',
-         'Blurred: train longer, or raise the learning rate. Too sharp: lower model.render_head.initial_variance or '
-         'the learning rate, raise num_samples.', ' 1/m'),
     Rule('Opacity of LiDAR rays', ('opacity', ), lambda run: Limits(low_bad=.5, low_watch=.9),
          ('Nearly every ray ends on a surface.', 'Part of the rays pass through.', 'Most rays end on nothing.'),
          'Sum of the rendering weights along rays that hit something in reality; 1 is a solid surface. Ranges are not '
@@ -154,17 +145,19 @@ RULES: List[Rule] = [
     Rule('Rays that miss the volume (masked rays)', ('masked_rays', ), lambda run: Limits(high_watch=.05, high_bad=.3),
          ('Rays cross the volume.', 'Some rays are wasted outside the volume.', 'Many rays never meet the volume.'),
          'Share of drawn rays, LiDAR and camera, that do not cross point_cloud_range.',
-         'Check cam2lidar and keyframe_origins of the info file (tools/doctor.py) and point_cloud_range.'),
+         'Check cam2lidar and keyframe_origins of the info file (tools/doctor.py) and point_cloud_range.',
+         from_start=True),
     Rule('LiDAR points that may be drawn', ('candidate_points', ), lambda run: Limits(low_bad=.2, low_watch=.5),
          ('Most of the sweep can be a target.', 'Much of the sweep lies outside the volume.',
           'Almost nothing of the sweep lies inside the volume.'),
          'Share of the keyframe sweep inside the volume, beyond min_range_m and not held back.',
-         'Are points in the LiDAR frame and in metres? Otherwise widen point_cloud_range.'),
+         'Are points in the LiDAR frame and in metres? Otherwise widen point_cloud_range.', from_start=True),
     Rule('Cameras without a LiDAR point', ('uniform_cameras', ), lambda run: Limits(high_watch=.5, high_bad=2.),
          ('Every camera sees LiDAR points.', 'A camera often sees none; its pixels are drawn uniformly.',
           'Several cameras see none.'),
          'Cameras per sample that no candidate point projects into.',
-         'Check lidar2cam and cam2img of that camera: the frame check in the log lists the share of points of each.'),
+         'Check lidar2cam and cam2img of that camera: the frame check in the log lists the share of points of each.',
+         from_start=True),
 ]
 
 
@@ -182,30 +175,73 @@ def _enrichment(run: RunData) -> List[Finding]:
     names = [name for name in both.train if 'enrichment' in name]
     if names:
         return [rule_of(name).judge(both) for name in names]
-    how = ('Not in the log. Measure it where there are labels: tools/analysis_tools/sampler_enrichment.py CONFIG '
-           f'CHECKPOINT --out WORK_DIR/{ENRICHMENT_NAME}, then make the report again.')
+    how = f'Nobody measured it yet. Where the evaluation data have labels, run: {enrichment_command(run)}'
     return [replace(rule_of('enrichment').judge(both), verdict=how)]
 
 
+def enrichment_command(run: RunData) -> str:
+    """The command that measures the enrichment of a run, and the report again after it."""
+    session = run.sessions[-1] if run.sessions else {}
+    root = session.get('environment', {}).get('CLAP_DATA_ROOT')
+    folder = run.folder or 'WORK_DIR'
+    checkpoint = f'{folder}/{run.checkpoints[-1]}' if run.checkpoints else 'CHECKPOINT'
+    words = ['python', 'tools/analysis_tools/sampler_enrichment.py', str(session.get('config') or 'CONFIG'), checkpoint,
+             '--out', f'{folder}/{ENRICHMENT_NAME}']
+    return ((f'CLAP_DATA_ROOT={shlex.quote(root)} ' if root else '') + shlex.join(words)
+            + f' && {shlex.join(["python", "tools/report.py", folder])}')
+
+
+def _sharpness(run: RunData) -> Finding:
+    """Where inv_s has gone since the start."""
+    title, name = 'Sharpness of the surface (inv_s)', 'inv_s'
+    meaning = ('h of Eq. 7, 1/m: the thickness of the surface is of the order of 1/h. It dips by a few per cent in the '
+               'first hundreds of steps and grows later, as rendering improves.')
+    curve: Curve = run.train.get(name, [])
+    if not curve:
+        return Finding(title, '–', UNKNOWN, 'The log of this run does not hold it.', meaning, '', (name, ))
+    start, value = _fact(run, 'initial_inv_s') or curve[0][1], recent(curve)
+    limits = Limits(low_bad=0.1 * start, low_watch=0.95 * start, high_watch=5e3, high_bad=1e5)
+    level = limits.level(value)
+    if level == GOOD:
+        verdict = ('It has grown.' if value > 1.05 * start else
+                   'It is where it began: the surface has not become sharper yet.')
+    elif value > start:
+        verdict = ('So sharp that few samples see it.' if level == WATCH else 'Too sharp for a gradient to reach it.')
+    else:
+        verdict = 'It has fallen: the surface is getting blurred.' if level == WATCH else 'The surface is a fog.'
+    remedy = '' if level == GOOD else ('Fallen: train longer, or raise the learning rate. Too sharp: lower '
+                                       'model.render_head.initial_variance or the learning rate, raise num_samples.')
+    return Finding(title, f'{value:.3g} 1/m (start {start:.3g})', level, f'{verdict} ({limits.text(" 1/m")})', meaning,
+                   remedy, (name, ))
+
+
 def _progress(run: RunData) -> Finding:
-    """Whether held-back rays are rendered better and better."""
+    """Whether held-back rays are rendered well, and better and better."""
     title, name = 'Range of held-back rays', 'render/range_median_m'
-    meaning = 'Median error of the rendered range of LiDAR rays that the loss never sees, over the evaluation frames.'
+    meaning = ('Median error of the rendered range of LiDAR rays that the loss never sees and whose points the encoder '
+               'is not shown, over all evaluation frames. The median in a picture is over all points of its one frame, '
+               'which the encoder was shown: another figure, usually smaller.')
     curve = run.evaluation.get(name, [])
     if len(curve) < 2:
         return Finding(title, f'{curve[-1][1]:.2f} m' if curve else '–', UNKNOWN,
                        'It takes two evaluations to see a course (train_cfg.val_interval).', meaning, '', (name, ))
     first, last, best = curve[0][1], curve[-1][1], min(value for _, value in curve)
     value = f'{last:.2f} m (first {first:.2f}, best {best:.2f})'
+    limits = Limits(high_watch=1.0, high_bad=3.0)
+    level, course = limits.level(last), 'It got better'
     if not math.isfinite(last) or last > first:
-        level, verdict = BAD, 'It got worse since the first evaluation.'
+        level, course = BAD, 'It got worse since the first evaluation'
     elif last > 1.25 * best:
-        level, verdict = WATCH, 'It has been better before (watch above 1.25 times the best).'
+        level = max(level, WATCH, key=ORDER.index)
+        course = 'It has been better before (watch above 1.25 times the best)'
+    height = dict(zip(ORDER, ('and is small', 'and is not small yet', 'and is large')))[limits.level(last)]
+    if course == 'It got better':
+        remedy = 'Train longer. If it stays here: more frames; check the calibration (tools/doctor.py).'
     else:
-        level, verdict = GOOD, 'It got better.'
-    remedy = '' if level == GOOD else ('Lower the learning rate or lengthen its warm-up; with few frames more epochs '
-                                       'overfit, so use an earlier checkpoint or more data.')
-    return Finding(title, value, level, verdict, meaning, remedy, (name, ))
+        remedy = ('Lower the learning rate or lengthen its warm-up; with few frames more epochs overfit, so use an '
+                  'earlier checkpoint or more data.')
+    return Finding(title, value, level, f'{course}, {height}. ({limits.text(" m")})', meaning,
+                   '' if level == GOOD else remedy, (name, ))
 
 
 def _colour(run: RunData) -> Finding:
@@ -230,22 +266,11 @@ def _stopped(run: RunData) -> List[Finding]:
     return [Finding('Non-finite loss', ', '.join(run.nonfinite), BAD, 'The run was stopped by a NaN or infinite loss.',
                     'NonFiniteLossHook kept the inputs of the step in nonfinite/.',
                     'Lower the learning rate or optim_wrapper.clip_grad.max_norm if the loss grew before; look at the '
-                    'frame if it came suddenly; then go on with --resume.', ())]
+                    'frame if it came suddenly; then go on with --resume.', (), from_start=True)]
 
 
 def findings(run: RunData) -> List[Finding]:
     """All health findings of a run; figures of a run that is not a pre-training come out as not measured."""
-    return [*_stopped(run), _progress(run), _colour(run), *(rule.judge(run) for rule in RULES), *_enrichment(run)]
-
-
-def summary(rows: List[Finding]) -> str:
-    """One sentence on all findings."""
-    bad, watch = ([row.title for row in rows if row.level == level] for level in (BAD, WATCH))
-    measured = sum(row.level != UNKNOWN for row in rows)
-    if not measured:
-        return 'Nothing to judge yet: no health figure has been logged.'
-    if not bad and not watch:
-        return f'All {measured} figures are good.'
-    parts = [f'{len(names)} {word}: {"; ".join(names)}' for names, word in ((bad, 'bad'), (watch, 'to watch'))
-             if names]
-    return f'Of {measured} figures ' + '. '.join(parts) + '.'
+    rules = [rule.judge(run) for rule in RULES]
+    at = next(i for i, rule in enumerate(RULES) if rule.scalars == ('opacity', ))
+    return [*_stopped(run), _progress(run), _colour(run), *rules[:at], _sharpness(run), *rules[at:], *_enrichment(run)]

@@ -1,20 +1,23 @@
 """The report as one HTML file that needs nothing else."""
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
 from .charts import chart
-from .gather import Curve, RunData, switched_at
-from .health import Finding, findings, summary
+from .gather import Curve, RunData, switch_is_recorded, switched_at
+from .health import Finding, findings
 from .images import by_frame, data_uri, evenly
+from .verdict import summary
 
 _HERE = Path(__file__).parent
 #: The browser itself refuses whatever is not in the file.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _FIGURES = dict(
+    lidar_on_images='LiDAR points on the images: is the calibration right?',
     cameras='Image, rendered colour, rendered range', lidar_range='LiDAR range against rendered range',
     curvature='Curvature weights', prototypes='Prototypes', rays='Rays that are drawn', cloud='Overview from above')
 #: Charts of the training log besides the losses: heading -> scalars.
@@ -41,7 +44,7 @@ def render_page(run: RunData, max_steps: int = 12, image_width: int = 1150) -> s
     """
     rows = findings(run)
     body = ''.join([
-        f'<h1>{escape(run.name)}</h1>', f'<p class="summary">{escape(summary(rows))}</p>',
+        f'<h1>{escape(run.name)}</h1>', f'<p class="summary">{escape(summary(rows, run.steps))}</p>',
         _section('run', 'What was run', _run_table(run)), _section('health', 'Health', _health_table(rows)),
         _section('curves', 'Curves', _curves(run)),
         _section('figures', 'Figures over time', _figures(run, max_steps, image_width)),
@@ -70,7 +73,7 @@ def _run_table(run: RunData) -> str:
     if run.sessions:
         last = run.sessions[-1]
         rows += [('Configuration', escape(str(last.get('config') or 'not from a file'))),
-                 ('Command', f'<code>{escape(" ".join(map(str, last.get("command", []))))}</code>'),
+                 ('Command', _command(last)),
                  ('Commit', _commit(last.get('code', {}))), ('Seed', escape(str(last.get('seed')))),
                  *[(f'Data ({name})', _data(info)) for name, info in last.get('data', {}).items()],
                  ('Hardware', _hardware(last)),
@@ -84,6 +87,17 @@ def _run_table(run: RunData) -> str:
     return _table(rows)
 
 
+def _command(session: dict) -> str:
+    """What to type to run it again, from the root of the checkout if nothing else is said."""
+    words = [str(word) for word in session.get('command', [])]
+    count = session.get('processes', 1)
+    start = ['torchrun', f'--nproc_per_node={count}'] if count > 1 and 'pytorch' in words else ['python']
+    variables = [f'{name}={shlex.quote(value)}' for name, value in session.get('environment', {}).items()]
+    folder = session.get('folder', '.')
+    return (f'<code>{escape(" ".join([*variables, shlex.join([*start, *words])]))}</code>'
+            + (f' in <code>{escape(str(folder))}</code>' if folder != '.' else ' in the checkout'))
+
+
 def _commit(code: dict) -> str:
     if not code.get('commit'):
         return 'unknown (not a git checkout)'
@@ -93,8 +107,9 @@ def _commit(code: dict) -> str:
 def _data(info: dict) -> str:
     if not info:
         return 'no info file'
-    return (f'{escape(str(info["file"]))}, {info["frames"]} frames, SHA-256 <code>{escape(info["sha256"][:16])}…</code>'
-            f' ({info["bytes"]} bytes)')
+    root = f' in <code>{escape(str(info["root"]))}</code>' if info.get('root') else ''
+    return (f'{escape(str(info["file"]))}{root}, {info["frames"]} frames, SHA-256 '
+            f'<code>{escape(info["sha256"][:16])}…</code> ({info["bytes"]} bytes)')
 
 
 def _hardware(session: dict) -> str:
@@ -141,7 +156,9 @@ def _curves(run: RunData) -> str:
     parts += _charts(run.train, _COURSE, marks)
     note = 'Over the iteration; move the pointer over a chart to read it.'
     if marks:
-        note += ' Dashed: curvature sampling begins, and the drawn rays become harder.'
+        note += (f' Dashed: from iteration {marks[-1]} on rays are drawn by curvature, and become harder.' if
+                 switch_is_recorded(run) else f' Dashed: iteration {marks[-1]}, the first log line with curvature '
+                 'sampling (the run card does not say when it began); the drawn rays become harder.')
     return f'<p>{note}</p><div class="charts">{"".join(parts)}</div>'
 
 

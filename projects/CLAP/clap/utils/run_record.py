@@ -16,6 +16,8 @@ import torch
 
 CARD_NAME = 'run_card.json'
 _ROOT = Path(__file__).resolve().parents[4]
+#: Variables that decide what a command reads and how fast it is; no others are recorded.
+_VARIABLES = ('CLAP_DATA_ROOT', 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS')
 _PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'spconv', 'spconv-cu118', 'numpy')
 
 
@@ -75,7 +77,8 @@ def _memory_gib() -> Optional[float]:
 
 
 def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
-    """Name, size and SHA-256 of a dataset's info file, and how many frames are used; None for one without a file.
+    """Name, size and SHA-256 of a dataset's info file, its folder, and how many frames are used; None for one without
+    a file.
 
     The info file names every sensor file and holds all calibration, so the same
     fingerprint means the same frames in the same order; the sensor files
@@ -87,13 +90,17 @@ def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
     path = Path(str(getattr(dataset, 'ann_file', '') or ''))
     if not path.is_file():
         return None
-    return dict(file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                frames=frames)
+    found = dict(file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+                 frames=frames)
+    return dict(found, root=_relative(str(dataset.data_root))) if getattr(dataset, 'data_root', None) else found
 
 
 def describe(config_path: Optional[str], seed: Optional[int], datasets: Dict[str, Any], world_size: int) -> Dict:
     """A new card without the times."""
-    return dict(config=_relative(config_path), command=[_relative(sys.argv[0]), *sys.argv[1:]], seed=seed,
+    script = _relative(sys.argv[0]) if Path.cwd() == _ROOT else sys.argv[0]  # must run from where it was run
+    return dict(config=_relative(config_path), command=[script, *sys.argv[1:]],
+                folder=_relative(os.getcwd()), seed=seed,
+                environment={name: os.environ[name] for name in _VARIABLES if name in os.environ},
                 code=code_version(), data={name: fingerprint(dataset) for name, dataset in datasets.items()},
                 hardware=hardware(), processes=world_size, versions=versions())
 
