@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import os
 import re
 import subprocess
 import sys
@@ -18,8 +19,19 @@ from mmengine.config import Config
 from projects.CLAP.clap.utils.config_check import accepted_keys, find_class
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(p for p in ROOT.rglob('*.md')
-               if not {'.venv', 'data', 'work_dirs', '.pytest_cache', 'node_modules'} & set(p.relative_to(ROOT).parts))
+
+
+def tracked(pattern: str) -> List[Path]:
+    """Files of the project below the root; what a reader wrote into the checkout is not among them."""
+    if not (ROOT / '.git').exists():  # an unpacked archive
+        ours = (path.relative_to(ROOT) for path in ROOT.glob(pattern if '/' in pattern else f'**/{pattern}'))
+        return sorted(path for path in ours if not {'.venv', 'data', 'work_dirs', '.pytest_cache'} & set(path.parts))
+    names = subprocess.run(['git', 'ls-files', '-z', '--', pattern], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout.split('\0')
+    return sorted(Path(name) for name in names if name and (ROOT / name).is_file())
+
+
+PAGES = [ROOT / path for path in tracked('*.md')]
 #: Files that a page tells the reader to write.
 WRITTEN_BY_THE_READER = {'projects/CLAP/configs/clap_mine.py', 'convert_mine.py'}
 by_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -174,10 +186,31 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
     cfg = load_config(str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64',
                                                       'model.ray_sampler.num_camera_rays=8'])
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
-    assert all(finding.level == OK for finding in findings), findings
+    # The images are noise: whether edges of the points lie on theirs cannot be said.
+    assert all(finding.level == OK for finding in findings if finding.check != 'calibration'), findings
     assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
     projection, = [f for f in findings if f.check == 'projection' and 'train' in f.message]
     assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
+
+
+@pytest.mark.parametrize('width, height', [(1920, 1080), (1242, 375), (1920, 1200), (400, 225), (534, 300)])
+def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_path: Path) -> None:
+    """No black band at the side or on top, whatever the size of the images."""
+    from projects.CLAP.clap.datasets.transforms.image_aug import draw_augmentation
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
+    text = block_named('config').replace('./clap_pandaset.py', str(base))
+    assert text.count('width, height = 1920, 1080') == 1
+    (tmp_path / 'clap_mine.py').write_text(text.replace('1920, 1080', f'{width}, {height}'))
+    cfg = Config.fromfile(str(tmp_path / 'clap_mine.py'), import_custom_modules=False)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        step = loader.dataset.pipeline[2]
+        assert list(step.final_dim) == list(cfg.model.view_transform.image_size)
+        assert [8 * n for n in cfg.model.view_transform.feature_size] == list(step.final_dim)
+        assert all(n % 32 == 0 for n in step.final_dim)
+        for limit in step.resize_lim:
+            drawn = draw_augmentation((height, width), step.final_dim, [limit, limit], (0, 0), (0, 0), False, False)
+            (left, top), (columns, rows) = drawn.corner, drawn.final
+            assert left >= 0 <= top and left + columns <= drawn.size[0] and top + rows <= drawn.size[1]
 
 
 def test_the_model_index_leads_to_configurations() -> None:
@@ -191,9 +224,55 @@ def test_the_model_index_leads_to_configurations() -> None:
             assert model['In Collection'] in collections
             cfg = Config.fromfile(str(ROOT / model['Config']))
             assert model['Name'] == Path(model['Config']).stem
-            if 'Epochs' in model['Metadata']:
-                assert cfg.train_cfg.max_epochs == model['Metadata']['Epochs']
-        assert listed >= {str(p.relative_to(ROOT)) for p in (ROOT / 'projects/CLAP/configs').glob('*.py')}
+            assert cfg.train_cfg.max_epochs == model['Metadata']['Epochs']
+        configs = Path('projects/CLAP/configs')
+        assert listed >= {str(path) for path in tracked('projects/CLAP/configs/*.py')
+                          if path.parent in (configs, configs / 'finetune')}
+
+
+def test_one_version_everywhere() -> None:
+    from projects.CLAP.clap import __version__
+    meta = yaml.safe_load((ROOT / 'projects/CLAP/metafile.yml').read_text())
+    assert [collection['Code']['Version'] for collection in meta['Collections']] == [__version__]
+    newest = re.search(r'^## (.*)$', (ROOT / 'CHANGELOG.md').read_text(), re.M).group(1)
+    assert re.findall(r'\d+\.\d+\.\d+', newest) == [__version__]
+
+
+def test_quickstart_ends_with_commands_that_exist(tmp_path: Path) -> None:
+    """The script with stand-ins for what takes minutes: what it prints at its end can be pasted."""
+    script = (ROOT / 'tools' / 'quickstart.sh').read_text()
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools' / 'quickstart.sh').write_text(script)
+    (tmp_path / 'tools' / 'setup_env.sh').write_text('')
+    work = tmp_path / 'work_dirs' / 'quickstart_2x3_seed0'
+    (work / 'time').mkdir(parents=True)
+    (work / 'time' / 'time.log').write_text('')
+    (work / 'last_checkpoint').write_text('/elsewhere/epoch_8.pth')
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "called $CLAP_DATA_ROOT $*" >> calls\n')
+    python.chmod(0o755)
+    env = dict(os.environ, SCENES='2', FRAMES='3', CLAP_DATA_ROOT='data/quickstart_4x12_seed0')
+    done = subprocess.run(['bash', 'tools/quickstart.sh'], cwd=tmp_path, env=env, capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    calls = (tmp_path / 'calls').read_text()
+    assert set(re.findall(r'called (\S+)', calls)) == {'data/quickstart_2x3_seed0'}, 'beside the last one, not in it'
+    assert calls.index('sampler_enrichment.py') < calls.index('report.py')
+    last = done.stdout.split('\nNext, ')[1]
+    assert '  export CLAP_DATA_ROOT=data/quickstart_2x3_seed0\n' in last
+    scripts = re.findall(r'python (tools/\S+\.py) ([^\n]*)', last)
+    assert [script for script, _ in scripts] == [f'tools/{name}.py' for name in (
+        'test', 'visualize', 'view3d', 'export_weights', 'train')]
+    for script, arguments in scripts:
+        for config in re.findall(r'projects/\S+', arguments):
+            assert (ROOT / config).is_file()
+        for flag in re.findall(r' (--[\w-]+)', ' ' + arguments):
+            assert flag in help_of(script)
+        for named in re.findall(r'work_dirs/\S+', arguments):
+            assert named.startswith('work_dirs/quickstart_2x3_seed0/')
+    assert '/quickstart_2x3_seed0/epoch_8.pth' in last
+    assert 'load_from=work_dirs/quickstart_2x3_seed0/encoders.pth' in last
 
 
 def test_licence_and_citation() -> None:
