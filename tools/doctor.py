@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Is everything in place? Versions, compiled operators, GPU, data, boxes, one step of a configuration.
 
-Each finding is OK, WARN or FAIL with the exact fix. The last line is JSON. Exit
-code 1 if there is a FAIL. Without CONFIG it looks at the installation and at
-what CLAP_DATA_ROOT holds.
+Each finding is OK, WARN or FAIL with the exact fix. The last line is JSON where
+the output is no terminal, or with --json. Exit code 1 if there is a FAIL.
+Without CONFIG it looks at the installation and at what CLAP_DATA_ROOT holds.
 """
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', nargs='?', help='configuration whose data and first step are checked too')
     parser.add_argument('--no-step', action='store_true', help='leave the one-step run out')
+    parser.add_argument('--pictures', metavar='DIR', help='draw the LiDAR points on the images of one frame of each '
+                        'info file of the configuration, into DIR')
+    parser.add_argument('--json', action='store_true', help='JSON as the last line on a terminal too')
     parser.add_argument('--table', action='store_true', help='print the table of supported versions and stop')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='overrides of the configuration')
@@ -61,7 +64,7 @@ def sections(args: argparse.Namespace):
         return
     yield [Finding(OK, 'config', f'{args.config}: every key is read by something')]
     found = guarded('data', 'docs/datasets has a page per data set; its converter makes the info files again',
-                    data.check_config_data, cfg)
+                    data.check_config_data, cfg, args.pictures)
     yield found
     yield one_step.check_weights(cfg)
     if not args.no_step and all(finding.level != FAIL for finding in found):
@@ -89,7 +92,8 @@ def main(argv: list[str] | None = None) -> int:
             print(finding.lines(), flush=True)
     result = summary(findings)
     print(f'\n{result["ok"]} ok, {result["warn"]} to look at, {result["fail"]} to mend')
-    print(json.dumps(result))
+    if args.json or not sys.stdout.isatty():
+        print(json.dumps(result))
     return 1 if result['fail'] else 0
 
 

@@ -38,11 +38,11 @@ def of(result: dict, check: str) -> list:
 
 
 def test_a_sound_installation_with_sound_data(tmp_path: Path) -> None:
-    result = doctor(SIM, '--cfg-options', 'model.ray_sampler.num_lidar_rays=64', 'model.ray_sampler.num_camera_rays=8',
-                    data_root=tiny_dataset().parent)
+    result = doctor(SIM, '--pictures', str(tmp_path), '--cfg-options', 'model.ray_sampler.num_lidar_rays=64',
+                    'model.ray_sampler.num_camera_rays=8', data_root=tiny_dataset().parent)
     assert {row.name for row in versions.SUPPORTED} <= {f['check'] for f in result['findings']}
-    for check in ('gpu', 'machine', 'mmcv ops', 'spconv', 'embree', 'config', 'info file', 'files', 'boxes', 'range',
-                  'projection', 'step'):
+    for check in ('gpu', 'machine', 'mmcv ops', 'spconv', 'embree', 'config', 'info file', 'files', 'calibration',
+                  'boxes', 'range', 'projection', 'step'):
         assert of(result, check), check
         assert all(f['level'] != FAIL for f in of(result, check))
     stamp, boxes, step = (of(result, check)[0]['message'] for check in ('info file', 'boxes', 'step'))
@@ -50,6 +50,10 @@ def test_a_sound_installation_with_sound_data(tmp_path: Path) -> None:
     assert re.search(r'\d+\.\d% of the points lie in \d+ boxes', boxes)
     shares = [float(share) for share in re.findall(r'CAM_\w+ (0\.\d\d)', of(result, 'projection')[0]['message'])]
     assert len(shares) == 6 and all(0.03 < share < 0.4 for share in shares)
+    calibration = of(result, 'calibration')
+    assert all(f['level'] == OK and '6 cameras upright' in f['message'] for f in calibration)
+    for picture in (tmp_path / f'sim_infos_{split}_lidar_on_images.png' for split in ('train', 'val')):
+        assert picture.stat().st_size > 50_000 and any(str(picture) in f['message'] for f in calibration)
     assert 'loss_range' in step and 'peak memory' in step
 
 
@@ -93,10 +97,12 @@ def test_broken_data_are_named_with_the_fix(copy: Path, monkeypatch: pytest.Monk
 
     def blind(content: dict) -> None:
         for frame in content['data_list']:
-            frame['images']['CAM_BACK']['lidar2cam'] = [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -1e4], [0, 0, 0, 1]]
+            frame['images']['CAM_BACK']['lidar2cam'][2][3] = -1e4
     rewrite(copy, blind)
     findings = config_findings(copy, monkeypatch)
-    assert not [f for f in findings if f.level == FAIL]
+    assert [f.check for f in findings if f.level == FAIL] == ['calibration'] * 2
+    assert all('CAM_BACK: lidar2cam puts the camera' in f.message and 'millimetres' in f.fix for f in findings
+               if f.level == FAIL)
     assert all('CAM_BACK' in f.fix and 'lidar2cam' in f.fix for f in findings if f.level == WARN)
     assert [f.check for f in findings if f.level == WARN] == ['projection'] * 2
 
@@ -113,6 +119,21 @@ def test_an_info_file_older_than_its_data(copy: Path, monkeypatch: pytest.Monkey
     assert len(findings) == 2 and all('is older than' in f.message and 'create_data.py sim' in f.fix for f in findings)
 
 
+def tmp_data(copy: Path) -> Path:
+    """A root whose data lie one level deeper, as the quick start leaves them."""
+    shutil.copytree(tiny_dataset(), copy / 'root' / 'quickstart' / 'sim')
+    return copy / 'root'
+
+
+def test_the_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    from tools import doctor as command
+    monkeypatch.setattr(command, 'sections', lambda args: iter([[Finding(OK, 'x', 'y')]]))
+    for terminal, options, last in ((False, [], '{'), (True, [], '1 ok'), (True, ['--json'], '{')):
+        monkeypatch.setattr(sys.stdout, 'isatty', lambda terminal=terminal: terminal)
+        assert command.main(options) == 0
+        assert capsys.readouterr().out.splitlines()[-1].startswith(last)
+
+
 def test_without_a_configuration_the_data_root_is_looked_at(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copy))
     assert [f.level for f in data.check_root()] == [OK, OK]
@@ -120,6 +141,9 @@ def test_without_a_configuration_the_data_root_is_looked_at(copy: Path, monkeypa
         path.unlink()
     finding, = data.check_root()
     assert finding.level == WARN and f'create_data.py sim --out {copy}/sim' in finding.fix
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_data(copy)))
+    finding, = data.check_root()
+    assert finding.level == WARN and finding.fix == f'export CLAP_DATA_ROOT={copy}/root/quickstart'
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copy / 'nowhere'))
     finding, = data.check_root()
     assert 'CLAP_DATA_ROOT' in finding.fix

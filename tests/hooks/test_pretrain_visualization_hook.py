@@ -31,7 +31,7 @@ def test_pictures_reach_every_backend_and_training_does_not_notice(tmp_path: Pat
 
     images, = (tmp_path / 'drawn').glob('*/vis_data/vis_image')
     assert sorted(p.name for p in images.iterdir()) == sorted(
-        f'frame0_{name}_{step}.png' for name in ALL for step in (0, 2, 4))
+        [f'frame0_{name}_{step}.png' for name in ALL for step in (0, 2, 4)] + ['frame0_lidar_on_images_0.png'])
     for path in images.iterdir():
         pixels = cv2.imread(str(path))
         assert min(pixels.shape[:2]) > 100 and pixels.std() > 5, path
@@ -42,7 +42,7 @@ def test_pictures_reach_every_backend_and_training_does_not_notice(tmp_path: Pat
     folder, = (tmp_path / 'drawn').glob('*/vis_data')
     events = EventAccumulator(str(folder), size_guidance=dict(images=0))
     events.Reload()
-    assert set(events.Tags()['images']) == {f'frame0_{name}' for name in ALL}
+    assert set(events.Tags()['images']) == {f'frame0_{name}' for name in (*ALL, 'lidar_on_images')}
     assert [e.step for e in events.Images('frame0_rays')] == [0, 2, 4]
 
 

@@ -9,9 +9,16 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from projects.CLAP.clap.functional import curvature_weights
+from projects.CLAP.clap.functional import curvature_weights, project_points
 from projects.CLAP.clap.samplers.base import lidar_rays
-from projects.CLAP.clap.visualization import FIGURES, draw_frame, frame_figures, render_frame, to_pixels
+from projects.CLAP.clap.visualization import (
+    FIGURES,
+    draw_frame,
+    frame_figures,
+    lidar_on_images,
+    render_frame,
+    to_pixels,
+)
 from tests.fixtures.tiny import batch, build
 
 STRIDE = 16
@@ -107,3 +114,21 @@ def test_a_lidar_model_gives_what_it_can() -> None:
     figures = frame_figures(picture, list(FIGURES))
     assert list(figures) == ['lidar_range', 'curvature', 'rays', 'cloud']
     assert all(to_pixels(figure).std() > 1 for figure in figures.values())
+
+
+def test_the_points_lie_on_the_images_where_the_model_projects_them(shown: tuple) -> None:
+    """Every dot of the calibration picture is a projected point, coloured by its range; without cameras no picture."""
+    model, data, _ = shown
+    figure = lidar_on_images.batch_figure(model, data)
+    inputs, metas = data['inputs'], [sample.metainfo for sample in data['data_samples']]
+    points, views = model.sweeps(inputs, metas)[0].points, model.views(inputs, metas)[0]
+    seen = project_points(points, views.lidar2img, views.img_aug, views.lidar_aug, (64, 128))
+    for index, visible in enumerate(seen.visible):
+        dots, = figure.axes[index].collections
+        nearest_last = points[visible].norm(dim=1).argsort(descending=True)
+        np.testing.assert_allclose(dots.get_offsets(), seen.uv[index][visible][nearest_last], atol=1e-3)
+        np.testing.assert_allclose(dots.get_array(), points[visible].norm(dim=1)[nearest_last], rtol=1e-5)
+        assert visible.sum() > 20 and f'{int(visible.sum())} points' in figure.axes[index].get_title()
+    assert 'range of the point (m)' in texts(figure)
+    blind = build(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None, prototype_head=None).eval()
+    assert lidar_on_images.batch_figure(blind, blind.data_preprocessor(batch(1), training=False)) is None

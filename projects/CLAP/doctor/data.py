@@ -9,34 +9,38 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from . import calibration
 from .boxes import Array, count_boxes, judge_boxes
 from .findings import FAIL, OK, WARN, Finding
 
 FRAMES_LOOKED_AT = 5
-MAKE = {
-    'sim': 'python tools/create_data.py sim --out {root}/sim --scenes 4 --frames 20',
-    'pandaset': 'python tools/create_data.py pandaset --root /path/to/pandaset --out {root}/pandaset',
-    'nuscenes': 'python tools/create_data.py nuscenes --root {root}/nuscenes --out {root}/nuscenes',
-}
+CALIBRATION_FRAMES = 3
 
 
 def check_root() -> List[Finding]:
     """The folder of all data and which sets it holds; for a run without a configuration."""
+    from projects.CLAP.clap.datasets.info_file import MAKE
     root = Path(os.environ.get('CLAP_DATA_ROOT') or 'data')
     if not root.is_dir():
         return [Finding(WARN, 'data root', f'{root} is not a folder (seen from {Path.cwd()})',
-                        f'export CLAP_DATA_ROOT=/where/the/data/are, or make some: {MAKE["sim"].format(root=root)}')]
+                        'export CLAP_DATA_ROOT=/where/the/data/are, or make some: '
+                        + MAKE['sim'].format(folder=root / 'sim'))]
     findings = []
-    for name, command in MAKE.items():
-        files = sorted((root / name).glob('*_infos_*.pkl'))
-        if not (root / name).is_dir():
-            continue
-        if not files:
-            findings.append(Finding(WARN, 'info file', f'{root / name} holds none', command.format(root=root)))
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        files = sorted(folder.glob('*_infos_*.pkl'))
         for path in files:
-            findings += check_info_file(str(path), str(root / name))[0]
-    return findings or [Finding(WARN, 'data root', f'{root} holds none of {", ".join(MAKE)}',
-                                MAKE['sim'].format(root=root))]
+            findings += check_info_file(str(path), str(folder))[0]
+        if not files and folder.name in MAKE:
+            findings.append(Finding(WARN, 'info file', f'{folder} holds none', MAKE[folder.name].format(folder=folder)))
+    if findings:
+        return findings
+    below = sorted({path.parent.parent for path in root.glob('*/*/*_infos_*.pkl')})
+    if below:
+        return [Finding(WARN, 'data root', f'{root} holds no data set itself, but {", ".join(map(str, below))} '
+                        f'{"does" if len(below) == 1 else "do"}', 'export CLAP_DATA_ROOT=' +
+                        ', or export CLAP_DATA_ROOT='.join(str(path.absolute()) for path in below))]
+    return [Finding(WARN, 'data root', f'{root} holds none of {", ".join(MAKE)}, nor another folder with info files',
+                    MAKE['sim'].format(folder=root / 'sim'))]
 
 
 def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[Dict[str, Any]]]:
@@ -58,10 +62,8 @@ def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Findi
 
 
 def _make_again(ann_file: str) -> str:
-    command = MAKE.get(Path(ann_file).name.split('_infos')[0])
-    if command is None:
-        return 'make it again with the converter that made it (docs/datasets/your_own.md says what it must hold)'
-    return command.format(root=os.environ.get('CLAP_DATA_ROOT') or 'data')
+    from projects.CLAP.clap.datasets.info_file import remake
+    return remake(ann_file)
 
 
 def datasets_of(cfg: Any) -> Iterator[Tuple[str, Any]]:
@@ -78,20 +80,25 @@ def datasets_of(cfg: Any) -> Iterator[Tuple[str, Any]]:
                 yield loader, node
 
 
-def check_config_data(cfg: Any) -> List[Finding]:
-    """Everything about the data of a configuration: stamps, files, projections, boxes."""
+def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]:
+    """Everything about the data of a configuration: stamps, files, calibration, boxes.
+
+    Args:
+        cfg: configuration.
+        pictures: folder for a picture of the LiDAR points on the images of one frame of each info file.
+    """
     findings: List[Finding] = []
     for loader, node in datasets_of(cfg):
         ann_file = os.path.join(node.get('data_root') or '', node['ann_file'])
         stamp, frames = check_info_file(ann_file, node.get('data_root'))
         findings += stamp
         if frames:
-            findings += check_frames(cfg, loader, node, ann_file)
+            findings += check_frames(cfg, loader, node, ann_file, pictures)
     return findings or [Finding(WARN, 'data', 'the configuration names no info file', 'give a configuration of '
                                 'projects/CLAP/configs')]
 
 
-def check_frames(cfg: Any, loader: str, node: Any, ann_file: str) -> List[Finding]:
+def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Optional[str] = None) -> List[Finding]:
     """Files of one info file, and what a few of its frames look like in the configuration's own pipeline."""
     import torch
     from mmdet3d.registry import DATASETS
@@ -106,6 +113,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str) -> List[Findin
         findings += _stale(raw, ann_file)
         samples = list(_raw_frames(raw, ann_file, node.get('data_root')))
         findings += judge_boxes(count_boxes(samples), ann_file)
+        findings += _check_calibration(raw, ann_file, pictures)
         limits = _point_cloud_range(cfg)
         if limits is not None:
             findings.append(_judge_range([points for points, _, _ in samples], limits, ann_file))
@@ -119,6 +127,42 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str) -> List[Findin
         lines = str(error).splitlines()
         return [Finding(FAIL, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]
     return findings + _judge_projection(reports, ann_file)
+
+
+def _check_calibration(dataset: Any, ann_file: str, pictures: Optional[str]) -> List[Finding]:
+    """Camera matrices of a few frames against geometry and images; draws the first frame if ``pictures`` is given."""
+    rig, look = calibration.Rig(), 'tools/doctor.py --pictures DIR draws the points on the images'
+    for index in np.unique(np.linspace(0, len(dataset) - 1, CALIBRATION_FRAMES).round().astype(int)):
+        info = dataset.get_data_info(int(index))
+        if not info.get('images'):
+            return []
+        points = _points(info['lidar_points'])
+        calibration.add_frame(rig, points, info['images'])
+        if pictures and index == 0:
+            look = f'look at {_draw(points, info["images"], ann_file, pictures)}'
+    return calibration.judge(rig, ann_file, look)
+
+
+def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> str:
+    """The file with the points on the images of one frame."""
+    from PIL import Image
+
+    from projects.CLAP.clap.visualization.lidar_on_images import lidar_on_images_figure, project
+    drawn = []
+    for name, view in images.items():
+        with Image.open(view['img_path']) as image:
+            rgb = np.asarray(image.convert('RGB').reduce(max(1, image.width // 800)))
+            scale = np.diag([rgb.shape[1] / image.width, rgb.shape[0] / image.height, 1.0])
+        drawn.append(project(points, scale @ np.asarray(view['cam2img'], dtype=float)[:3, :3],
+                             np.asarray(view['lidar2cam'], dtype=float), rgb, name))
+    path = Path(folder) / f'{Path(ann_file).stem}_lidar_on_images.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lidar_on_images_figure(drawn, ann_file).savefig(path, dpi=110)
+    return str(path)
+
+
+def _points(lidar: Dict[str, Any]) -> Array:
+    return np.fromfile(lidar['lidar_path'], dtype=np.float32).reshape(-1, lidar['num_pts_feats'])
 
 
 def _packs_keyframes(node: Any) -> bool:
@@ -165,8 +209,7 @@ def _raw_frames(dataset: Any, ann_file: str, data_root: Optional[str]) -> Iterat
            for index, frame in enumerate(read_info_file(ann_file, data_root)['data_list'])}
     for index in np.unique(np.linspace(0, len(dataset) - 1, FRAMES_LOOKED_AT).round().astype(int)):
         info = dataset.get_data_info(int(index))
-        lidar = info['lidar_points']
-        points = np.fromfile(lidar['lidar_path'], dtype=np.float32).reshape(-1, lidar['num_pts_feats'])
+        points = _points(info['lidar_points'])
         if len(points) == 0:
             continue
         boxes = [box for box in raw.get(info.get('token', int(index)), {}).get('instances', []) if 'bbox_3d' in box]

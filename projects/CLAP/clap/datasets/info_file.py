@@ -11,24 +11,39 @@ from .errors import DatasetError
 from .plain_pickle import load_plain_pickle
 
 MIN_DETERMINANT = 1e-8
-REMAKE = ('make it again: python tools/create_data.py {sim|pandaset|nuscenes} --root DIR --out DIR '
-          '(tools/create_data.py --help)')
+#: How each kind of data set is made, by the first word of its info file's name; ``{folder}`` is the data set's.
+MAKE = {
+    'sim': 'python tools/create_data.py sim --out {folder} --scenes 4 --frames 20',
+    'pandaset': 'python tools/create_data.py pandaset --root /path/to/pandaset --out {folder}',
+    'nuscenes': 'python tools/create_data.py nuscenes --root {folder} --out {folder}',
+}
+
+
+def remake(ann_file: str, data_root: Optional[str] = None) -> str:
+    """What to type to make an info file."""
+    folder = Path(data_root or Path(ann_file).parent)
+    for kind in (Path(ann_file).name.split('_infos')[0], folder.name):
+        if kind in MAKE:
+            return f'make it: {MAKE[kind].format(folder=folder)}'
+    return 'make it with the converter of these data (tools/create_data.py, docs/datasets/your_own.md)'
 
 
 def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
     """The content {metainfo, data_list} of ``ann_file``; ``DatasetError`` for a missing, foreign or old-format file."""
     if data_root and not Path(data_root).is_dir():
         raise DatasetError(f'data_root {data_root} is not a folder (seen from {Path.cwd()}); set data_root or the '
-                           f'environment variable CLAP_DATA_ROOT to where the data lie, or {REMAKE}')
+                           'environment variable CLAP_DATA_ROOT to where the data lie, or '
+                           f'{remake(ann_file, data_root)}')
     if not Path(ann_file).is_file():
         present = sorted(path.name for path in Path(ann_file).parent.glob('*.pkl'))
         raise DatasetError(f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '
-                           f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or {REMAKE}')
+                           f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or '
+                           f'{remake(ann_file, data_root)}')
     try:
         content = load_plain_pickle(ann_file) if Path(ann_file).suffix in ('.pkl', '.pickle') else load(ann_file)
     except Exception as error:  # a damaged pickle can raise anything
         raise DatasetError(f'info file {ann_file} cannot be read ({type(error).__name__}: {error}); truncated copy? '
-                           f'Copy it again or {REMAKE}') from error
+                           f'Copy it again or {remake(ann_file, data_root)}') from error
     _check_format(content, ann_file)
     return content
 
@@ -36,18 +51,20 @@ def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
 def _check_format(content: Any, ann_file: str) -> None:
     if isinstance(content, list) or (isinstance(content, dict) and 'infos' in content):
         raise DatasetError(f'info file {ann_file} has the old format of mmdet3d before 1.1 ({_describe(content)}); '
-                           f'expected {{metainfo, data_list}} of version 1.x. Please {REMAKE}')
+                           f'expected {{metainfo, data_list}} of version 1.x. Please {remake(ann_file)}')
     if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
         raise DatasetError(f'info file {ann_file}: expected an mmdet3d info file with metainfo and data_list, found '
-                           f'{_describe(content)}; correct ann_file, or {REMAKE}')
+                           f'{_describe(content)}; correct ann_file, or {remake(ann_file)}')
     if not isinstance(content['metainfo'], dict) or not isinstance(content['data_list'], (list, tuple)):
         raise DatasetError(f'info file {ann_file}: expected metainfo to be a dict and data_list a list, found '
-                           f'{_describe(content["metainfo"])} and {_describe(content["data_list"])}; {REMAKE}')
+                           f'{_describe(content["metainfo"])} and {_describe(content["data_list"])}; '
+                           f'{remake(ann_file)}')
     version = str(content['metainfo'].get('info_version', '1.0'))
     if not version.startswith('1.'):
-        raise DatasetError(f'info file {ann_file} has info_version {version}; this program reads 1.x. Please {REMAKE}')
+        raise DatasetError(f'info file {ann_file} has info_version {version}; this program reads 1.x. Please '
+                           f'{remake(ann_file)}')
     if not content['data_list']:
-        raise DatasetError(f'info file {ann_file} holds no frame; {REMAKE}')
+        raise DatasetError(f'info file {ann_file} holds no frame; {remake(ann_file)}')
 
 
 def _describe(content: Any) -> str:

@@ -14,7 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..utils.restore import single_batch
-from ..visualization import FIGURES, frame_figures, render_frame, to_pixels, undisturbed
+from ..visualization import FIGURES, frame_figures, lidar_on_images, render_frame, to_pixels, undisturbed
 
 
 @HOOKS.register_module()
@@ -31,7 +31,8 @@ class PretrainVisualizationHook(Hook):
         interval: iterations between pictures.
         frames: indices into the dataset.
         dataset: ``'val'`` (no augmentation) or ``'train'``.
-        figures: which of ``cameras``, ``lidar_range``, ``curvature``, ``prototypes``, ``rays`` and ``cloud``.
+        figures: which of ``lidar_on_images`` (the points on the images: is the calibration right? drawn once),
+            ``cameras``, ``lidar_range``, ``curvature``, ``prototypes``, ``rays`` and ``cloud``.
         stride: pixels between rendered camera rays.
         max_points: LiDAR rays that are rendered at most.
     """
@@ -42,7 +43,8 @@ class PretrainVisualizationHook(Hook):
                  interval: int = 500,
                  frames: Sequence[int] = (0, ),
                  dataset: str = 'val',
-                 figures: Sequence[str] = ('cameras', 'lidar_range', 'curvature', 'prototypes', 'rays'),
+                 figures: Sequence[str] = (lidar_on_images.NAME, 'cameras', 'lidar_range', 'curvature', 'prototypes',
+                                           'rays'),
                  stride: int = 8,
                  max_points: int = 8192) -> None:
         if interval < 1 or stride < 1 or max_points < 1:
@@ -50,9 +52,9 @@ class PretrainVisualizationHook(Hook):
                              f'{interval}, {stride} and {max_points}')
         if dataset not in ('val', 'train'):
             raise ValueError(f"dataset must be 'val' or 'train', got {dataset!r}")
-        unknown = set(figures) - set(FIGURES)
-        if unknown:
-            raise ValueError(f'figures: {sorted(unknown)} cannot be drawn; choose from {sorted(FIGURES)}')
+        known = {*FIGURES, lidar_on_images.NAME}
+        if set(figures) - known:
+            raise ValueError(f'figures: {sorted(set(figures) - known)} cannot be drawn; choose from {sorted(known)}')
         self.interval, self.frames, self.dataset, self.figures = interval, tuple(frames), dataset, tuple(figures)
         self.stride, self.max_points = stride, max_points
         self._drawn_at: Optional[int] = None
@@ -90,7 +92,7 @@ class PretrainVisualizationHook(Hook):
 
     def draw(self, runner: Runner, step: int) -> None:
         """Render the frames and hand the figures to the visualizer."""
-        self._drawn_at = step
+        first, self._drawn_at = self._drawn_at is None, step
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with undisturbed(model):
             for seed in (random.seed, np.random.seed, torch.manual_seed):
@@ -98,7 +100,10 @@ class PretrainVisualizationHook(Hook):
             for index in self.frames:
                 batch = single_batch(model, self._dataset(runner), index)
                 frame = render_frame(model, batch, self.stride, self.max_points, state=f'iteration {step}')
-                for name, figure in frame_figures(frame, self.figures).items():
+                figures = frame_figures(frame, [name for name in self.figures if name in FIGURES])
+                if first and lidar_on_images.NAME in self.figures and frame.cameras:
+                    figures[lidar_on_images.NAME] = lidar_on_images.batch_figure(model, batch)
+                for name, figure in figures.items():
                     runner.visualizer.add_image(f'frame{index}_{name}', to_pixels(figure), step)
 
     def _dataset(self, runner: Runner):
