@@ -3,7 +3,7 @@
 
 The cloud is coloured by curvature, prototype and range error (a tab each), with
 the cameras, their images and the labelled boxes, if the info file has any.
-Open the file with `rerun FILE` on any machine with a screen.
+Open the file with `rerun FILE` on any machine with a screen and a GPU.
 """
 from __future__ import annotations
 
