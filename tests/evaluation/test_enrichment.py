@@ -97,6 +97,16 @@ def test_a_model_without_cameras_has_no_pixel_figures() -> None:
     assert summary(figures, 1)['samplers']['uniform']['pixel'] == dict(object_ratio=None, road_ratio=None)
 
 
+def test_another_data_root_does_not_keep_the_folders_of_the_cameras(real_data: Path) -> None:
+    from mmdet3d.registry import DATASETS
+
+    from projects.CLAP.clap.utils.data_root import use_data_root
+    from projects.CLAP.clap.utils.launch import load_config
+    cfg = load_config('projects/CLAP/configs/clap_nus.py')  # its cameras lie in samples/CAM_...
+    use_data_root(cfg, str(real_data / 'nuscenes_frame'))
+    assert len(DATASETS.build(cfg.val_dataloader.dataset)) == 1
+
+
 def test_the_command_on_a_real_frame(real_data: Path, tmp_path: Path) -> None:
     """An untrained model: the samplers that need no field reach the figures that were measured by other means."""
     from mmdet3d.registry import MODELS

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from ..datasets.errors import DatasetError
 
@@ -33,13 +33,17 @@ def use_data_root(cfg: Config, folder: Optional[str]) -> None:
     infos = sorted(root.glob('*.pkl'))
     dataset.pop('indices', None)  # they belong to the configuration's own frames
     if len(infos) == 1:
-        dataset.update(data_root=str(root), ann_file=infos[0].name, data_prefix=dict(pts='', sweeps='', img=''))
+        _read(dataset, str(root), infos[0].name, dict(pts='', sweeps='', img=''))
     elif root.is_dir() and next(root.rglob('lidar/poses.json'), None) is not None:
         from ..datasets.converters.pandaset import LIDAR_FOLDER, convert
         out = tempfile.mkdtemp(prefix='clap_pandaset_')
         convert(root, Path(out))
-        dataset.update(data_root=out, ann_file='pandaset_infos_all.pkl',
-                       data_prefix=dict(pts=LIDAR_FOLDER, sweeps=LIDAR_FOLDER, img=''))
+        _read(dataset, out, 'pandaset_infos_all.pkl', dict(pts=LIDAR_FOLDER, sweeps=LIDAR_FOLDER, img=''))
     else:
         raise DatasetError(f'{root} holds neither {dataset.ann_file}, nor a single info file, nor PandaSet recordings; '
                            'give the folder of a converted data set (tools/create_data.py makes one)')
+
+
+def _read(dataset: ConfigDict, root: str, ann_file: str, prefix: dict) -> None:
+    # Assigned, because ConfigDict.update would merge the prefixes with those of the configuration's own cameras.
+    dataset.data_root, dataset.ann_file, dataset.data_prefix = root, ann_file, prefix
