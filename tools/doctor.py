@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import io
 import json
+import logging
 import os
 import sys
 import warnings
@@ -80,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from projects.CLAP.doctor.findings import summary
     warnings.simplefilter('ignore')
+    logging.getLogger('torch.fx._symbolic_trace').addFilter(lambda record: 'is_fx_tracing' not in record.getMessage())
     findings = []
     steps = sections(args)
     while True:

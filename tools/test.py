@@ -36,7 +36,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
-    from projects.CLAP.clap.utils.transfer import checkpoint_state, compare, table
+    from projects.CLAP.clap.utils.transfer import checkpoint_state, mismatch
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
@@ -50,10 +50,8 @@ def main() -> None:
         raise
     except RuntimeError:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        reports = compare(model, checkpoint_state(load_checkpoint_file(args.checkpoint, 'cpu'), args.checkpoint))
-        incomplete = [name for name, report in reports.items() if report.taken < report.total]
-        raise CheckpointError(f'{args.checkpoint} is no checkpoint of the model in {args.config}; what fits and what '
-                              f'not (* incomplete):\n{table(reports, incomplete)}') from None
+        state = checkpoint_state(load_checkpoint_file(args.checkpoint, 'cpu'), args.checkpoint)
+        raise mismatch(model, state, args.checkpoint) from None
     metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))

@@ -199,7 +199,7 @@ def _judge_projection(reports: Sequence[Any], ann_file: str) -> List[Finding]:
     if blind:
         return [Finding(WARN, 'projection', text, f'{", ".join(blind)} see hardly a point: check lidar2cam and '
                         'cam2img of them in the info file, or leave them out with `cameras` of the data set')]
-    return [Finding(OK, 'projection', text)]
+    return [Finding(OK, 'projection', f'{text} (a wrong calibration can look so too: see calibration)')]
 
 
 def _raw_frames(dataset: Any, ann_file: str, data_root: Optional[str]) -> Iterator[Tuple[Array, Array, Array]]:

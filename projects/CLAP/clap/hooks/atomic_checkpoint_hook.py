@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from ..utils.atomic_file import PARTIAL, write_atomic
 from ..utils.errors import CheckpointError
+from ..utils.known_warnings import without_file_warnings
 from ..utils.plain_state import plain_message_hub, to_plain
 from ..utils.safe_load import allow_mmengine_checkpoints, checkpoint_problem
 
@@ -86,7 +87,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner: Runner) -> None:
         """As the parent; what an interrupted write has left behind goes."""
-        super().before_train(runner)
+        with without_file_warnings(runner.logger):
+            super().before_train(runner)
         self._remove_partial(Path(runner.work_dir))
 
     @master_only

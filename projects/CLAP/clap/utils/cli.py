@@ -7,6 +7,7 @@ import sys
 from typing import Callable
 
 from .allocator import keep_freed_memory
+from .known_warnings import hide_known_warnings
 
 #: A full disk, a quota, a limit on the size of a file.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,10 +23,12 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
     ``CLAP_TRACEBACK=1`` shows the traceback of every error.
     """
     keep_freed_memory()
+    hide_known_warnings()
     try:
         main()
     except Exception as error:
         from ..datasets.errors import DataError
+        from .build_errors import configuration_error
         from .config_check import ConfigKeyError
         from .errors import CheckpointError, NonFiniteLossError, WorkDirBusyError
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
@@ -33,7 +36,10 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
                             'then run it again (training: --resume)')
         elif not isinstance(error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError, WorkDirBusyError,
                                     FileNotFoundError)):
-            raise
+            message = configuration_error(error)
+            if message is None:
+                raise
+            error = ConfigKeyError(message).with_traceback(error.__traceback__)
         if os.environ.get('CLAP_TRACEBACK') == '1':
             raise
         print(f'\nerror: {error}\n(CLAP_TRACEBACK=1 shows where)', file=sys.stderr)

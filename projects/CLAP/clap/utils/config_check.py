@@ -3,17 +3,21 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from mmdet3d import registry
 from mmengine.config import Config
+from mmengine.registry import Registry
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from ..models.encoder_checks import VOXELIZE_KEYS
 from ..modules import InputMasking
 
 _REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS',
                'PARAM_SCHEDULERS', 'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS', 'LOG_PROCESSORS')
+_OTHER_REGISTRIES = ('OPTIMIZERS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'WEIGHT_INITIALIZERS')
 #: Keys that a builder takes out before the class sees the rest.
 _TAKEN_BY_BUILDER = {'type', '_scope_'}
 #: Keys that the runner takes out, or puts in, before it builds what is below these roots.
@@ -66,6 +70,9 @@ def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
         cls = registry.OPTIMIZERS.get(optimizer['type']) if isinstance(optimizer.get('type'), str) else None
         if cls is not None:
             yield 'optim_wrapper.optimizer', optimizer, accepted_keys(cls) or set(optimizer), optimizer['type']
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            yield name, cfg[name], (accepted_keys(DataLoader) or set()) | {'num_batch_per_epoch'}, 'DataLoader'
     if cfg.get('env_cfg'):
         yield 'env_cfg', cfg.env_cfg, {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}, 'env_cfg'
     if cfg.get('auto_scale_lr'):
@@ -96,6 +103,31 @@ def typed_dicts(node: Any, path: str = '') -> Iterator[Tuple[str, dict]]:
             yield from typed_dicts(value, f'{path}[{index}]')
 
 
+def _unknown_type(path: str, node: dict) -> str:
+    """A line about a ``type`` that no registry has, with the names most like it; empty if it is known."""
+    name = node['type']
+    if inspect.isclass(name) or '.' in name or '(' in name:  # a class, or of another library's scope
+        return ''
+    kinds: List[Registry] = [getattr(registry, kind) for kind in (*_REGISTRIES, *_OTHER_REGISTRIES)]
+    if any(kind.get(name) is not None for kind in kinds):
+        return ''
+    known: Set[str] = set()
+    for kind in kinds:
+        above: Optional[Registry] = kind
+        while above is not None:
+            known |= set(above.module_dict)
+            above = above.parent
+    words = _words(name)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.8) + sorted(k for k in known if words <= _words(k))
+    hint = f'did you mean {" or ".join(repr(k) for k in list(dict.fromkeys(near))[:3])}?' if near else \
+        'is it spelt right, and its module named in custom_imports?'
+    return f"{path}.type: there is no '{name}'; {hint}"
+
+
+def _words(name: str) -> Set[str]:
+    return set(re.findall(r'[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+', name))
+
+
 def unknown_keys(cfg: Config) -> List[str]:
     """One line per key that its class does not take, with the nearest name that it does."""
     problems = []
@@ -103,11 +135,13 @@ def unknown_keys(cfg: Config) -> List[str]:
         for path, node in typed_dicts(cfg.get(root), root):
             cls = node['type'] if inspect.isclass(node['type']) else find_class(node['type'])
             if cls is None or cls.__module__.startswith('torch.nn'):
-                continue  # unknown types: the registry's own error; torch's layers: mmcv's builders take keys out
+                continue  # torch's layers: mmcv's builders take keys out
             accepted = accepted_keys(cls)
             if accepted is None:
                 continue
             problems += _unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
+        problems += [line for line in (_unknown_type(path, node) for path, node in typed_dicts(cfg.get(root), root))
+                     if line]
     for path, node, accepted, reader in _nested(cfg):
         problems += _unread(path, node, accepted, reader)
     return sorted(problems)

@@ -1,26 +1,18 @@
 """From a configuration file to a checked configuration; shared by the commands."""
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import List, Optional
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
 from .config_check import ConfigKeyError, check_config, check_options
+from .overrides import apply_options, parse_options
 from .safe_load import allow_mmengine_checkpoints
-
-
-def parse_options(options: List[str]) -> dict:
-    """``['a.b=1', 'c=[1,2]']`` -> dict, with MMEngine's rules for values."""
-    parsed = {}
-    for option in options:
-        name, equals, value = option.partition('=')
-        if not equals or not name:
-            raise ConfigKeyError(f"--cfg-options takes KEY=VALUE, got '{option}'")
-        parsed[name] = DictAction._parse_iterable(value)
-    return parsed
 
 
 def load_config(path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None,
@@ -36,7 +28,7 @@ def load_config(path: str, options: Optional[List[str]] = None, work_dir: Option
 
     Raises:
         FileNotFoundError: there is no such file.
-        ConfigKeyError: a key that nothing reads, with the nearest valid name.
+        ConfigKeyError: a key that nothing reads or an unknown type, with the nearest valid name.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'configuration {path} does not exist; the ones of this project are in '
@@ -44,7 +36,9 @@ def load_config(path: str, options: Optional[List[str]] = None, work_dir: Option
     cfg = Config.fromfile(path)
     overrides = parse_options(options or [])
     check_options(cfg, overrides)
-    cfg.merge_from_dict(overrides)
+    for line in apply_options(cfg, overrides):
+        if is_main_process():
+            print(line, file=sys.stderr)
     cfg.launcher = launcher
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})

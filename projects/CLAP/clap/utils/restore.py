@@ -11,7 +11,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import load_checkpoint
 from torch.utils.data import Dataset
 
-from .safe_load import allow_mmengine_checkpoints
+from ..datasets.errors import DataError
+from .errors import CheckpointError
+from .safe_load import allow_mmengine_checkpoints, load_checkpoint_file
+from .transfer import checkpoint_state, mismatch
 
 
 def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch.nn.Module, Dataset]:
@@ -24,7 +27,7 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        RuntimeError: the checkpoint belongs to another architecture (lists the keys).
+        CheckpointError: the checkpoint belongs to another model (lists the entries).
     """
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {checkpoint} does not exist')
@@ -32,7 +35,13 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    try:
+        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    except CheckpointError:
+        raise
+    except RuntimeError:
+        raise mismatch(model, checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint), checkpoint
+                       ) from None
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 
@@ -40,5 +49,5 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
 def single_batch(model: torch.nn.Module, dataset: Dataset, index: int) -> dict:
     """One frame as the model takes it: ``inputs`` and ``data_samples`` on its device."""
     if not 0 <= index < len(dataset):
-        raise IndexError(f'frame {index} does not exist: the dataset has frames 0 to {len(dataset) - 1}')
+        raise DataError(f'frame {index} does not exist: the dataset has frames 0 to {len(dataset) - 1}')
     return model.data_preprocessor(pseudo_collate([dataset[index]]), training=False)

@@ -107,14 +107,44 @@ def _in_layout_of(own: Tensor, given: Tensor) -> Optional[Tensor]:
     return None
 
 
-def table(reports: Mapping[str, ModuleReport], asked: Iterable[str]) -> str:
-    """The report for people; modules that were asked for carry a star."""
+def mismatch(model: nn.Module, source: Mapping[str, Tensor], name: str) -> CheckpointError:
+    """Why a checkpoint cannot be loaded whole into a model: every entry that does not fit, and the table.
+
+    Args:
+        model: any state; its shapes count.
+        source: the checkpoint's entries.
+        name: of the checkpoint.
+    """
+    own, reports = model.state_dict(), compare(model, source)
+    lines, geometry = [], []
+    for key, value in own.items():
+        if key not in source:
+            lines.append(f'{key} is missing in the checkpoint')
+        elif _in_layout_of(value, source[key]) is None:
+            line = f'{key}: {tuple(source[key].shape)} in the checkpoint, {tuple(value.shape)} here'
+            (geometry if key in GEOMETRY else lines).append(line)
+    lines += [f'{key} is in the checkpoint, the model has no such entry' for key in source if key not in own]
+    parts = [f'{name} is no checkpoint of the model in this configuration']
+    if geometry:
+        parts.append('  - ' + '; '.join(geometry) + ': geometry of the view transform, which follows from the '
+                     'configuration. The checkpoint was trained with another image size or other bounds')
+    parts += [f'  - {line}' for line in lines[:8]] + ([f'  ... and {len(lines) - 8} more'] if len(lines) > 8 else [])
+    if lines:
+        bad = [key for key, report in reports.items() if report.missing or report.other_shape or report.unexpected]
+        parts.append('"!": does not fit; "loaded": entries of equal value\n' + table(reports, bad, '!'))
+    parts.append('Give the configuration and the --cfg-options that the checkpoint was trained with (its work '
+                 'directory has a copy)')
+    return CheckpointError('\n'.join(parts))
+
+
+def table(reports: Mapping[str, ModuleReport], asked: Iterable[str], mark: str = '*') -> str:
+    """The report for people; modules that were asked for carry ``mark``."""
     asked = set(asked)
     lines = [f'{"module":<22}{"entries":>8}{"loaded":>8}{"missing":>9}{"shape":>7}{"refused":>9}{"unexpected":>12}'
              f'{"share":>9}']
     for name, report in reports.items():
         share = f'{report.share:>9.2%}' if report.total else f'{"-":>9}'
-        lines.append(f'{("* " if name in asked else "  ") + name:<22}{report.total:>8}{report.taken:>8}'
+        lines.append(f'{(mark if name in asked else " ") + " " + name:<22}{report.total:>8}{report.taken:>8}'
                      f'{len(report.missing):>9}{len(report.other_shape):>7}'
                      f'{len(report.not_taken) + len(report.not_finite):>9}{len(report.unexpected):>12}{share}')
     return '\n'.join(lines)

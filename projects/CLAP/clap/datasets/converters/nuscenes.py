@@ -12,6 +12,7 @@ import importlib.util
 import io
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +50,8 @@ def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', 
                               (splits.mini_train, splits.mini_val))
     train = {present[n] for n in train_names if n in present}
     val = {present[n] for n in val_names if n in present}
-    infos = dict(zip(('train', 'val'), converter._fill_trainval_infos(nusc, train, val, max_sweeps=max_sweeps)))
+    with plain_progress():
+        infos = dict(zip(('train', 'val'), converter._fill_trainval_infos(nusc, train, val, max_sweeps=max_sweeps)))
     updater.NuScenes = lambda **_: nusc
     work = Path(tempfile.mkdtemp(prefix='.infos-', dir=out))
     paths = []
@@ -59,13 +61,38 @@ def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', 
             path.parent.mkdir(exist_ok=True)
             mmengine.dump({'infos': items, 'metadata': {'version': version}}, str(path))
             # The script speaks of overwriting the original, which here is a temporary file; its progress bar stays.
-            with _image_size(_camera_size(nusc)), contextlib.redirect_stdout(io.StringIO()):
+            with plain_progress(), _image_size(_camera_size(nusc)), contextlib.redirect_stdout(io.StringIO()):
                 updater.update_nuscenes_infos(pkl_path=str(path), out_dir=str(work))
             _make_relative(work / path.name, root)
             paths.append(Path(shutil.move(str(work / path.name), str(out / path.name))))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return paths
+
+
+@contextlib.contextmanager
+def plain_progress() -> Iterator[None]:
+    """MMEngine's progress bars as a line for every tenth of the work, where they would fill a file with ``\\r``."""
+    from mmengine.utils import ProgressBar, Timer
+    if sys.stdout.isatty():
+        yield
+        return
+
+    def update(bar: ProgressBar, num_tasks: int = 1) -> None:
+        tenth = 10 * bar.completed // max(bar.task_num, 1)
+        bar.completed += num_tasks
+        if 10 * bar.completed // max(bar.task_num, 1) > tenth:
+            bar.file.write(f'{bar.completed} of {bar.task_num}, {bar.timer.since_start():.0f} s\n')
+
+    def start(bar: ProgressBar) -> None:
+        bar.timer = Timer()
+
+    kept = ProgressBar.start, ProgressBar.update
+    ProgressBar.start, ProgressBar.update = start, update
+    try:
+        yield
+    finally:
+        ProgressBar.start, ProgressBar.update = kept
 
 
 def check_tables(root: Path, version: str) -> None:

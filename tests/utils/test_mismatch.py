@@ -1,0 +1,49 @@
+"""A checkpoint of another model: what does not fit is listed, and what to give instead."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from projects.CLAP.clap.datasets.errors import DataError
+from projects.CLAP.clap.utils.errors import CheckpointError
+from projects.CLAP.clap.utils.restore import restore_model, single_batch
+from projects.CLAP.clap.utils.transfer import mismatch
+from tests.fixtures.tiny import build, tiny_model
+
+
+def test_geometry_is_told_from_weights() -> None:
+    model = build()
+    state = dict(model.state_dict())
+    frustum = state['view_transform.frustum']
+    state['view_transform.frustum'] = frustum[:, 1:]
+    text = str(mismatch(model, state, 'epoch_8.pth'))
+    other = tuple(frustum[:, 1:].shape)
+    assert f'view_transform.frustum: {other} in the checkpoint, {tuple(frustum.shape)} here' in text
+    assert 'another image size' in text and '%' not in text and 'incomplete' not in text
+    assert 'work directory' in text
+
+
+def test_every_other_entry_is_listed_and_marked(tmp_path: Path) -> None:
+    state = dict(build().state_dict())
+    state['prototype_head.prototypes'] = torch.zeros(3, 5)
+    key = next(key for key in state if key.startswith('pts_neck.'))
+    del state[key]
+    state['extra.weight'] = torch.zeros(1)
+    file = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=state, meta={}), file)
+    cfg = Config(dict(model=tiny_model(), val_dataloader=dict(dataset=dict(type='CLAPDataset'))))
+    with pytest.raises(CheckpointError) as caught:
+        restore_model(cfg, str(file), 'cpu')
+    text = str(caught.value)
+    assert 'prototype_head.prototypes: (3, 5) in the checkpoint' in text
+    assert f'{key} is missing' in text and 'extra.weight is in the checkpoint' in text
+    marked = [line.split()[1] for line in text.splitlines() if line.startswith('! ')]
+    assert sorted(marked) == ['extra', 'prototype_head', 'pts_neck'] and '*' not in text
+
+
+def test_a_frame_that_does_not_exist() -> None:
+    with pytest.raises(DataError, match='frame 99 does not exist: the dataset has frames 0 to 2'):
+        single_batch(build(), [0, 1, 2], 99)
