@@ -39,8 +39,10 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
     assert [step for step, _ in run.train['loss']] == [1, 2, 3, 4]
     assert [step for step, _ in run.evaluation['render/range_median_m']] == [2, 4], 'epochs become iterations'
     assert switched_at(run) == [3] and switch_is_recorded(run)
-    assert sorted(run.images) == [f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_range', 'prototypes', 'rays')]
+    assert sorted(run.images) == [f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_on_images', 'lidar_range',
+                                                          'prototypes', 'rays')]
     assert sorted(run.images['frame0_rays']) == [0, 2, 4]
+    assert sorted(run.images['frame0_lidar_on_images']) == [0, 4], 'the first pictures of each session'
     assert run.sessions[0]['facts']['num_prototypes'] == 8 and len(run.sessions) == 2
     assert run.checkpoints == ['epoch_1.pth', 'epoch_2.pth'] and 'NeuSRenderHead' in run.config_text
 
@@ -111,7 +113,7 @@ def test_one_self_contained_file_says_what_was_run(work_dir: Path, tmp_path: Pat
     parser.feed(text)
     assert parser.found and all(address.startswith('data:') for address in parser.found)
     assert 'iframe' not in parser.tags and not re.search(r'url\(|@import|https?://(?!www\.w3\.org)', text)
-    assert text.count('<img ') == 15 and text.count('class="chart"') > 12
+    assert text.count('<img ') == 17 and text.count('class="chart"') > 12
     session = gather(work_dir).sessions[-1]
     commit = session['code']['commit'] or 'not a git checkout'
     sha = session['data']['train']['sha256'][:16]
@@ -133,6 +135,9 @@ def test_a_browser_shows_it_without_a_complaint(work_dir: Path, tmp_path: Path, 
     assert (seen.errors, seen.missing, seen.broken, seen.resources, seen.console) == ([], [], [], [], [])
     shown = re.findall(r'<img data-tab="(\d)" data-step="(\d+)"[^>]*class="on"', seen.dom)
     assert shown == [('2', '0')], 'the tab and the slider choose the picture'
+    once = visit(chromium, page, tmp_path / 'once', click.replace('[2]', '[5]').replace('value = 0', 'value = 1'))
+    shown = re.findall(r'<img data-tab="(\d)" data-step="(\d+)"[^>]*class="on"', once.dom)
+    assert shown == [('5', '0')], 'it was not drawn at iteration 2: the one before'
     reading = re.search(r'<figcaption>loss<output>(\d+): ([\d.]+)</output>', seen.dom)
     last = gather(work_dir).train['loss'][-1]
     assert reading and int(reading[1]) == last[0] and float(reading[2]) == pytest.approx(last[1], rel=1e-3)

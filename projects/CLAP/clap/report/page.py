@@ -17,9 +17,9 @@ _HERE = Path(__file__).parent
 #: The browser itself refuses whatever is not in the file.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _FIGURES = dict(
-    lidar_on_images='LiDAR points on the images: is the calibration right?',
     cameras='Image, rendered colour, rendered range', lidar_range='LiDAR range against rendered range',
-    curvature='Curvature weights', prototypes='Prototypes', rays='Rays that are drawn', cloud='Overview from above')
+    curvature='Curvature weights', prototypes='Prototypes', rays='Rays that are drawn', cloud='Overview from above',
+    lidar_on_images='LiDAR points on the images: is the calibration right?')
 #: Charts of the training log besides the losses: heading -> scalars.
 _COURSE = {
     'range error of drawn rays (m)': ('range_median_m', 'range_mae_m'), 'opacity': ('opacity', ),
@@ -181,12 +181,12 @@ def _figures(run: RunData, max_steps: int, width: int) -> str:
         steps = evenly(sorted(set().union(*figures.values())), max_steps)
         tabs, panes = [], []
         for order, (name, files) in enumerate(sorted(figures.items(), key=lambda item: _place(item[0]))):
-            title = _FIGURES.get(name, name)
+            title, shown = _FIGURES.get(name, name), [step for step in steps if step in files]
             tabs.append(f'<button type="button" data-tab="{order}"{" class=on" if not order else ""}>{escape(title)}'
                         '</button>')
             panes += [f'<img data-tab="{order}" data-step="{step}" alt="{escape(title)}, iteration {step}" '
                       f'src="{data_uri(files[step], width)}"'
-                      f'{" class=on" if not order and step == steps[-1] else ""}>' for step in steps if step in files]
+                      f'{" class=on" if not order and step == shown[-1] else ""}>' for step in shown]
         blocks.append(
             f'<div class="film" data-steps="{",".join(map(str, steps))}"><div class="tabs">{"".join(tabs)}</div>'
             f'<label>{escape(frame.replace("frame", "Frame ") or "Pictures")}, iteration <output>{steps[-1]}</output> '

@@ -20,7 +20,10 @@ for (const film of document.querySelectorAll('.film')) {
   const show = () => {
     const step = steps[slider.value];
     output.textContent = step;
-    for (const image of images) image.classList.toggle('on', image.dataset.tab === tab && image.dataset.step === step);
+    // A figure that was not drawn at this iteration shows the last one before it.
+    const own = [...images].filter(image => image.dataset.tab === tab);
+    const nearest = own.filter(image => +image.dataset.step <= +step).pop() || own[0];
+    for (const image of images) image.classList.toggle('on', image === nearest);
     for (const button of buttons) button.classList.toggle('on', button.dataset.tab === tab);
   };
   slider.addEventListener('input', show);
