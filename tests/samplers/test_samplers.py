@@ -76,8 +76,9 @@ def test_curvature_prefers_the_sphere() -> None:
 
 def test_curvature_weight_is_that_of_the_sphere() -> None:
     points, on_ball = ball_and_ground()
-    weights = CurvatureRaySampler().point_weights(AnalyticField(ground_and_sphere()), sweep_of(points),
-                                                  on_ball.nonzero().squeeze(-1))
+    sampler = CurvatureRaySampler(mode='jacobian', power=1.0)
+    weights = sampler.point_weights(AnalyticField(ground_and_sphere()), sweep_of(points),
+                                    on_ball.nonzero().squeeze(-1))
     torch.testing.assert_close(weights, torch.full_like(weights, 2**0.5 / 2.0), rtol=1e-3, atol=1e-4)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from projects.CLAP.clap.functional import curvature_weights, project_points
+from projects.CLAP.clap.functional import project_points
 from projects.CLAP.clap.samplers.base import lidar_rays
 from projects.CLAP.clap.visualization import (
     FIGURES,
@@ -46,7 +46,7 @@ def test_arrays_are_the_models_own(shown: tuple) -> None:
     rays = lidar_rays(sweep, index)
     np.testing.assert_allclose(picture.rendered_range_m, model.render_head.render(field, rays).range_m, atol=1e-4)
     np.testing.assert_allclose(picture.range_m, rays.targets)
-    weights = curvature_weights(field.sdf, sweep.points[index]).numpy()
+    weights = model.ray_sampler.point_weights(field, sweep, index).detach().numpy()
     large = weights > 1e-3 * weights.mean()
     np.testing.assert_allclose(picture.curvature[large], weights[large], rtol=1e-3)
     maps = model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev)

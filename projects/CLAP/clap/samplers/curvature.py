@@ -20,10 +20,11 @@ class CurvatureRaySampler(BlurredPixelSampler):
         num_lidar_rays: N_L, LiDAR rays per sample.
         num_camera_rays: N_C / N_cam, camera rays per camera.
         min_range_m: points closer than this to the sensor are no targets.
-        mode: ``'jacobian'``, the Frobenius norm of d n~/dp at the point; ``'literal'``, the norm of what
-            ``autograd.grad`` of the summed normal gives (Eq. 12 as printed); ``'secant'``, the spread of the normals
-            over a neighbourhood relative to that of the points: on a true distance field it is the first, on a learned
-            one it does not see the ripples (docs/curvature.md).
+        mode: ``'jacobian'``, the Frobenius norm of d n~/dp at the point (Eq. 12, as ``clap_nus.py`` has it);
+            ``'literal'``, the norm of what ``autograd.grad`` of the summed normal gives (Eq. 12 as printed);
+            ``'secant'``, the spread of the normals over a neighbourhood relative to that of the points: on a true
+            distance field it is the first, on a learned one it does not see the ripples (docs/curvature.md, where the
+            defaults of these four options come from).
         scale_m: edge of the cells that make a neighbourhood of ``'secant'`` (3 x 3 x 3 of them), metres.
         smoothing: 3 x 3 x 3 box filters over the feature volume before the normals are taken, in every mode.
         power: exponent of the curvature; 2 weighs by k1^2 + k2^2.
@@ -32,7 +33,7 @@ class CurvatureRaySampler(BlurredPixelSampler):
     """
 
     def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0,
-                 mode: str = 'jacobian', scale_m: float = 1.0, smoothing: int = 0, power: float = 1.0,
+                 mode: str = 'secant', scale_m: float = 0.4, smoothing: int = 0, power: float = 2.0,
                  blur_kernel_px: int = 15, blur_sigma_px: float = 3.0) -> None:
         super().__init__(num_lidar_rays, num_camera_rays, min_range_m, blur_kernel_px, blur_sigma_px)
         if mode not in MODES:

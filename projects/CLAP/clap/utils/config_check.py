@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from mmdet3d import registry
 from mmengine.config import Config
-from mmengine.registry import Registry
+from mmengine.registry import FUNCTIONS, Registry
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -109,6 +109,7 @@ def _unknown_type(path: str, node: dict) -> str:
     if inspect.isclass(name) or '.' in name or '(' in name:  # a class, or of another library's scope
         return ''
     kinds: List[Registry] = [getattr(registry, kind) for kind in (*_REGISTRIES, *_OTHER_REGISTRIES)]
+    kinds.append(FUNCTIONS)  # collate and worker functions
     if any(kind.get(name) is not None for kind in kinds):
         return ''
     known: Set[str] = set()

@@ -17,14 +17,14 @@ def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
                    further: Optional[Dict[str, dict]] = None) -> Dict[str, Any]:
     """The samplers that are compared, each with the same numbers of rays.
 
-    ``curvature`` is the configuration's sampler if that is a curvature sampler, else one with the
-    recommended options; ``curvature_literal`` is Eq. 12 as printed; ``further`` are options of
+    ``curvature`` is the configuration's sampler if that is a curvature sampler, else one with its
+    defaults; ``curvature_literal`` is Eq. 12 as printed; ``further`` are options of
     more curvature samplers by name.
     """
     counts = dict(num_lidar_rays=lidar_rays, num_camera_rays=camera_rays)
     options = dict(ray_sampler)
     if options.get('type') != 'CurvatureRaySampler':
-        options = dict(type='CurvatureRaySampler', **RECOMMENDED)
+        options = dict(type='CurvatureRaySampler')
     blur = {key: options[key] for key in ('blur_kernel_px', 'blur_sigma_px') if key in options}
     configs = dict(
         curvature=options,
@@ -35,10 +35,6 @@ def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
     configs.update({name: dict(type='CurvatureRaySampler', **{**blur, **given})
                     for name, given in (further or {}).items()})
     return {name: TASK_UTILS.build({**config, **counts}) for name, config in configs.items()}
-
-
-#: The options that docs/curvature.md arrives at.
-RECOMMENDED = dict(mode='secant', scale_m=0.6, smoothing=1, power=2.0)
 
 
 @torch.no_grad()
