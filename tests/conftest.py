@@ -1,4 +1,5 @@
 """Fixtures shared by all tests."""
+
 from __future__ import annotations
 
 import os
@@ -36,4 +37,5 @@ def _seed() -> None:
 def _scope() -> None:
     """What a runner sets up before it builds a model: types are looked up in mmdet3d's registries."""
     from mmengine.registry import init_default_scope
+
     init_default_scope('mmdet3d')

@@ -1,4 +1,5 @@
 """The commands as a user runs them: processes, files, real frames."""
+
 from __future__ import annotations
 
 import json
@@ -14,15 +15,24 @@ from mmengine.config import Config
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'projects/CLAP/configs/clap_pandaset.py'
 #: Place of the hook that draws, so that it draws little.
-PICTURES = [hook['type'] for hook in Config.fromfile(str(ROOT / CONFIG), import_custom_modules=False)['custom_hooks']
-            ].index('PretrainVisualizationHook')
+PICTURES = [
+    hook['type'] for hook in Config.fromfile(str(ROOT / CONFIG), import_custom_modules=False)['custom_hooks']
+].index('PretrainVisualizationHook')
 #: Two real frames, few rays: a step of about a second.
-SMALL = ['train_dataloader.dataset.indices=2', 'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0',
-         'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',
-         'val_dataloader.persistent_workers=False', 'model.ray_sampler.num_lidar_rays=128',
-         'model.ray_sampler.num_camera_rays=16', 'custom_hooks.1.warmup_epochs=1',
-         'default_hooks.checkpoint.interval=1', f'custom_hooks.{PICTURES}.stride=32',
-         f'custom_hooks.{PICTURES}.max_points=500']
+SMALL = [
+    'train_dataloader.dataset.indices=2',
+    'val_dataloader.dataset.indices=1',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'model.ray_sampler.num_lidar_rays=128',
+    'model.ray_sampler.num_camera_rays=16',
+    'custom_hooks.1.warmup_epochs=1',
+    'default_hooks.checkpoint.interval=1',
+    f'custom_hooks.{PICTURES}.stride=32',
+    f'custom_hooks.{PICTURES}.max_points=500',
+]
 
 
 def run(*command: str, data: Path, ok: bool = True) -> subprocess.CompletedProcess:
@@ -36,15 +46,30 @@ def run(*command: str, data: Path, ok: bool = True) -> subprocess.CompletedProce
 def data_root(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CLAP_DATA_ROOT with the real PandaSet frames converted."""
     root = tmp_path_factory.mktemp('data')
-    run('tools/create_data.py', 'pandaset', '--root', str(real_data / 'pandaset'), '--out', str(root / 'pandaset'),
-        data=root)
+    run(
+        'tools/create_data.py',
+        'pandaset',
+        '--root',
+        str(real_data / 'pandaset'),
+        '--out',
+        str(root / 'pandaset'),
+        data=root,
+    )
     return root
 
 
 def test_real_frames_to_checkpoint_resume_evaluation_and_pictures(data_root: Path, tmp_path: Path) -> None:
     work = tmp_path / 'run'
-    train = ['tools/train.py', CONFIG, '--work-dir', str(work), '--resume', '--cfg-options', *SMALL,
-             'train_cfg.val_interval=2']
+    train = [
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        str(work),
+        '--resume',
+        '--cfg-options',
+        *SMALL,
+        'train_cfg.val_interval=2',
+    ]
     run(*train, 'train_cfg.max_epochs=1', data=data_root)
     assert (work / 'last_checkpoint').read_text().endswith('epoch_1.pth')
     second = run(*train, 'train_cfg.max_epochs=2', data=data_root)
@@ -73,16 +98,33 @@ def test_errors_are_one_message_with_the_way_out(data_root: Path, tmp_path: Path
     nowhere = run('tools/train.py', CONFIG, '--work-dir', str(tmp_path), data=tmp_path / 'nowhere', ok=False)
     assert 'Traceback' not in nowhere.stderr
     assert 'create_data.py' in nowhere.stderr and 'pandaset' in nowhere.stderr
-    typo = run('tools/train.py', CONFIG, '--work-dir', str(tmp_path), '--cfg-options', 'model.heldout_ration=0.1',
-               data=data_root, ok=False)
+    typo = run(
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        str(tmp_path),
+        '--cfg-options',
+        'model.heldout_ration=0.1',
+        data=data_root,
+        ok=False,
+    )
     assert "did you mean 'heldout_ratio'" in typo.stderr and 'Traceback' not in typo.stderr
     missing = run('tools/test.py', CONFIG, 'no.pth', data=data_root, ok=False)
     assert 'no.pth' in missing.stderr and 'Traceback' not in missing.stderr
 
 
 def test_the_benchmark_reports_every_component(data_root: Path) -> None:
-    done = run('tools/analysis_tools/benchmark_pretrain.py', CONFIG, '--repeats', '1', '--warmup', '0',
-               '--cfg-options', *SMALL, data=data_root)
+    done = run(
+        'tools/analysis_tools/benchmark_pretrain.py',
+        CONFIG,
+        '--repeats',
+        '1',
+        '--warmup',
+        '0',
+        '--cfg-options',
+        *SMALL,
+        data=data_root,
+    )
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(result['samplers']) == {'UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'}
     for figures in result['samplers'].values():
@@ -96,6 +138,7 @@ def test_a_broken_frame_is_named_before_the_first_step(data_root: Path, tmp_path
     """Calibration that projects nothing, and a truncated sweep: one message each, no step taken."""
     import pickle
     import shutil
+
     copy = tmp_path / 'pandaset'
     shutil.copytree(data_root / 'pandaset', copy)
     info = copy / 'pandaset_infos_all.pkl'

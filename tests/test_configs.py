@@ -1,4 +1,5 @@
 """Every pre-training configuration is built and takes a whole step: forward, backward, optimiser."""
+
 from __future__ import annotations
 
 import json
@@ -41,8 +42,14 @@ print(json.dumps(dict(seconds=seconds, peak_gib=peak_memory_gib(torch.device('cp
 
 def step(config: str, data: Path, root: Path, *options: str) -> dict:
     env = {**os.environ, 'CLAP_DATA_ROOT': str(root), 'PYTHONPATH': str(ROOT), 'OMP_WAIT_POLICY': 'PASSIVE'}
-    done = subprocess.run([sys.executable, '-c', STEP, f'projects/CLAP/configs/{config}.py', str(data), *options],
-                          cwd=ROOT, env=env, capture_output=True, text=True, timeout=580)
+    done = subprocess.run(
+        [sys.executable, '-c', STEP, f'projects/CLAP/configs/{config}.py', str(data), *options],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=580,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.strip().splitlines()[-1])
     print(config, {k: result[k] for k in ('seconds', 'peak_gib')}, result['logs'])
@@ -65,6 +72,7 @@ def test_clap_nus_full_size(real_data: Path, tmp_path: Path) -> None:
 
 def test_clap_pandaset(real_data: Path, tmp_path: Path) -> None:
     from projects.CLAP.clap.datasets.converters.pandaset import convert
+
     convert(real_data / 'pandaset', tmp_path / 'pandaset')
     step('clap_pandaset', real_data, tmp_path)
 

@@ -1,4 +1,5 @@
 """Links, commands, paths and examples of every Markdown file; licence, citation, model index."""
+
 from __future__ import annotations
 
 import contextlib
@@ -26,8 +27,9 @@ def tracked(pattern: str) -> List[Path]:
     if not (ROOT / '.git').exists():  # an unpacked archive
         ours = (path.relative_to(ROOT) for path in ROOT.glob(pattern if '/' in pattern else f'**/{pattern}'))
         return sorted(path for path in ours if not {'.venv', 'data', 'work_dirs', '.pytest_cache'} & set(path.parts))
-    names = subprocess.run(['git', 'ls-files', '-z', '--', pattern], cwd=ROOT, capture_output=True, text=True,
-                           check=True).stdout.split('\0')
+    names = subprocess.run(
+        ['git', 'ls-files', '-z', '--', pattern], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split('\0')
     return sorted(Path(name) for name in names if name and (ROOT / name).is_file())
 
 
@@ -77,8 +79,9 @@ def commands(page: Path) -> List[Tuple[str, str]]:
 def help_of(script: str, command: str = '') -> str:
     """What ``script command --help`` prints; Python commands are asked in this process, which has torch loaded."""
     if script.endswith('.sh'):
-        return subprocess.run(['bash', script, '--help'], cwd=ROOT, capture_output=True, text=True, check=True,
-                              timeout=60).stdout
+        return subprocess.run(
+            ['bash', script, '--help'], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
     spec = importlib.util.spec_from_file_location(f'_documented_{Path(script).stem}', ROOT / script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -91,8 +94,12 @@ def help_of(script: str, command: str = '') -> str:
 
 
 #: Shell commands that hand their arguments on.
-HANDS_ON = {'tools/dist_train.sh': 'tools/train.py', 'tools/dist_test.sh': 'tools/test.py', 'tools/run_tests.sh': '',
-            'tools/quickstart.sh': ''}
+HANDS_ON = {
+    'tools/dist_train.sh': 'tools/train.py',
+    'tools/dist_test.sh': 'tools/test.py',
+    'tools/run_tests.sh': '',
+    'tools/quickstart.sh': '',
+}
 
 
 @by_page
@@ -155,9 +162,12 @@ def record(folder: Path, frames: int = 3) -> None:
 
     from tests.fixtures.driving_frames import look_along
     from tests.fixtures.tiny import street
+
     cam2img = [[1000.0, 0, 960], [0, 1000.0, 540], [0, 0, 1]]
-    calibration = {name: dict(cam2img=cam2img, lidar2cam=look_along(forward, (0.5, 0, -0.3)).tolist())
-                   for name, forward in (('front', (1, 0, 0)), ('rear', (-1, 0, 0)))}
+    calibration = {
+        name: dict(cam2img=cam2img, lidar2cam=look_along(forward, (0.5, 0, -0.3)).tolist())
+        for name, forward in (('front', (1, 0, 0)), ('rear', (-1, 0, 0)))
+    }
     for part in ('lidar', *calibration):
         (folder / part).mkdir(parents=True)
     (folder / 'calibration.json').write_text(json.dumps(calibration))
@@ -175,21 +185,24 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
     """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.doctor import OK, data, one_step
+
     record(tmp_path / 'mine')
     (tmp_path / 'convert_mine.py').write_text(block_named('converter'))
-    done = subprocess.run([sys.executable, 'convert_mine.py', 'mine'], cwd=tmp_path, capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        [sys.executable, 'convert_mine.py', 'mine'], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout.strip() == '3 frames', done.stderr
     base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
     (tmp_path / 'clap_mine.py').write_text(block_named('config').replace('./clap_pandaset.py', str(base)))
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
-    cfg = load_config(str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64',
-                                                      'model.ray_sampler.num_camera_rays=8'])
+    cfg = load_config(
+        str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64', 'model.ray_sampler.num_camera_rays=8']
+    )
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
     # The images are noise: whether edges of the points lie on theirs cannot be said.
     assert all(finding.level == OK for finding in findings if finding.check != 'calibration'), findings
     assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
-    projection, = [f for f in findings if f.check == 'projection' and 'train' in f.message]
+    (projection,) = [f for f in findings if f.check == 'projection' and 'train' in f.message]
     assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
 
 
@@ -197,6 +210,7 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_path: Path) -> None:
     """No black band at the side or on top, whatever the size of the images."""
     from projects.CLAP.clap.datasets.transforms.image_aug import draw_augmentation
+
     base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
     text = block_named('config').replace('./clap_pandaset.py', str(base))
     assert text.count('width, height = 1920, 1080') == 1
@@ -226,12 +240,16 @@ def test_the_model_index_leads_to_configurations() -> None:
             assert model['Name'] == Path(model['Config']).stem
             assert cfg.train_cfg.max_epochs == model['Metadata']['Epochs']
         configs = Path('projects/CLAP/configs')
-        assert listed >= {str(path) for path in tracked('projects/CLAP/configs/*.py')
-                          if path.parent in (configs, configs / 'finetune')}
+        assert listed >= {
+            str(path)
+            for path in tracked('projects/CLAP/configs/*.py')
+            if path.parent in (configs, configs / 'finetune')
+        }
 
 
 def test_one_version_everywhere() -> None:
     from projects.CLAP.clap import __version__
+
     meta = yaml.safe_load((ROOT / 'projects/CLAP/metafile.yml').read_text())
     assert [collection['Code']['Version'] for collection in meta['Collections']] == [__version__]
     newest = re.search(r'^## (.*)$', (ROOT / 'CHANGELOG.md').read_text(), re.M).group(1)
@@ -253,8 +271,9 @@ def test_quickstart_ends_with_commands_that_exist(tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\necho "called $CLAP_DATA_ROOT $*" >> calls\n')
     python.chmod(0o755)
     env = dict(os.environ, SCENES='2', FRAMES='3', CLAP_DATA_ROOT='data/quickstart_4x12_seed0')
-    done = subprocess.run(['bash', 'tools/quickstart.sh'], cwd=tmp_path, env=env, capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        ['bash', 'tools/quickstart.sh'], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     calls = (tmp_path / 'calls').read_text()
     assert set(re.findall(r'called (\S+)', calls)) == {'data/quickstart_2x3_seed0'}, 'beside the last one, not in it'
@@ -262,8 +281,9 @@ def test_quickstart_ends_with_commands_that_exist(tmp_path: Path) -> None:
     last = done.stdout.split('\nNext, ')[1]
     assert '  export CLAP_DATA_ROOT=data/quickstart_2x3_seed0\n' in last
     scripts = re.findall(r'python (tools/\S+\.py) ([^\n]*)', last)
-    assert [script for script, _ in scripts] == [f'tools/{name}.py' for name in (
-        'test', 'visualize', 'view3d', 'export_weights', 'train')]
+    assert [script for script, _ in scripts] == [
+        f'tools/{name}.py' for name in ('test', 'visualize', 'view3d', 'export_weights', 'train')
+    ]
     for script, arguments in scripts:
         for config in re.findall(r'projects/\S+', arguments):
             assert (ROOT / config).is_file()

@@ -1,4 +1,5 @@
 """Every link of EQUATIONS.md leads somewhere."""
+
 from __future__ import annotations
 
 import ast

@@ -1,4 +1,5 @@
 """The way of a user: pre-trained checkpoint, export, fine-tuning on a share of the labels, official metric."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -17,9 +18,16 @@ from tests.fixtures.sim_dataset import tiny_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = str(ROOT / 'projects/CLAP/configs/finetune/bevfusion_sim_5pct.py')
-QUICK = ['train_dataloader.batch_size=1', 'train_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0',
-         'train_dataloader.dataset.keep_length=False', 'train_dataloader.persistent_workers=False',
-         'train_cfg.max_epochs=1', 'train_cfg.val_interval=9', 'default_hooks.checkpoint.interval=1']
+QUICK = [
+    'train_dataloader.batch_size=1',
+    'train_dataloader.dataset.indices=1',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.dataset.keep_length=False',
+    'train_dataloader.persistent_workers=False',
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=9',
+    'default_hooks.checkpoint.interval=1',
+]
 IN_PROCESS = ['test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False']
 
 
@@ -60,8 +68,9 @@ def test_pretraining_to_official_metric(pretrained: Path, tmp_path: Path, comman
     record = json.loads((work / 'transfer.json').read_text())
     assert record['problems'] == []
     assert all(record['modules'][name]['share'] == 1.0 for name in record['asked'])
-    printed = command('test', CONFIG, str(work / 'epoch_1.pth'), '--work-dir', str(tmp_path / 'test'), '--cfg-options',
-                      *IN_PROCESS)
+    printed = command(
+        'test', CONFIG, str(work / 'epoch_1.pth'), '--work-dir', str(tmp_path / 'test'), '--cfg-options', *IN_PROCESS
+    )
     metrics = json.loads(printed.strip().splitlines()[-1])
     assert {'nuscenes/mAP', 'nuscenes/NDS', 'nuscenes/AP/car', 'nuscenes/AP/traffic_cone'} <= set(metrics)
     assert all(0 <= metrics[name] <= 1 for name in ('nuscenes/mAP', 'nuscenes/NDS'))

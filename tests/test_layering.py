@@ -1,4 +1,5 @@
 """The directions in which the packages may import each other."""
+
 from __future__ import annotations
 
 import ast

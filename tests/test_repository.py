@@ -1,4 +1,5 @@
 """Things that must not be in the tree, and sizes that keep it readable."""
+
 from __future__ import annotations
 
 import re

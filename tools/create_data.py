@@ -2,6 +2,7 @@
 
 Every command prints its progress and ends with one line of JSON.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -35,8 +36,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     pandaset.set_defaults(run=run_pandaset)
 
     nuscenes = commands.add_parser('nuscenes', help='ordinary mmdetection3d info files of nuScenes')
-    nuscenes.add_argument('--root', type=Path, required=True,
-                          help='folder that holds <version>/, samples/, sweeps/, maps/')
+    nuscenes.add_argument(
+        '--root', type=Path, required=True, help='folder that holds <version>/, samples/, sweeps/, maps/'
+    )
     nuscenes.add_argument('--out', type=Path, required=True, help='folder for the info files')
     nuscenes.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval or v1.0-mini')
     nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')
@@ -46,8 +48,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run_sim(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.simulation.generate import SimConfig, generate
-    config = SimConfig(args.scenes, args.frames, args.seed, args.val_fraction, args.image_width, args.azimuth_steps,
-                       args.supersample)
+
+    config = SimConfig(
+        args.scenes, args.frames, args.seed, args.val_fraction, args.image_width, args.azimuth_steps, args.supersample
+    )
     if args.jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
     return generate(args.out, config, args.jobs, report=lambda line: print(line, flush=True))
@@ -55,11 +59,13 @@ def run_sim(args: argparse.Namespace) -> dict:
 
 def run_pandaset(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.datasets.converters.pandaset import convert
+
     return {'infos': [str(p) for p in convert(args.root, args.out)]}
 
 
 def run_nuscenes(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.datasets.converters.nuscenes import write_nuscenes_infos
+
     return {'infos': [str(p) for p in write_nuscenes_infos(args.root, args.out, args.version, args.prefix)]}
 
 

@@ -5,6 +5,7 @@ Encoders that were pre-trained separately are merged by naming what to take from
 
     export_weights.py lidar.pth:pts_middle_encoder,pts_backbone,pts_neck camera.pth:img_backbone,img_neck OUT
 """
+
 from __future__ import annotations
 
 import argparse
@@ -17,8 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', nargs='+', metavar='CKPT[:encoder,...]',
-                        help='checkpoint of pre-training (or of a detector); with names, only these encoders of it')
+    parser.add_argument(
+        'checkpoint',
+        nargs='+',
+        metavar='CKPT[:encoder,...]',
+        help='checkpoint of pre-training (or of a detector); with names, only these encoders of it',
+    )
     parser.add_argument('out', help='file to write, for load_from')
     return parser.parse_args()
 
@@ -32,13 +37,20 @@ def part_of(text: str) -> tuple:
 def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.utils.export import merge_encoders
+
     summary = merge_encoders([part_of(text) for text in args.checkpoint], args.out)
     print(f'{"encoder":<22}{"entries":>8}{"numbers":>12}')
     for name, entries in summary['entries'].items():
         print(f'{name:<22}{entries:>8}{summary["numbers"][name]:>12}')
     print(f'left out: {", ".join(summary["dropped"]) or "nothing"}')
-    print('geometry of the view transform: ' + ('kept, it is that of mmdetection3d\'s lidar-cam configuration'
-                                                if summary['geometry'] else 'left out, the configuration sets it'))
+    print(
+        'geometry of the view transform: '
+        + (
+            'kept, it is that of mmdetection3d\'s lidar-cam configuration'
+            if summary['geometry']
+            else 'left out, the configuration sets it'
+        )
+    )
     if summary['absent']:
         print(f'not in the file: {", ".join(summary["absent"])}')
     print(json.dumps(dict(out=args.out, total=sum(summary['entries'].values()), **summary)))
@@ -46,4 +58,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

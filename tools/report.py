@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Write what a run was and how it went as one HTML file: record, verdicts on its health, curves, pictures."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,6 +22,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.report import enrichment_command, findings, summary, write_report
+
     out = Path(args.out or Path(args.work_dir) / 'report.html')
     run = write_report(Path(args.work_dir), out, max(args.max_steps, 1))
     rows = findings(run)
@@ -30,10 +32,19 @@ def main() -> None:
     if not any(row.level != 'not measured' for row in rows if 'enrichment' in row.scalars):
         print(f'enrichment was not measured; where there are labels: {enrichment_command(run)}')
     print(summary(rows, run.steps))
-    print(json.dumps(dict(report=str(out), bytes=out.stat().st_size, verdict=summary(rows, run.steps),
-                          verdicts={r.title: r.level for r in rows})))
+    print(
+        json.dumps(
+            dict(
+                report=str(out),
+                bytes=out.stat().st_size,
+                verdict=summary(rows, run.steps),
+                verdicts={r.title: r.level for r in rows},
+            )
+        )
+    )
 
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

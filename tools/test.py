@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Evaluate a checkpoint: rendered range of held-back rays for a pre-trained model, its metric for a detector."""
+
 from __future__ import annotations
 
 import argparse
@@ -18,8 +19,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='configuration file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='where the log goes (default: work_dirs/<config name>)')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='overrides of the configuration')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration'
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
@@ -37,6 +39,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
     from projects.CLAP.clap.utils.transfer import checkpoint_state, mismatch
+
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
@@ -59,4 +62,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Train a configuration: pre-training or fine-tuning."""
+
 from __future__ import annotations
 
 import argparse
@@ -16,11 +17,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='configuration file')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)')
-    parser.add_argument('--resume', nargs='?', const='auto', metavar='CKPT',
-                        help='go on from CKPT, or from the last checkpoint of the work directory if there is one')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on from CKPT, or from the last checkpoint of the work directory if there is one',
+    )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (rendering stays in float32)')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='overrides of the configuration')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration'
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
@@ -34,6 +41,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.launch import load_config, use_amp
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.work_dir_lock import locked_work_dir
+
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
         use_amp(cfg)
@@ -48,4 +56,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main, interrupted='--resume goes on from the last checkpoint')

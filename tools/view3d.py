@@ -5,6 +5,7 @@ The cloud is coloured by curvature, prototype and range error (a tab each), with
 the cameras, their images and the labelled boxes, if the info file has any.
 Open the file with `rerun FILE` on any machine with a screen and a GPU.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -31,6 +32,7 @@ def parse_args() -> argparse.Namespace:
 def boxes_of(dataset, index: int) -> tuple:
     """Boxes (M, 7) about their centre of gravity and class names of a frame; none where there are no labels."""
     import numpy as np
+
     annotation = dataset.get_data_info(index).get('eval_ann_info') or {}
     boxes, classes = annotation.get('gt_bboxes_3d'), dataset.metainfo.get('classes', ())
     if boxes is None or not len(boxes):
@@ -45,6 +47,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.restore import restore_model, single_batch
     from projects.CLAP.clap.visualization.render_frame import render_frame
     from projects.CLAP.clap.visualization.view3d import Recording, ViewerNotInstalledError, import_rerun
+
     try:
         import_rerun()
     except ViewerNotInstalledError as error:
@@ -67,4 +70,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Draw what a pre-trained checkpoint renders for frames of its dataset."""
+
 from __future__ import annotations
 
 import argparse
@@ -28,6 +29,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.restore import restore_model, single_batch
     from projects.CLAP.clap.visualization import draw_frame, lidar_on_images, render_frame
+
     cfg = load_config(args.config, args.cfg_options)
     model, dataset = restore_model(cfg, args.checkpoint)
     for index in args.frames:
@@ -44,4 +46,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

@@ -9,7 +9,8 @@ default_hooks = dict(
     checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     skipped_frames=dict(type='SkippedFramesHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    live=dict(type='LiveProgressHook'))
+    live=dict(type='LiveProgressHook'),
+)
 custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='SamplingWarmupHook', warmup_epochs=4),
@@ -21,9 +22,8 @@ custom_hooks = [
 ]
 
 env_cfg = dict(
-    cudnn_benchmark=False,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)

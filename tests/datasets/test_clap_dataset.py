@@ -8,9 +8,12 @@ import pytest
 from projects.CLAP.clap.datasets import CLAPDataset, DatasetError
 from tests.fixtures.driving_frames import CAMERAS, read_infos, write_dataset, write_infos
 
-PIPELINE = [dict(type='CLAPLoadKeyframe'), dict(type='CLAPLoadMultiViewImages'),
-            dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.8), is_train=False),
-            dict(type='CLAPPackInputs')]
+PIPELINE = [
+    dict(type='CLAPLoadKeyframe'),
+    dict(type='CLAPLoadMultiViewImages'),
+    dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.8), is_train=False),
+    dict(type='CLAPPackInputs'),
+]
 
 
 @pytest.fixture
@@ -93,9 +96,13 @@ def test_every_missing_and_damaged_file_is_listed_at_once(folder):
         _dataset(folder)
     message = str(caught.value)
     assert '4 problems' in message
-    for expected in ('0.bin (lidar_points.lidar_path) does not exist', '1.bin (lidar_points.lidar_path) has 33 bytes',
-                     'CAM_LEFT_1.png (images.CAM_LEFT) does not exist', 'CAM_LEFT_2.png (images.CAM_LEFT) is empty',
-                     'tools/create_data.py'):
+    for expected in (
+        '0.bin (lidar_points.lidar_path) does not exist',
+        '1.bin (lidar_points.lidar_path) has 33 bytes',
+        'CAM_LEFT_1.png (images.CAM_LEFT) does not exist',
+        'CAM_LEFT_2.png (images.CAM_LEFT) is empty',
+        'tools/create_data.py',
+    ):
         assert expected in message
     assert len(_dataset(folder, verify='off')) == 3
 
@@ -121,10 +128,13 @@ def test_full_verification_opens_the_files(folder):
 
 def test_sweeps_and_per_point_origins_are_checked(folder):
     def add_files(infos):
-        sweep = dict(timestamp=99.0, lidar_points=dict(
-            lidar_path='sweeps/x.bin', num_pts_feats=None, lidar2sensor=np.eye(4).tolist()))
+        sweep = dict(
+            timestamp=99.0,
+            lidar_points=dict(lidar_path='sweeps/x.bin', num_pts_feats=None, lidar2sensor=np.eye(4).tolist()),
+        )
         infos[0]['lidar_sweeps'] = [sweep]
         infos[1]['lidar_points']['origins_path'] = 'o.bin'
+
     _change(folder, add_files)
     (folder / 'o.bin').write_bytes(b'\0' * 20)
     with pytest.raises(DatasetError, match=r'x\.bin \(lidar_sweeps\[0\]\) does not exist[\s\S]*o\.bin.*multiple of 12'):
@@ -135,21 +145,32 @@ def _set_camera(key, value):
     return lambda infos: infos[1]['images']['CAM_LEFT'].__setitem__(key, value)
 
 
-@pytest.mark.parametrize('change, message', [
-    (_set_camera('cam2img', np.zeros((3, 3)).tolist()), r'frame 1 \(token1\): images\.CAM_LEFT\.cam2img is singular'),
-    (_set_camera('cam2img', np.full((3, 3), np.nan).tolist()), 'cam2img holds NaN or Inf'),
-    (_set_camera('cam2img', np.eye(2).tolist()), r'cam2img has shape \(2, 2\), expected \(3, 3\) or'),
-    (_set_camera('lidar2cam', np.zeros((4, 4)).tolist()), 'lidar2cam is singular'),
-    (_set_camera('lidar2cam', [[1], [1, 2]]), 'lidar2cam is not a matrix'),
-    (lambda infos: infos[2]['images']['CAM_LEFT'].pop('lidar2cam'), 'CAM_LEFT.lidar2cam is missing'),
-    (lambda infos: infos[2].pop('lidar_points'), 'key lidar_points.lidar_path is missing'),
-    (lambda infos: infos[2].update(lidar_sweeps=[dict(lidar_points=dict(lidar2sensor=np.eye(4).tolist()))]),
-     r'lidar_sweeps\[0\]\.lidar_points\.lidar_path is missing'),
-    (lambda infos: infos[2].pop('images'), 'key images is missing'),
-    (lambda infos: infos[2].update(
-        lidar_sweeps=[dict(lidar_points=dict(lidar_path='', lidar2sensor=np.eye(3).tolist()))]),
-     r'lidar_sweeps\[0\]\.lidar_points\.lidar2sensor has shape \(3, 3\)'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (
+            _set_camera('cam2img', np.zeros((3, 3)).tolist()),
+            r'frame 1 \(token1\): images\.CAM_LEFT\.cam2img is singular',
+        ),
+        (_set_camera('cam2img', np.full((3, 3), np.nan).tolist()), 'cam2img holds NaN or Inf'),
+        (_set_camera('cam2img', np.eye(2).tolist()), r'cam2img has shape \(2, 2\), expected \(3, 3\) or'),
+        (_set_camera('lidar2cam', np.zeros((4, 4)).tolist()), 'lidar2cam is singular'),
+        (_set_camera('lidar2cam', [[1], [1, 2]]), 'lidar2cam is not a matrix'),
+        (lambda infos: infos[2]['images']['CAM_LEFT'].pop('lidar2cam'), 'CAM_LEFT.lidar2cam is missing'),
+        (lambda infos: infos[2].pop('lidar_points'), 'key lidar_points.lidar_path is missing'),
+        (
+            lambda infos: infos[2].update(lidar_sweeps=[dict(lidar_points=dict(lidar2sensor=np.eye(4).tolist()))]),
+            r'lidar_sweeps\[0\]\.lidar_points\.lidar_path is missing',
+        ),
+        (lambda infos: infos[2].pop('images'), 'key images is missing'),
+        (
+            lambda infos: infos[2].update(
+                lidar_sweeps=[dict(lidar_points=dict(lidar_path='', lidar2sensor=np.eye(3).tolist()))]
+            ),
+            r'lidar_sweeps\[0\]\.lidar_points\.lidar2sensor has shape \(3, 3\)',
+        ),
+    ],
+)
 def test_wrong_matrices_and_missing_keys_are_named(folder, change, message):
     _change(folder, change)
     with pytest.raises(DatasetError, match=message):
@@ -161,10 +182,13 @@ def test_wrong_places_and_formats_are_named(folder):
         _dataset(folder / 'nowhere')
     with pytest.raises(DatasetError, match=r'other\.pkl does not exist \(.* holds infos\.pkl\)'):
         _dataset(folder, ann_file='other.pkl')
-    for content, message in ((dict(infos=[], metadata={}), 'old format.*create_data'), ([1], 'old format'),
-                             (dict(a=1), 'expected an mmdet3d info file.*keys a'),
-                             (dict(metainfo=dict(info_version='2.0'), data_list=[1]), 'info_version 2.0'),
-                             (dict(metainfo={}, data_list=[]), 'holds no frame')):
+    for content, message in (
+        (dict(infos=[], metadata={}), 'old format.*create_data'),
+        ([1], 'old format'),
+        (dict(a=1), 'expected an mmdet3d info file.*keys a'),
+        (dict(metainfo=dict(info_version='2.0'), data_list=[1]), 'info_version 2.0'),
+        (dict(metainfo={}, data_list=[]), 'holds no frame'),
+    ):
         (folder / 'infos.pkl').write_bytes(pickle.dumps(content))
         with pytest.raises(DatasetError, match=message):
             _dataset(folder)

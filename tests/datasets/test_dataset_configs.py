@@ -1,4 +1,5 @@
 """The dataset configurations as users get them, on real data where there is some."""
+
 from __future__ import annotations
 
 import numpy as np

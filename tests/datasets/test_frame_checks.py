@@ -9,9 +9,13 @@ from projects.CLAP.clap.datasets import checks as checks_module
 from tests.fixtures.driving_frames import CAMERAS, read_infos, write_dataset, write_infos
 
 RANGE = [-54, -54, -5, 54, 54, 3]
-PIPELINE = [dict(type='CLAPLoadKeyframe'), dict(type='CLAPLoadMultiViewImages'),
-            dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.9), rand_flip=True),
-            dict(type='CLAPGlobalRotScaleTrans'), dict(type='CLAPPackInputs')]
+PIPELINE = [
+    dict(type='CLAPLoadKeyframe'),
+    dict(type='CLAPLoadMultiViewImages'),
+    dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.9), rand_flip=True),
+    dict(type='CLAPGlobalRotScaleTrans'),
+    dict(type='CLAPPackInputs'),
+]
 
 
 @pytest.fixture
@@ -49,14 +53,21 @@ def test_looking_does_not_change_what_training_draws(dataset):
     assert np.array_equal(np.random.rand(3), expected[1])
 
 
-@pytest.mark.parametrize('key, damage, message', [
-    ('points', lambda x: x[:0], 'points is empty'),
-    ('keyframe_points', lambda x: x[:0], 'keyframe_points is empty'),
-    ('points', lambda x: torch.cat([x, x[:2] * float('nan')]), 'NaN or Inf in 2 of 402 rows'),
-    ('points', lambda x: x + torch.tensor([5e5, 4e6, 0, 0, 0]), 'none of 400 points lies inside.*world coordinates'),
-    ('points', lambda x: x * torch.tensor([1e3, 1e3, 1e3, 1, 1]) + 1e3, 'another unit'),
-    ('keyframe_origins', lambda x: x.expand(7, 3), r'keyframe_origins must be finite and of shape .* got .7, 3'),
-])
+@pytest.mark.parametrize(
+    'key, damage, message',
+    [
+        ('points', lambda x: x[:0], 'points is empty'),
+        ('keyframe_points', lambda x: x[:0], 'keyframe_points is empty'),
+        ('points', lambda x: torch.cat([x, x[:2] * float('nan')]), 'NaN or Inf in 2 of 402 rows'),
+        (
+            'points',
+            lambda x: x + torch.tensor([5e5, 4e6, 0, 0, 0]),
+            'none of 400 points lies inside.*world coordinates',
+        ),
+        ('points', lambda x: x * torch.tensor([1e3, 1e3, 1e3, 1, 1]) + 1e3, 'another unit'),
+        ('keyframe_origins', lambda x: x.expand(7, 3), r'keyframe_origins must be finite and of shape .* got .7, 3'),
+    ],
+)
 def test_unusable_inputs_are_named(dataset, key, damage, message):
     sample = dataset[0]
     sample['inputs'][key] = damage(sample['inputs'][key])
@@ -69,6 +80,7 @@ def test_calibration_that_projects_nothing_is_named(tmp_path):
         matrix = np.diag([1.0, -1.0, -1.0, 1.0])
         matrix[2, 3] = -500.0
         camera['lidar2cam'] = matrix.tolist()
+
     dataset = _change_calibration(tmp_path, look_at_the_ground_from_below)
     expected = r'0\.bin: no point projects into any of the cameras CAM_FRONT, CAM_LEFT.*lidar2img of'
     with pytest.raises(DataError, match=expected):
@@ -83,6 +95,7 @@ def test_one_blind_camera_is_legal_and_warned_about_once(tmp_path, monkeypatch):
             matrix = np.array(camera['lidar2cam'])
             matrix[2, 3] = -500.0
             camera['lidar2cam'] = matrix.tolist()
+
     dataset = _change_calibration(tmp_path, blind)
     with pytest.warns(UserWarning, match='camera CAM_LEFT sees no LiDAR point') as caught:
         reports = check_dataset(dataset, num_frames=3)

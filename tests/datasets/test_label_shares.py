@@ -1,4 +1,5 @@
 """Shares of the labels: which frames, how long an epoch is, and what is said when labels are missing."""
+
 from __future__ import annotations
 
 import copy
@@ -13,31 +14,66 @@ from mmengine.logging import MMLogger
 from projects.CLAP.clap.datasets.errors import DatasetError
 
 CLASSES = ['car', 'truck', 'pedestrian']
-NUSCENES = ['car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
-            'traffic_cone', 'barrier']
+NUSCENES = [
+    'car',
+    'truck',
+    'trailer',
+    'bus',
+    'construction_vehicle',
+    'bicycle',
+    'motorcycle',
+    'pedestrian',
+    'traffic_cone',
+    'barrier',
+]
 
 
 def info_file(folder: Path, labels: list) -> Path:
     """One frame per entry of ``labels``, each with a box of every label named (in nuScenes' order of classes)."""
     frames = []
     for index, own in enumerate(labels):
-        box = dict(bbox_3d=[5.0, 1.0, -1.0, 4.0, 2.0, 1.5, 0.1], bbox_3d_isvalid=True, num_lidar_pts=7,
-                   num_radar_pts=0, velocity=[0.5, 0.0])
-        frames.append(dict(
-            sample_idx=index, token=f'frame {index}', timestamp=float(index), images={},
-            lidar_points=dict(lidar_path=f'{index}.bin', num_pts_feats=5), lidar_sweeps=[],
-            instances=[dict(copy.deepcopy(box), bbox_label=NUSCENES.index(n), bbox_label_3d=NUSCENES.index(n))
-                       for n in own]))
-    content = dict(metainfo=dict(info_version='1.1', categories={n: i for i, n in enumerate(NUSCENES)}),
-                   data_list=frames)
+        box = dict(
+            bbox_3d=[5.0, 1.0, -1.0, 4.0, 2.0, 1.5, 0.1],
+            bbox_3d_isvalid=True,
+            num_lidar_pts=7,
+            num_radar_pts=0,
+            velocity=[0.5, 0.0],
+        )
+        frames.append(
+            dict(
+                sample_idx=index,
+                token=f'frame {index}',
+                timestamp=float(index),
+                images={},
+                lidar_points=dict(lidar_path=f'{index}.bin', num_pts_feats=5),
+                lidar_sweeps=[],
+                instances=[
+                    dict(copy.deepcopy(box), bbox_label=NUSCENES.index(n), bbox_label_3d=NUSCENES.index(n)) for n in own
+                ],
+            )
+        )
+    content = dict(
+        metainfo=dict(info_version='1.1', categories={n: i for i, n in enumerate(NUSCENES)}), data_list=frames
+    )
     (folder / 'infos.pkl').write_bytes(pickle.dumps(content))
     return folder
 
 
 def dataset(folder: Path, **changes):
-    return DATASETS.build(dict(dict(
-        type='CLAPDataset', data_root=str(folder), ann_file='infos.pkl', with_annotations=True,
-        modality=dict(use_lidar=True, use_camera=False), metainfo=dict(classes=CLASSES), verify='off'), **changes))
+    return DATASETS.build(
+        dict(
+            dict(
+                type='CLAPDataset',
+                data_root=str(folder),
+                ann_file='infos.pkl',
+                with_annotations=True,
+                modality=dict(use_lidar=True, use_camera=False),
+                metainfo=dict(classes=CLASSES),
+                verify='off',
+            ),
+            **changes,
+        )
+    )
 
 
 def tokens(data) -> list:

@@ -1,4 +1,5 @@
 """A missing info file is answered with a command that exists."""
+
 from __future__ import annotations
 
 import shlex

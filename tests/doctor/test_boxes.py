@@ -1,4 +1,5 @@
 """A wrong box convention is found on simulated and on real frames; right boxes are left in peace."""
+
 from __future__ import annotations
 
 import copy
@@ -25,6 +26,7 @@ def sources(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Frames of a simulated scene, of PandaSet and of nuScenes."""
     from projects.CLAP.clap.datasets.converters.pandaset import convert
     from projects.CLAP.clap.simulation.generate import SimConfig, generate
+
     sim = tmp_path_factory.mktemp('boxes') / 'sim'
     generate(sim, SimConfig(scenes=2, frames=4, seed=0, image_width=64, supersample=1), report=lambda line: None)
     panda = tmp_path_factory.mktemp('panda')
@@ -33,12 +35,13 @@ def sources(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     return dict(
         sim=frames_of(sim / 'sim_infos_train.pkl', sim / 'samples' / 'LIDAR_TOP'),
         pandaset=frames_of(panda / 'pandaset_infos_all.pkl', panda / 'lidar', every=7),
-        nuscenes=frames_of(next(nus.glob('*.pkl')), nus))
+        nuscenes=frames_of(next(nus.glob('*.pkl')), nus),
+    )
 
 
 @pytest.mark.parametrize('source', ['sim', 'pandaset', 'nuscenes'])
 def test_right_boxes_are_left_in_peace(sources: dict, source: str) -> None:
-    finding, = judge_boxes(count_boxes(sources[source]), source)
+    (finding,) = judge_boxes(count_boxes(sources[source]), source)
     assert finding.level == 'OK', finding
     assert '100% hold any' in finding.message
 
@@ -48,7 +51,7 @@ def test_right_boxes_are_left_in_peace(sources: dict, source: str) -> None:
 def test_a_wrong_convention_is_found_and_named(sources: dict, source: str, name: str) -> None:
     """The file is written in another convention; the doctor says in which (z: read the other way round)."""
     frames = [(points, CONVENTIONS[name](boxes), expected) for points, boxes, expected in sources[source]]
-    finding, = judge_boxes(count_boxes(frames), source)
+    (finding,) = judge_boxes(count_boxes(frames), source)
     opposite = {'bottom': 'top', 'top': 'bottom'}
     named = ' '.join(opposite.get(word, word) for word in name.split()) if name.startswith('z') else name
     if source == 'sim' and name == 'yaw of the opposite sign' and finding.level == 'OK':
@@ -56,7 +59,8 @@ def test_a_wrong_convention_is_found_and_named(sources: dict, source: str, name:
         return
     assert finding.level == 'FAIL', finding
     assert named.replace(' of the box instead of its centre', '').split(' (')[0] in finding.message.replace(
-        ' of the box instead of its centre', ''), finding
+        ' of the box instead of its centre', ''
+    ), finding
     assert 'counter-clockwise' in finding.fix
 
 
@@ -64,7 +68,7 @@ def test_boxes_of_another_frame_are_found(sources: dict) -> None:
     moved = copy.deepcopy(sources['pandaset'])
     for _, boxes, _ in moved:
         boxes[:, :2] += 25
-    finding, = judge_boxes(count_boxes(moved), 'x')
+    (finding,) = judge_boxes(count_boxes(moved), 'x')
     assert finding.level == 'FAIL' and 'not in the frame of the points' in finding.message
 
 
@@ -73,12 +77,21 @@ def test_a_turned_box_holds_what_it_should() -> None:
     cos, sin = np.cos(np.pi / 6), np.sin(np.pi / 6)
     along, left = np.array([cos, sin, 0]), np.array([-sin, cos, 0])
     centre = box[:3]
-    points = np.stack([centre + 1.99 * along, centre + 2.01 * along, centre + 0.99 * left, centre - 1.01 * left,
-                       centre + [0, 0, 0.49], centre + [0, 0, 0.51], centre - [0, 0, 0.49]])
+    points = np.stack(
+        [
+            centre + 1.99 * along,
+            centre + 2.01 * along,
+            centre + 0.99 * left,
+            centre - 1.01 * left,
+            centre + [0, 0, 0.49],
+            centre + [0, 0, 0.51],
+            centre - [0, 0, 0.49],
+        ]
+    )
     assert inside_box(points, box).tolist() == [True, False, True, False, True, False, True]
     assert inside_box(points, box, floor=0.1).tolist() == [True, False, True, False, True, False, False]
 
 
 def test_no_boxes_is_fine() -> None:
-    finding, = judge_boxes(count_boxes([(np.zeros((4, 5)), np.zeros((0, 7)), np.zeros(0))]), 'x')
+    (finding,) = judge_boxes(count_boxes([(np.zeros((4, 5)), np.zeros((0, 7)), np.zeros(0))]), 'x')
     assert finding.level == 'OK' and 'none' in finding.message

@@ -1,4 +1,5 @@
 """Usual mistakes in ``lidar2cam`` and ``cam2img`` are found and named; right matrices raise no alarm."""
+
 from __future__ import annotations
 
 import pickle
@@ -35,8 +36,16 @@ def scene() -> Tuple[np.ndarray, Dict[str, np.ndarray]]:
     azimuth, elevation = np.meshgrid(np.radians(np.arange(0, 360, 0.4)), np.radians(np.arange(-14, 10, 0.8)))
     ray = np.stack([np.cos(azimuth), np.sin(azimuth), np.tan(elevation)], -1).reshape(-1, 3)
     distance = np.full(len(ray), 40.0)
-    posts = [(rng.uniform(0, 2 * np.pi), rng.uniform(6, 15), rng.uniform(0.3, 1.0), rng.uniform(-0.5, 2.0),
-              rng.integers(40, 220)) for _ in range(45)]
+    posts = [
+        (
+            rng.uniform(0, 2 * np.pi),
+            rng.uniform(6, 15),
+            rng.uniform(0.3, 1.0),
+            rng.uniform(-0.5, 2.0),
+            rng.integers(40, 220),
+        )
+        for _ in range(45)
+    ]
     for place, far, half, top, _ in posts:
         gap = (np.arctan2(ray[:, 1], ray[:, 0]) - place + np.pi) % (2 * np.pi) - np.pi
         hit = (np.abs(gap) * far < half) & (ray[:, 2] * far < top)
@@ -46,14 +55,23 @@ def scene() -> Tuple[np.ndarray, Dict[str, np.ndarray]]:
         image = np.full((HEIGHT, WIDTH), 130, dtype=np.float32) + rng.normal(0, 3, (HEIGHT, WIDTH))
         matrix = upright(heading)
         for place, far, half, top, grey in sorted(posts, key=lambda post: -post[1]):
-            corners = np.array([[far * np.cos(place + side * half / far), far * np.sin(place + side * half / far), z]
-                                for side in (-1, 1) for z in (-9.0, top)]) @ matrix[:3, :3].T + matrix[:3, 3]
+            corners = (
+                np.array(
+                    [
+                        [far * np.cos(place + side * half / far), far * np.sin(place + side * half / far), z]
+                        for side in (-1, 1)
+                        for z in (-9.0, top)
+                    ]
+                )
+                @ matrix[:3, :3].T
+                + matrix[:3, 3]
+            )
             if corners[:, 2].min() < 1:
                 continue
             columns = FOCAL * corners[:, 0] / corners[:, 2] + WIDTH / 2
             rows = FOCAL * corners[:, 1] / corners[:, 2] + HEIGHT / 2
             left, right = (int(np.clip(v, 0, WIDTH)) for v in (columns.min(), columns.max()))
-            image[int(np.clip(rows.min(), 0, HEIGHT)):, left:right] = grey
+            image[int(np.clip(rows.min(), 0, HEIGHT)) :, left:right] = grey
         images[name] = np.clip(image, 0, 255).astype(np.uint8)
     return ray * distance[:, None], images
 
@@ -66,33 +84,57 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
     return {name: str(folder / f'{name}.png') for name in HEADINGS}
 
 
-def findings(photos: Dict[str, str], change: Callable[[str, np.ndarray], np.ndarray] = lambda name, matrix: matrix,
-             cam2img: np.ndarray = CAM2IMG) -> List[Finding]:
+def findings(
+    photos: Dict[str, str],
+    change: Callable[[str, np.ndarray], np.ndarray] = lambda name, matrix: matrix,
+    cam2img: np.ndarray = CAM2IMG,
+) -> List[Finding]:
     rig = calib.Rig()
-    calib.add_frame(rig, scene()[0], {name: dict(img_path=path, cam2img=cam2img.tolist(),
-                                                 lidar2cam=change(name, upright(HEADINGS[name])).tolist())
-                                      for name, path in photos.items()})
+    calib.add_frame(
+        rig,
+        scene()[0],
+        {
+            name: dict(
+                img_path=path, cam2img=cam2img.tolist(), lidar2cam=change(name, upright(HEADINGS[name])).tolist()
+            )
+            for name, path in photos.items()
+        },
+    )
     return calib.judge(rig, 'mine_infos_train.pkl', 'look at a.png')
 
 
 def test_right_matrices_raise_no_alarm(photos: Dict[str, str]) -> None:
-    sound, = findings(photos)
+    (sound,) = findings(photos)
     assert sound.level == OK and '4 cameras upright' in sound.message and 'agree in 4' in sound.message
 
 
-@pytest.mark.parametrize('change, fix', [
-    (np.linalg.inv, 'lidar2cam = np.linalg.inv(lidar2cam)'),
-    (lambda m: np.diag([1, -1, -1, 1]) @ m, 'lidar2cam = np.diag([1, -1, -1, 1]) @ lidar2cam'),
-    (lambda m: calib._FLU.T @ m, '[[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam'),
-    (lambda m: np.diag([-1, -1, 1, 1]) @ m, 'lidar2cam = np.diag([-1, -1, 1, 1]) @ lidar2cam'),
-    (lambda m: np.linalg.inv(np.diag([1, -1, -1, 1]) @ m), 'np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)'),
-    (lambda m: m @ calib._TURNS[-90], 'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0]'),
-    (lambda m: m @ calib._TURNS[180], 'lidar2cam @ np.diag([-1, -1, 1, 1])'),
-    (lambda m: m.T, 'lidar2cam = lidar2cam.T'),
-    (lambda m: np.diag([-1, 1, 1, 1]) @ m, 'change the sign of the axis'),
-    (lambda m: np.diag([500, 500, 1, 1]) @ m, 'without cam2img'),
-], ids=['inverted', 'opengl', 'forward-left-up', 'left-up-forward', 'inverted-opengl', 'turned-90', 'turned-180',
-        'transposed', 'mirrored', 'projection'])
+@pytest.mark.parametrize(
+    'change, fix',
+    [
+        (np.linalg.inv, 'lidar2cam = np.linalg.inv(lidar2cam)'),
+        (lambda m: np.diag([1, -1, -1, 1]) @ m, 'lidar2cam = np.diag([1, -1, -1, 1]) @ lidar2cam'),
+        (lambda m: calib._FLU.T @ m, '[[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam'),
+        (lambda m: np.diag([-1, -1, 1, 1]) @ m, 'lidar2cam = np.diag([-1, -1, 1, 1]) @ lidar2cam'),
+        (lambda m: np.linalg.inv(np.diag([1, -1, -1, 1]) @ m), 'np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)'),
+        (lambda m: m @ calib._TURNS[-90], 'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0]'),
+        (lambda m: m @ calib._TURNS[180], 'lidar2cam @ np.diag([-1, -1, 1, 1])'),
+        (lambda m: m.T, 'lidar2cam = lidar2cam.T'),
+        (lambda m: np.diag([-1, 1, 1, 1]) @ m, 'change the sign of the axis'),
+        (lambda m: np.diag([500, 500, 1, 1]) @ m, 'without cam2img'),
+    ],
+    ids=[
+        'inverted',
+        'opengl',
+        'forward-left-up',
+        'left-up-forward',
+        'inverted-opengl',
+        'turned-90',
+        'turned-180',
+        'transposed',
+        'mirrored',
+        'projection',
+    ],
+)
 def test_a_mistake_of_the_whole_rig_is_named_with_its_fix(photos: Dict[str, str], change: Callable, fix: str) -> None:
     found = findings(photos, lambda name, matrix: change(matrix))
     assert found[0].level == FAIL and fix in found[0].fix and 'look at a.png' in found[0].fix, found
@@ -100,14 +142,15 @@ def test_a_mistake_of_the_whole_rig_is_named_with_its_fix(photos: Dict[str, str]
 
 
 def test_one_wrong_camera_is_named_alone(photos: Dict[str, str]) -> None:
-    found, = findings(photos, lambda name, matrix: np.linalg.inv(matrix) if name == 'left' else matrix)
+    (found,) = findings(photos, lambda name, matrix: np.linalg.inv(matrix) if name == 'left' else matrix)
     assert found.level == FAIL and ': left: lidar2cam is inverted' in found.message
 
     def millimetres(name: str, matrix: np.ndarray) -> np.ndarray:
         if name == 'right':
             matrix[:3, 3] *= 1000
         return matrix
-    found, = findings(photos, millimetres)
+
+    (found,) = findings(photos, millimetres)
     assert found.level == FAIL and ': right: lidar2cam puts the camera 6' in found.message
 
 
@@ -117,22 +160,31 @@ def test_exchanged_cameras_and_wrong_angles_show_in_the_images(photos: Dict[str,
     assert [f.level in (WARN, FAIL) for f in found] == [True, True]
     assert {f.message.split(': ')[1] for f in found} == {'left', 'right'}
     assert all('fits the calibration of' in f.message for f in found)
-    found, = findings(photos, lambda name, matrix: upright(HEADINGS[name] + 6))
+    (found,) = findings(photos, lambda name, matrix: upright(HEADINGS[name] + 6))
     assert found.level == WARN and 'edges of the points do not lie on edges of the images' in found.message
 
 
 def test_the_calibration_of_another_image_size(photos: Dict[str, str]) -> None:
-    found, = findings(photos, cam2img=np.diag([4.0, 4.0, 1.0]) @ CAM2IMG)
+    (found,) = findings(photos, cam2img=np.diag([4.0, 4.0, 1.0]) @ CAM2IMG)
     assert found.level == WARN and '4 times as wide' in found.message and 'width now' in found.fix
 
 
 def test_real_frames_raise_no_alarm_and_their_inverses_do(real_data: Path) -> None:
     folder = real_data / 'nuscenes_frame'
-    frame, = pickle.loads(next(folder.glob('*.pkl')).read_bytes())['data_list']
+    (frame,) = pickle.loads(next(folder.glob('*.pkl')).read_bytes())['data_list']
     points = np.fromfile(next(folder.glob('*.bin')), dtype=np.float32).reshape(-1, 5)
     for change, level in ((np.asarray, OK), (np.linalg.inv, FAIL), (lambda m: m @ calib._TURNS[180], FAIL)):
         rig = calib.Rig()
-        calib.add_frame(rig, points, {
-            name: dict(img_path=str(folder / Path(view['img_path']).name), cam2img=view['cam2img'],
-                       lidar2cam=change(np.array(view['lidar2cam']))) for name, view in frame['images'].items()})
+        calib.add_frame(
+            rig,
+            points,
+            {
+                name: dict(
+                    img_path=str(folder / Path(view['img_path']).name),
+                    cam2img=view['cam2img'],
+                    lidar2cam=change(np.array(view['lidar2cam'])),
+                )
+                for name, view in frame['images'].items()
+            },
+        )
         assert calib.judge(rig, '', '')[0].level == level

@@ -1,4 +1,5 @@
 """``tools/doctor.py``: what it says about a sound installation and sound data, and about broken ones."""
+
 from __future__ import annotations
 
 import json
@@ -22,8 +23,9 @@ SIM = 'projects/CLAP/configs/clap_sim.py'
 
 def doctor(*arguments: str, data_root: Path, ok: bool = True) -> dict:
     env = {**os.environ, 'CLAP_DATA_ROOT': str(data_root)}
-    done = subprocess.run([sys.executable, 'tools/doctor.py', *arguments], cwd=ROOT, env=env, capture_output=True,
-                          text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, 'tools/doctor.py', *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == (0 if ok else 1), done.stdout[-3000:] + done.stderr[-3000:]
     assert 'Traceback' not in done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
@@ -38,11 +40,31 @@ def of(result: dict, check: str) -> list:
 
 
 def test_a_sound_installation_with_sound_data(tmp_path: Path) -> None:
-    result = doctor(SIM, '--pictures', str(tmp_path), '--cfg-options', 'model.ray_sampler.num_lidar_rays=64',
-                    'model.ray_sampler.num_camera_rays=8', data_root=tiny_dataset().parent)
+    result = doctor(
+        SIM,
+        '--pictures',
+        str(tmp_path),
+        '--cfg-options',
+        'model.ray_sampler.num_lidar_rays=64',
+        'model.ray_sampler.num_camera_rays=8',
+        data_root=tiny_dataset().parent,
+    )
     assert {row.name for row in versions.SUPPORTED} <= {f['check'] for f in result['findings']}
-    for check in ('gpu', 'machine', 'mmcv ops', 'spconv', 'embree', 'config', 'info file', 'files', 'calibration',
-                  'boxes', 'range', 'projection', 'step'):
+    for check in (
+        'gpu',
+        'machine',
+        'mmcv ops',
+        'spconv',
+        'embree',
+        'config',
+        'info file',
+        'files',
+        'calibration',
+        'boxes',
+        'range',
+        'projection',
+        'step',
+    ):
         assert of(result, check), check
         assert all(f['level'] != FAIL for f in of(result, check))
     stamp, boxes, step = (of(result, check)[0]['message'] for check in ('info file', 'boxes', 'step'))
@@ -72,6 +94,7 @@ def rewrite(root: Path, change) -> None:
 
 def config_findings(root: Path, monkeypatch: pytest.MonkeyPatch) -> list:
     from projects.CLAP.clap.utils.launch import load_config
+
     monkeypatch.setenv('CLAP_DATA_ROOT', str(root))
     return data.check_config_data(load_config(str(ROOT / SIM)))
 
@@ -81,6 +104,7 @@ def test_a_flipped_yaw_fails_the_command(copy: Path) -> None:
         for frame in content['data_list']:
             for box in frame['instances']:
                 box['bbox_3d'][6] = -box['bbox_3d'][6] - 3.141592653589793 / 2
+
     rewrite(copy, flip)
     result = doctor(SIM, '--no-step', data_root=copy, ok=False)
     assert any(f['level'] == FAIL and 'another convention' in f['message'] for f in of(result, 'boxes'))
@@ -91,18 +115,22 @@ def test_broken_data_are_named_with_the_fix(copy: Path, monkeypatch: pytest.Monk
     sweep = next((copy / 'sim' / 'samples' / 'LIDAR_TOP').glob('*.bin'))
     whole = sweep.read_bytes()
     sweep.write_bytes(whole[:-3])
-    bad, = [f for f in config_findings(copy, monkeypatch) if f.level == FAIL]
+    (bad,) = [f for f in config_findings(copy, monkeypatch) if f.level == FAIL]
     assert bad.check == 'frames' and sweep.name in bad.message and 'create_data.py' in bad.fix
     sweep.write_bytes(whole)
 
     def blind(content: dict) -> None:
         for frame in content['data_list']:
             frame['images']['CAM_BACK']['lidar2cam'][2][3] = -1e4
+
     rewrite(copy, blind)
     findings = config_findings(copy, monkeypatch)
     assert [f.check for f in findings if f.level == FAIL] == ['calibration'] * 2
-    assert all('CAM_BACK: lidar2cam puts the camera' in f.message and 'millimetres' in f.fix for f in findings
-               if f.level == FAIL)
+    assert all(
+        'CAM_BACK: lidar2cam puts the camera' in f.message and 'millimetres' in f.fix
+        for f in findings
+        if f.level == FAIL
+    )
     assert all('CAM_BACK' in f.fix and 'lidar2cam' in f.fix for f in findings if f.level == WARN)
     assert [f.check for f in findings if f.level == WARN] == ['projection'] * 2
 
@@ -127,6 +155,7 @@ def tmp_data(copy: Path) -> Path:
 
 def test_the_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     from tools import doctor as command
+
     monkeypatch.setattr(command, 'sections', lambda args: iter([[Finding(OK, 'x', 'y')]]))
     for terminal, options, last in ((False, [], '{'), (True, [], '1 ok'), (True, ['--json'], '{')):
         monkeypatch.setattr(sys.stdout, 'isatty', lambda terminal=terminal: terminal)
@@ -139,13 +168,13 @@ def test_without_a_configuration_the_data_root_is_looked_at(copy: Path, monkeypa
     assert [f.level for f in data.check_root()] == [OK, OK]
     for path in (copy / 'sim').glob('*_infos_*.pkl'):
         path.unlink()
-    finding, = data.check_root()
+    (finding,) = data.check_root()
     assert finding.level == WARN and f'create_data.py sim --out {copy}/sim' in finding.fix
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_data(copy)))
-    finding, = data.check_root()
+    (finding,) = data.check_root()
     assert finding.level == WARN and finding.fix == f'export CLAP_DATA_ROOT={copy}/root/quickstart'
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copy / 'nowhere'))
-    finding, = data.check_root()
+    (finding,) = data.check_root()
     assert 'CLAP_DATA_ROOT' in finding.fix
 
 
@@ -174,7 +203,7 @@ def test_the_table_is_the_requirements_and_the_document() -> None:
         if row.name in pins:
             assert pins[row.name] == row.tested, row.name
     setup = (ROOT / 'tools' / 'setup_env.sh').read_text()
-    torch, = [row.tested for row in versions.SUPPORTED if row.name == 'torch']
+    (torch,) = [row.tested for row in versions.SUPPORTED if row.name == 'torch']
     assert f'torch_version={torch}' in setup
     assert versions.markdown_table() in (ROOT / 'docs' / 'installation.md').read_text()
 
@@ -182,26 +211,30 @@ def test_the_table_is_the_requirements_and_the_document() -> None:
 def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     import mmcv.ops
     import torch
+
     monkeypatch.setattr(mmcv.ops, 'nms', lambda boxes, scores, iou_threshold: (None, torch.tensor([0, 1, 2])))
     assert [f.level for f in hardware.check_mmcv_ops()][0] == FAIL
     from projects.CLAP.clap.models import sparse_conv
+
     monkeypatch.setattr(sparse_conv, '_apply_pairs', lambda features, weight, pairs, num: features.new_ones(num, 5))
     assert [f.level for f in hardware.check_spconv()][0] == FAIL
 
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     from mmengine.config import Config
+
     model = dict(img_backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='https://example.org/swin.pth')))
-    remote, = one_step.check_weights(Config(dict(model=model)))
+    (remote,) = one_step.check_weights(Config(dict(model=model)))
     assert remote.level == WARN and '--cfg-options model.img_backbone.init_cfg=None' in remote.fix
-    local, = one_step.check_weights(Config(dict(model=dict(), load_from=str(tmp_path / 'no.pth'))))
+    (local,) = one_step.check_weights(Config(dict(model=dict(), load_from=str(tmp_path / 'no.pth'))))
     assert local.level == FAIL and 'load_from' in local.fix
 
 
 def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
     def broken() -> list:
         raise ImportError('libfoo.so.1: no such file')
-    failed, = guarded('mmcv ops', 'install it', broken)
+
+    (failed,) = guarded('mmcv ops', 'install it', broken)
     assert failed.level == FAIL and 'libfoo' in failed.message
     result = summary([failed, Finding(OK, 'x', 'y'), Finding(WARN, 'x', 'y', 'z')])
     assert (result['ok'], result['warn'], result['fail'], result['healthy']) == (1, 1, 1, False)
@@ -211,8 +244,9 @@ def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
 
 def test_it_works_where_nothing_is_installed(tmp_path: Path) -> None:
     """A bare interpreter (no site-packages) gets the whole report, not a traceback."""
-    done = subprocess.run([sys.executable, '-I', '-S', 'tools/doctor.py'], cwd=ROOT, capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        [sys.executable, '-I', '-S', 'tools/doctor.py'], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert {f['check'] for f in result['findings'] if f['level'] == FAIL} >= {'torch', 'mmcv', 'mmdet3d', 'spconv'}

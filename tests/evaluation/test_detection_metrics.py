@@ -1,4 +1,5 @@
 """Ground truth as prediction scores 1; what is wrong with it costs what it should."""
+
 from __future__ import annotations
 
 import math
@@ -21,16 +22,31 @@ def sim():
     """Info file of the tiny val scene, the classes, and the truth of every frame as a detector would give it."""
     root, classes = tiny_dataset(), load_config(CONFIG).class_names
     ann_file = str(root / 'sim_infos_val.pkl')
-    dataset = DATASETS.build(dict(
-        type='CLAPDataset', data_root=str(root), ann_file='sim_infos_val.pkl', test_mode=True, with_annotations=True,
-        metainfo=dict(classes=classes), verify='off', data_prefix=dict(pts='samples/LIDAR_TOP', sweeps='', img='')))
+    dataset = DATASETS.build(
+        dict(
+            type='CLAPDataset',
+            data_root=str(root),
+            ann_file='sim_infos_val.pkl',
+            test_mode=True,
+            with_annotations=True,
+            metainfo=dict(classes=classes),
+            verify='off',
+            data_prefix=dict(pts='samples/LIDAR_TOP', sweeps='', img=''),
+        )
+    )
     samples = []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         labels = torch.from_numpy(info['eval_ann_info']['gt_labels_3d'])
         boxes = info['eval_ann_info']['gt_bboxes_3d']
-        samples.append(dict(token=info['token'], pred_instances_3d=dict(
-            bboxes_3d=boxes, labels_3d=labels, scores_3d=torch.linspace(1, 0.5, len(labels)))))
+        samples.append(
+            dict(
+                token=info['token'],
+                pred_instances_3d=dict(
+                    bboxes_3d=boxes, labels_3d=labels, scores_3d=torch.linspace(1, 0.5, len(labels))
+                ),
+            )
+        )
     return root, ann_file, classes, samples, dataset.metainfo
 
 
@@ -46,8 +62,12 @@ def shifted(samples, metres: float) -> list:
         boxes = sample['pred_instances_3d']['bboxes_3d']
         tensor = boxes.tensor.clone()
         tensor[:, 0] += metres
-        moved.append(dict(sample, pred_instances_3d=dict(
-            sample['pred_instances_3d'], bboxes_3d=LiDARInstance3DBoxes(tensor, box_dim=9))))
+        moved.append(
+            dict(
+                sample,
+                pred_instances_3d=dict(sample['pred_instances_3d'], bboxes_3d=LiDARInstance3DBoxes(tensor, box_dim=9)),
+            )
+        )
     return moved
 
 
@@ -75,10 +95,14 @@ def test_a_shift_costs_the_thresholds_that_it_exceeds(sim) -> None:
 
 def test_the_info_file_metric_agrees(sim) -> None:
     root, ann_file, classes, samples, metainfo = sim
-    official = evaluate(METRICS.build(dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file)),
-                        shifted(samples, 0.7), metainfo)
-    ours = evaluate(METRICS.build(dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes)),
-                    shifted(samples, 0.7), metainfo)
+    official = evaluate(
+        METRICS.build(dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file)),
+        shifted(samples, 0.7),
+        metainfo,
+    )
+    ours = evaluate(
+        METRICS.build(dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes)), shifted(samples, 0.7), metainfo
+    )
     for name in classes:
         if f'AP/{name}' in ours:
             # Ranges are counted from the LiDAR instead of the car's rear axle: some boxes at the rim differ.
@@ -89,19 +113,31 @@ def test_the_info_file_metric_agrees(sim) -> None:
 
 def test_nothing_found_scores_zero(sim) -> None:
     root, ann_file, classes, samples, metainfo = sim
-    none = [dict(sample, pred_instances_3d=dict(
-        bboxes_3d=LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9), labels_3d=torch.zeros(0, dtype=torch.int32),
-        scores_3d=torch.zeros(0))) for sample in samples]
-    for config in (dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
-                   dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes)):
+    none = [
+        dict(
+            sample,
+            pred_instances_3d=dict(
+                bboxes_3d=LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9),
+                labels_3d=torch.zeros(0, dtype=torch.int32),
+                scores_3d=torch.zeros(0),
+            ),
+        )
+        for sample in samples
+    ]
+    for config in (
+        dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
+        dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes),
+    ):
         assert evaluate(METRICS.build(config), none, metainfo)['mAP'] == 0
         assert evaluate(METRICS.build(config), shifted(samples, 1000.0), metainfo)['mAP'] == 0
 
 
 def test_a_part_of_the_split_is_refused(sim) -> None:
     root, ann_file, classes, samples, metainfo = sim
-    for config in (dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
-                   dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes)):
+    for config in (
+        dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
+        dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes),
+    ):
         with pytest.raises(DatasetError, match='whole split.*1 missing'):
             evaluate(METRICS.build(config), samples[:-1], metainfo)
     with pytest.raises(DatasetError, match="version 'v9'"):

@@ -1,4 +1,5 @@
 """Enrichment figures: labels of points, ratios of a known draw, the command on a real frame."""
+
 from __future__ import annotations
 
 import json
@@ -46,8 +47,12 @@ def test_the_fitted_road_follows_a_slope_and_leaves_walls_and_objects_out() -> N
 
 def test_labels_come_from_instances_and_the_semantic_file(tmp_path: Path) -> None:
     points = torch.tensor([[0.0, 0, 0], [5, 0, 0], [9, 0, 0]])
-    info = dict(instances=[dict(bbox_3d=[0, 0, 0, 1, 1, 1, 0], bbox_label_3d=1),
-                           dict(bbox_3d=[5, 0, 0, 1, 1, 1, 0], bbox_label_3d=-1)])
+    info = dict(
+        instances=[
+            dict(bbox_3d=[0, 0, 0, 1, 1, 1, 0], bbox_label_3d=1),
+            dict(bbox_3d=[5, 0, 0, 1, 1, 1, 0], bbox_label_3d=-1),
+        ]
+    )
     fitted = frame_labels(points, info, ('pedestrian', 'car'))
     assert fitted.objects.tolist() == [True, True, False] and fitted.road_source == 'fitted'
     assert fitted.groups['car'].tolist() == fitted.groups['vehicles'].tolist() == [True, False, False]
@@ -92,8 +97,9 @@ def test_ratios_of_known_samplers() -> None:
 def test_a_model_without_cameras_has_no_pixel_figures() -> None:
     points, on_ball = ball_and_ground()
     labels = FrameLabels(on_ball, ~on_ball, {}, 'fitted')
-    figures = measure_frame(dict(uniform=UniformRaySampler(20, 30)), AnalyticField(wall(30.0)), sweep_of(points), None,
-                            labels)
+    figures = measure_frame(
+        dict(uniform=UniformRaySampler(20, 30)), AnalyticField(wall(30.0)), sweep_of(points), None, labels
+    )
     assert summary(figures, 1)['samplers']['uniform']['pixel'] == dict(object_ratio=None, road_ratio=None)
 
 
@@ -102,6 +108,7 @@ def test_another_data_root_does_not_keep_the_folders_of_the_cameras(real_data: P
 
     from projects.CLAP.clap.utils.data_root import use_data_root
     from projects.CLAP.clap.utils.launch import load_config
+
     cfg = load_config('projects/CLAP/configs/clap_nus.py')  # its cameras lie in samples/CAM_...
     use_data_root(cfg, str(real_data / 'nuscenes_frame'))
     assert len(DATASETS.build(cfg.val_dataloader.dataset)) == 1
@@ -112,12 +119,25 @@ def test_the_command_on_a_real_frame(real_data: Path, tmp_path: Path) -> None:
     from mmdet3d.registry import MODELS
 
     from projects.CLAP.clap.utils.launch import load_config
+
     config = 'projects/CLAP/configs/clap_pandaset.py'
     torch.save(dict(state_dict=MODELS.build(load_config(config).model).state_dict()), tmp_path / 'untrained.pth')
     done = subprocess.run(
-        [sys.executable, 'tools/analysis_tools/sampler_enrichment.py', config, str(tmp_path / 'untrained.pth'),
-         '--data-root', str(real_data / 'nuscenes_frame'), '--out', str(tmp_path / 'all.json')],
-        cwd=ROOT, capture_output=True, text=True, timeout=300)
+        [
+            sys.executable,
+            'tools/analysis_tools/sampler_enrichment.py',
+            config,
+            str(tmp_path / 'untrained.pth'),
+            '--data-root',
+            str(real_data / 'nuscenes_frame'),
+            '--out',
+            str(tmp_path / 'all.json'),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert result['frames'] == 1

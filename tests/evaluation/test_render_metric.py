@@ -8,14 +8,22 @@ from projects.CLAP.clap.evaluation import RenderMetric
 
 
 def sample(pred: list, true: list, **rgb) -> dict:
-    return dict(rendered=dict(range_m=torch.tensor(pred), range_true_m=torch.tensor(true),
-                              **{k: torch.tensor(v) for k, v in rgb.items()}))
+    return dict(
+        rendered=dict(
+            range_m=torch.tensor(pred), range_true_m=torch.tensor(true), **{k: torch.tensor(v) for k, v in rgb.items()}
+        )
+    )
 
 
 def test_pools_the_rays_of_all_frames() -> None:
     metric = RenderMetric()
-    metric.process({}, [sample([1.0, 2.5], [1.0, 2.0], rgb_error=[0.1], rgb_mean_error=[0.4]),
-                        sample([9.0], [5.0], rgb_error=[0.3], rgb_mean_error=[0.4])])
+    metric.process(
+        {},
+        [
+            sample([1.0, 2.5], [1.0, 2.0], rgb_error=[0.1], rgb_mean_error=[0.4]),
+            sample([9.0], [5.0], rgb_error=[0.3], rgb_mean_error=[0.4]),
+        ],
+    )
     result = metric.evaluate(size=2)
     assert result['render/range_median_m'] == pytest.approx(0.5)
     assert result['render/range_mae_m'] == pytest.approx(1.5)

@@ -1,4 +1,5 @@
 """The command with real (tiny) trainings: killed, resumed, refused."""
+
 from __future__ import annotations
 
 import json
@@ -32,8 +33,9 @@ def plan_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Path, capsys) -> None:
     work, command = tmp_path / 'work', [sys.executable, 'tools/analysis_tools/label_efficiency.py', str(plan_file)]
     with open(tmp_path / 'printed', 'w') as log:
-        process = subprocess.Popen([*command, '--work-dir', str(work), '--only', *ONLY], cwd=ROOT, stdout=log,
-                                   stderr=log, env=dict(os.environ))
+        process = subprocess.Popen(
+            [*command, '--work-dir', str(work), '--only', *ONLY], cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ)
+        )
         deadline = time.monotonic() + 200
         while not (work / 'runs/pretrain-clap/last_checkpoint').is_file() and process.poll() is None:
             assert time.monotonic() < deadline
@@ -86,14 +88,22 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(plan_file: 
     job = next(job for job in _jobs(plan) if job.name == 'finetune-random-50pct-seed0')
     place.prepare(job)
     assert not place.done(job)
-    changed = Workplace(read_plan(write_plan(plan_file.parent, finetune=dict(
-        config='finetune.py', epochs=1, options=['optim_wrapper.optimizer.lr=1.0']))), tmp_path / 'work')
+    changed = Workplace(
+        read_plan(
+            write_plan(
+                plan_file.parent,
+                finetune=dict(config='finetune.py', epochs=1, options=['optim_wrapper.optimizer.lr=1.0']),
+            )
+        ),
+        tmp_path / 'work',
+    )
     with pytest.raises(PlanError, match=r'its unfinished run was made .*optim_wrapper.optimizer.lr'):
         changed.done(job)
 
 
 def _jobs(plan):
     from projects.CLAP.clap.experiments.jobs import all_jobs
+
     return all_jobs(plan)
 
 

@@ -1,4 +1,5 @@
 """Plan files, and the jobs that they ask for in their order."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,8 +33,12 @@ def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
     assert len(set(names)) == len(names) == 2 + 6 + 6 + 1 + 4
     assert set(names[:2]) == {'pretrain-lidar', 'pretrain-clap'}
     assert names[2:5] == ['probe-random-50pct-seed0', 'probe-half-50pct-seed0', 'probe-clap-50pct-seed0']
-    assert names[8:12] == ['finetune-random-50pct-seed0', 'finetune-half-50pct-seed0', 'finetune-clap-50pct-seed0',
-                           'finetune-random-50pct-seed1']
+    assert names[8:12] == [
+        'finetune-random-50pct-seed0',
+        'finetune-half-50pct-seed0',
+        'finetune-clap-50pct-seed0',
+        'finetune-random-50pct-seed1',
+    ]
     assert names[14] == 'schedule-random-50pct-2ep-seed0'
     assert names[15:] == [f'finetune-{arm}-100pct-seed{seed}' for seed in (0, 1) for arm in ('random', 'clap')]
     needs = {job.name: set(job.needs) for job in jobs}
@@ -45,8 +50,10 @@ def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
 
 def test_a_selection_brings_what_it_needs(folder: Path) -> None:
     jobs = all_jobs(plan_of(folder))
-    assert [job.name for job in select(jobs, ['finetune-clap-50pct-seed1'])] == ['pretrain-clap',
-                                                                                'finetune-clap-50pct-seed1']
+    assert [job.name for job in select(jobs, ['finetune-clap-50pct-seed1'])] == [
+        'pretrain-clap',
+        'finetune-clap-50pct-seed1',
+    ]
     assert {job.kind for job in select(jobs, ['finetune-random-*', 'schedule-*'])} == {'finetune', 'schedule'}
     with pytest.raises(PlanError, match='finetune-clapp-5.*near are .*finetune-clap.*arms clap, half.*shares 100pct'):
         select(jobs, ['finetune-clapp-50pct-seed1'])
@@ -61,18 +68,21 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
     assert [share_name(n) for n in (1, 20, 40, 200, 3)] == ['100pct', '5pct', '2p5pct', '0p5pct', '33p33pct']
 
 
-@pytest.mark.parametrize('changes,match', [
-    (dict(headlin=2), "no 'headlin'; did you mean 'headline'"),
-    (dict(headline=4), 'headline and probe.shares must be among shares'),
-    (dict(baseline='rand'), 'no arm rand; declared are random, half, clap'),
-    (dict(shares=[0, 2]), 'whole numbers of at least 1'),
-    (dict(arms=[dict(name='random', weights='clip')]), "no pre-training 'clip'; declared are"),
-    (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'no encoder neck'),
-    (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
-    (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
-    (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
-    (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
-])
+@pytest.mark.parametrize(
+    'changes,match',
+    [
+        (dict(headlin=2), "no 'headlin'; did you mean 'headline'"),
+        (dict(headline=4), 'headline and probe.shares must be among shares'),
+        (dict(baseline='rand'), 'no arm rand; declared are random, half, clap'),
+        (dict(shares=[0, 2]), 'whole numbers of at least 1'),
+        (dict(arms=[dict(name='random', weights='clip')]), "no pre-training 'clip'; declared are"),
+        (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'no encoder neck'),
+        (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
+        (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
+        (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
+        (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
+    ],
+)
 def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: str) -> None:
     with pytest.raises(PlanError, match=match):
         plan_of(folder, **changes)
@@ -95,17 +105,25 @@ def test_the_plans_of_this_project(name: str) -> None:
     assert len({configs.fingerprint(job) for job in some}) == len(some)
     tables = {kind: {configs.common(job) for job in some if job.kind == kind} for kind in ('finetune', 'probe')}
     assert all(len(found) == 1 for found in tables.values()) and tables['finetune'] != tables['probe']
-    cfg = {arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1))
-           for arm in ('random', 'unipad', 'clap')}
+    cfg = {
+        arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1)) for arm in ('random', 'unipad', 'clap')
+    }
     assert plain(cfg['random']) == plain(cfg['clap'])
     assert cfg['random'].load_from is None and cfg['clap'].load_from.endswith('clap.pth')
-    check, = [hook for hook in cfg['unipad'].custom_hooks if hook.type == 'TransferReportHook']
-    assert set(check.modules) == {'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone',
-                                  'pts_neck'} and check.min_share == 0.99, 'all that the merge holds, and no less'
+    (check,) = [hook for hook in cfg['unipad'].custom_hooks if hook.type == 'TransferReportHook']
+    assert (
+        set(check.modules)
+        == {'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone', 'pts_neck'}
+        and check.min_share == 0.99
+    ), 'all that the merge holds, and no less'
     pretrain = {job.arm: configs.config(job).model for job in jobs if job.kind == 'pretrain'}
     assert {arm: model.ray_sampler.type for arm, model in pretrain.items()} == dict(
-        unipad_lidar='DepthRaySampler', unipad_camera='DepthRaySampler', joint_depth='DepthRaySampler',
-        joint_curvature='CurvatureRaySampler', clap='CurvatureRaySampler')
+        unipad_lidar='DepthRaySampler',
+        unipad_camera='DepthRaySampler',
+        joint_depth='DepthRaySampler',
+        joint_curvature='CurvatureRaySampler',
+        clap='CurvatureRaySampler',
+    )
     assert [arm for arm, model in pretrain.items() if model.prototype_head] == ['clap']
     assert pretrain['unipad_lidar'].img_backbone is None and pretrain['unipad_camera'].pts_middle_encoder is None
     rays = {(m.ray_sampler.num_lidar_rays, m.ray_sampler.num_camera_rays) for m in pretrain.values()}

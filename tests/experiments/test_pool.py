@@ -1,4 +1,5 @@
 """Jobs as processes: what waits for what, what a failure stops, how a stop ends; the trainings are scripts."""
+
 from __future__ import annotations
 
 import io
@@ -70,6 +71,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def build(does: Dict[str, str], jobs: List[Job], slots: int = 2) -> SimpleNamespace:
         stream, place = io.StringIO(), Place(tmp_path, does)
         return SimpleNamespace(pool=Pool(place, jobs, list(jobs), slots, stream=stream), place=place, said=stream)
+
     return build
 
 
@@ -101,6 +103,7 @@ def test_two_run_at_once_and_no_more(make) -> None:
     def counted(*arguments, **options) -> None:
         launch(*arguments, **options)
         most.append(len(run.pool.running))
+
     run.pool._launch = counted
     begun = time.monotonic()
     run.pool.run()
@@ -118,6 +121,7 @@ def test_a_signal_ends_the_children(make, number: signal.Signals) -> None:
             time.sleep(0.02)
         pids.extend(one.process.pid for one in run.pool.running)
         os.kill(os.getpid(), number)
+
     threading.Thread(target=stop, daemon=True).start()
     before = signal.getsignal(number)
     run.pool.run()

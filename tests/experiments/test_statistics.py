@@ -1,4 +1,5 @@
 """Paired statistics against a case computed by hand and against scipy."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Tables, plot and README block from records, and what is not put into one table."""
+
 from __future__ import annotations
 
 import json
@@ -85,16 +86,24 @@ def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> N
     assert not (tmp_path / 'results').exists()
 
 
-@pytest.mark.parametrize('name,changes,match', [
-    ('finetune-clap-50pct-seed1', dict(common='another'), 'differ in configuration of fine-tuning: .*clap-50pct-seed1'),
-    ('schedule-random-50pct-2ep-seed0', dict(common='another'), 'configuration of fine-tuning'),
-    ('probe-half-50pct-seed0', dict(common='another'), 'configuration of the probe'),
-    ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
-    ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
-    ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),
-])
-def test_records_of_different_conditions_are_not_mixed(plan: Plan, tmp_path: Path, name: str, changes: dict,
-                                                       match: str) -> None:
+@pytest.mark.parametrize(
+    'name,changes,match',
+    [
+        (
+            'finetune-clap-50pct-seed1',
+            dict(common='another'),
+            'differ in configuration of fine-tuning: .*clap-50pct-seed1',
+        ),
+        ('schedule-random-50pct-2ep-seed0', dict(common='another'), 'configuration of fine-tuning'),
+        ('probe-half-50pct-seed0', dict(common='another'), 'configuration of the probe'),
+        ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
+        ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
+        ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),
+    ],
+)
+def test_records_of_different_conditions_are_not_mixed(
+    plan: Plan, tmp_path: Path, name: str, changes: dict, match: str
+) -> None:
     jobs = {job.name: job for job in write_fakes(plan, tmp_path, mean_ap)}
     write_record(tmp_path / 'records' / f'{name}.json', fake_record(jobs[name], 0.1, **changes))
     with pytest.raises(PlanError, match=match):
@@ -117,8 +126,9 @@ def test_numbers_that_are_not_finite_become_null(tmp_path: Path) -> None:
     json.loads((tmp_path / 'a.json').read_text(), parse_constant=lambda name: pytest.fail(name))
 
 
-def test_the_block_of_a_readme_is_replaced_and_nothing_else(plan: Plan, tmp_path: Path,
-                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_of_a_readme_is_replaced_and_nothing_else(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(summary_module, '_ROOT', tmp_path)
     readme = tmp_path / 'README.md'
     readme.write_text('before\n<!-- label-efficiency:tiny begin -->\nold\n<!-- label-efficiency:tiny end -->\nafter\n')

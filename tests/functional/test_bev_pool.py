@@ -1,4 +1,5 @@
 """Pooling without frustum features equals pooling with them."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,7 +15,7 @@ def materialised(features, depth, cells, num_cells):
     volume = features.unsqueeze(1) * depth.unsqueeze(2)
     keep = cells >= 0
     out = features.new_zeros(num_cells, features.shape[1])
-    return out.index_put((cells[keep], ), volume[keep], accumulate=True)
+    return out.index_put((cells[keep],), volume[keep], accumulate=True)
 
 
 @given(pixels=st.integers(1, 20), bins=st.integers(1, 6), cells=st.integers(1, 12), seed=st.integers(0, 10**6))
@@ -28,8 +29,9 @@ def test_equals_the_materialised_sum_in_value_and_gradient(pixels, bins, cells, 
     torch.testing.assert_close(out, expected)
     upstream = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
     for got, reference in zip(
-            torch.autograd.grad((out * upstream).sum(), [features, depth]),
-            torch.autograd.grad((expected * upstream).sum(), [features, depth])):
+        torch.autograd.grad((out * upstream).sum(), [features, depth]),
+        torch.autograd.grad((expected * upstream).sum(), [features, depth]),
+    ):
         torch.testing.assert_close(got, reference)
 
 
@@ -62,12 +64,24 @@ def test_shapes_are_checked():
         bev_pool(torch.zeros(3, 2), torch.zeros(4, 5), torch.zeros(4, 5, dtype=torch.long), 1)
 
 
-@pytest.mark.parametrize('x,cell', [(-54.31, -1), (-54.29, 0), (-54.0, 0), (-53.71, 0), (-53.69, 1), (53.99, 359),
-                                    (54.01, -1), (float('nan'), -1), (float('inf'), -1)])
+@pytest.mark.parametrize(
+    'x,cell',
+    [
+        (-54.31, -1),
+        (-54.29, 0),
+        (-54.0, 0),
+        (-53.71, 0),
+        (-53.69, 1),
+        (53.99, 359),
+        (54.01, -1),
+        (float('nan'), -1),
+        (float('inf'), -1),
+    ],
+)
 def test_binning_truncates_toward_zero(x, cell):
     """A point up to one cell below the lower bound falls into cell 0."""
-    lower, size = torch.tensor([-54., -54., -10.]), torch.tensor([.3, .3, 20.])
-    point = torch.tensor([x, -54., 0.])
+    lower, size = torch.tensor([-54.0, -54.0, -10.0]), torch.tensor([0.3, 0.3, 20.0])
+    point = torch.tensor([x, -54.0, 0.0])
     expected = -1 if cell < 0 else cell * 360
     assert grid_cells(point, lower, size, (360, 360, 1)).item() == expected
 

@@ -1,4 +1,5 @@
 """Eqs. 11 and 12: normals and curvature weights."""
+
 import math
 
 import pytest
@@ -49,14 +50,14 @@ def test_sphere_has_sqrt2_over_r_in_every_direction(radius):
 
 
 def test_cylinder_has_one_over_r():
-    points = torch.tensor([[3., 0., 1.], [0., -0.5, 7.]], dtype=torch.float64)
+    points = torch.tensor([[3.0, 0.0, 1.0], [0.0, -0.5, 7.0]], dtype=torch.float64)
     weights = curvature_weights(lambda p: p[:, :2].norm(dim=-1) - 1, points)
-    torch.testing.assert_close(weights, torch.tensor([1 / 3, 2.], dtype=torch.float64))
+    torch.testing.assert_close(weights, torch.tensor([1 / 3, 2.0], dtype=torch.float64))
 
 
 def test_torus_against_its_principal_curvatures():
     # Outer and inner equator of a torus (R = 4, tube 1): 1 in the tube, 1/5 and -1/3 around the axis.
-    points = torch.tensor([[5., 0., 0.], [0., 3., 0.]], dtype=torch.float64)
+    points = torch.tensor([[5.0, 0.0, 0.0], [0.0, 3.0, 0.0]], dtype=torch.float64)
     expected = torch.tensor([math.hypot(1, 1 / 5), math.hypot(1, 1 / 3)], dtype=torch.float64)
     torch.testing.assert_close(curvature_weights(_torus, points), expected)
 
@@ -77,7 +78,7 @@ def test_literal_form_is_the_norm_of_j_transposed_ones():
 @pytest.mark.parametrize('mode', ['jacobian', 'literal'])
 def test_flat_fields_have_no_curvature(mode):
     points = torch.randn(10, 3)
-    slope = torch.nn.Parameter(torch.tensor([1., 2., 3.]))
+    slope = torch.nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
     plane = curvature_weights(lambda p: p @ slope - 1, points, mode)
     constant = curvature_weights(lambda p: slope.sum().expand(len(p)), points, mode)
     zero = curvature_weights(lambda p: 0 * p.sum(-1), points, mode)
@@ -91,11 +92,14 @@ def test_flat_fields_have_no_curvature(mode):
 @given(st.integers(0, 1000), st.floats(-math.pi, math.pi), st.floats(-5, 5))
 def test_rigid_motion_changes_nothing(seed, angle, shift):
     points = 3 * torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) + 0.1
-    axis = torch.linalg.matrix_exp(angle * torch.tensor([[0., -.6, .3], [.6, 0., -.5], [-.3, .5, 0.]]).double())
+    axis = torch.linalg.matrix_exp(
+        angle * torch.tensor([[0.0, -0.6, 0.3], [0.6, 0.0, -0.5], [-0.3, 0.5, 0.0]]).double()
+    )
     moved = points @ axis.t() + shift
     weights = curvature_weights(_torus, points)
-    torch.testing.assert_close(curvature_weights(lambda p: _torus((p - shift) @ axis), moved), weights,
-                               rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(
+        curvature_weights(lambda p: _torus((p - shift) @ axis), moved), weights, rtol=1e-6, atol=1e-8
+    )
     torch.testing.assert_close(curvature_weights(lambda p: -_torus(p), points), weights)
 
 
@@ -105,8 +109,10 @@ def test_jacobian_against_finite_differences_on_a_network():
     field = lambda p: net(p).squeeze(-1)
     points = torch.randn(8, 3, dtype=torch.float64)
     step = 1e-5
-    columns = [(sdf_normals(field, points + offset) - sdf_normals(field, points - offset)) / (2 * step)
-               for offset in step * torch.eye(3, dtype=torch.float64)]
+    columns = [
+        (sdf_normals(field, points + offset) - sdf_normals(field, points - offset)) / (2 * step)
+        for offset in step * torch.eye(3, dtype=torch.float64)
+    ]
     expected = torch.stack(columns, -1).flatten(1).norm(dim=-1)
     torch.testing.assert_close(curvature_weights(field, points), expected, rtol=1e-5, atol=1e-7)
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -139,7 +145,7 @@ def test_a_nearly_flat_field_is_held_by_the_floor():
 
 def test_through_a_feature_volume_without_touching_it():
     volume = torch.randn(4, 3, 6, 6, requires_grad=True)
-    box_min, cell = torch.tensor([-3., -3., -1.5]), torch.tensor([1., 1., 1.])
+    box_min, cell = torch.tensor([-3.0, -3.0, -1.5]), torch.tensor([1.0, 1.0, 1.0])
     field = lambda p: p[:, 2] + 0.3 * torch.tanh(trilinear(volume, metres_to_cells(p, box_min, cell))).sum(-1)
     weights = curvature_weights(field, torch.rand(50, 3) * 2 - 1)
     assert (weights > 0).any() and torch.isfinite(weights).all()

@@ -1,4 +1,5 @@
 """The sparse depth image equals a loop over cameras and points."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -21,18 +22,18 @@ def scene(num_points: int = 3000, seed: int = 0):
     """Two cameras, image and LiDAR augmentation, points on all sides, several per pixel."""
     rng = np.random.default_rng(seed)
     intrinsics = np.eye(4)
-    intrinsics[0, 0] = intrinsics[1, 1] = 15.
-    intrinsics[0, 2], intrinsics[1, 2] = 12., 8.
+    intrinsics[0, 0] = intrinsics[1, 1] = 15.0
+    intrinsics[0, 2], intrinsics[1, 2] = 12.0, 8.0
     cam = np.zeros((4, 4))
     cam[0, 1], cam[1, 2], cam[2, 0], cam[3, 3] = -1, -1, 1, 1  # camera looks along +x of the LiDAR frame
     lidar2img = np.stack([intrinsics @ cam, intrinsics @ cam @ rotation(2, 2.0)])
-    img_aug = np.stack([np.eye(4), rotation(2, .1)])
-    img_aug[:, 0, 0] *= .9
-    img_aug[:, :2, 3] = [[-1.5, -2.], [1., 0.5]]
-    lidar_aug = rotation(2, .4) @ np.diag([1.05, -1.05, 1.05, 1.])
-    lidar_aug[:3, 3] = [.3, -.2, .1]
+    img_aug = np.stack([np.eye(4), rotation(2, 0.1)])
+    img_aug[:, 0, 0] *= 0.9
+    img_aug[:, :2, 3] = [[-1.5, -2.0], [1.0, 0.5]]
+    lidar_aug = rotation(2, 0.4) @ np.diag([1.05, -1.05, 1.05, 1.0])
+    lidar_aug[:3, 3] = [0.3, -0.2, 0.1]
     points = rng.uniform(-10, 10, (num_points, 5))
-    points[num_points // 2:, :3] = points[:num_points // 2, :3] * 1.01
+    points[num_points // 2 :, :3] = points[: num_points // 2, :3] * 1.01
     to_tensor = lambda a: torch.from_numpy(a).float()
     return to_tensor(points), to_tensor(lidar2img), to_tensor(img_aug), to_tensor(lidar_aug)
 
@@ -63,7 +64,7 @@ def test_equals_a_sequential_loop_with_collisions():
 
 
 def test_the_last_point_wins_not_the_nearest():
-    points = torch.tensor([[4., 0, 0], [9., 0, 0], [6., 0, 0]])
+    points = torch.tensor([[4.0, 0, 0], [9.0, 0, 0], [6.0, 0, 0]])
     _, lidar2img, _, _ = scene()
     still = torch.eye(4)
     first = sparse_depth_map(points, lidar2img[:1], still[None], still, SIZE)
@@ -75,15 +76,15 @@ def test_the_last_point_wins_not_the_nearest():
 def test_points_behind_the_camera_leave_the_image_and_bad_points_are_dropped():
     _, lidar2img, _, _ = scene()
     still = torch.eye(4)
-    points = torch.tensor([[-5., .5, .5], [float('nan'), 0, 0], [float('inf'), 0, 0], [5., .5, .5]])
+    points = torch.tensor([[-5.0, 0.5, 0.5], [float('nan'), 0, 0], [float('inf'), 0, 0], [5.0, 0.5, 0.5]])
     depth = sparse_depth_map(points, lidar2img[:1], still[None], still, SIZE)
-    assert depth[depth > 0].tolist() == [5.]
+    assert depth[depth > 0].tolist() == [5.0]
 
 
 def test_pixels_just_outside_do_not_truncate_into_the_image():
     """Bounds are checked before truncation: column -0.5 is outside, not column 0."""
     lidar2img = torch.eye(4)[None]
-    points = torch.tensor([[-.5, 2., 1.], [2., -.5, 1.], [19.9, 11.9, 1.], [20., 3., 1.]])
+    points = torch.tensor([[-0.5, 2.0, 1.0], [2.0, -0.5, 1.0], [19.9, 11.9, 1.0], [20.0, 3.0, 1.0]])
     depth = sparse_depth_map(points, lidar2img, torch.eye(4)[None], torch.eye(4), SIZE)
     assert torch.nonzero(depth).tolist() == [[0, 0, 11, 19]]
 

@@ -1,4 +1,5 @@
 """Weighted draws, splatting, blur (section 3.3)."""
+
 import itertools
 
 import pytest
@@ -27,7 +28,7 @@ def test_draws_only_admissible_indices_without_repetition(weights, num, seed):
 
 
 def test_order_of_the_draw_has_the_multinomial_distribution():
-    weights = torch.tensor([1., 2., 5.])
+    weights = torch.tensor([1.0, 2.0, 5.0])
     generator, repeats = _generator(), 20000
     counts = dict.fromkeys(itertools.permutations(range(3), 2), 0)
     for _ in range(repeats):
@@ -82,7 +83,7 @@ def test_splat_keeps_the_largest():
 def _dense_blur(image, kernel_size, sigma):
     distance = torch.arange(kernel_size) - kernel_size // 2
     squared = distance[:, None] ** 2 + distance[None] ** 2
-    kernel = torch.exp(-squared / (2 * sigma ** 2)).to(image)
+    kernel = torch.exp(-squared / (2 * sigma**2)).to(image)
     return F.conv2d(image[:, None], (kernel / kernel.sum())[None, None], padding=kernel_size // 2)[:, 0]
 
 

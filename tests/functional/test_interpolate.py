@@ -1,4 +1,5 @@
 """Eq. 5: trilinear look-up."""
+
 import numpy as np
 import pytest
 import torch
@@ -36,7 +37,7 @@ def test_integers_are_cell_centres_and_axes_are_x_y_z(look_up):
 
 @BOTH
 def test_affine_field_is_reproduced_exactly(look_up):
-    z, y, x = torch.meshgrid(torch.arange(4.), torch.arange(5.), torch.arange(6.), indexing='ij')
+    z, y, x = torch.meshgrid(torch.arange(4.0), torch.arange(5.0), torch.arange(6.0), indexing='ij')
     volume = (2 * x - 3 * y + 0.5 * z + 1)[None].double()
     inside = _coords(200, low=0, high=3)
     expected = 2 * inside[:, 0] - 3 * inside[:, 1] + 0.5 * inside[:, 2] + 1
@@ -47,19 +48,22 @@ def test_affine_field_is_reproduced_exactly(look_up):
 def test_equals_scipy_and_grid_sample_with_zeros_outside(look_up):
     volume, coords = _volume(), _coords(500)
     got = look_up(volume, coords)
-    reference = np.stack([
-        map_coordinates(channel.numpy(), coords.numpy().T[::-1], order=1, mode='grid-constant', cval=0.0)
-        for channel in volume
-    ], axis=1)
+    reference = np.stack(
+        [
+            map_coordinates(channel.numpy(), coords.numpy().T[::-1], order=1, mode='grid-constant', cval=0.0)
+            for channel in volume
+        ],
+        axis=1,
+    )
     np.testing.assert_allclose(got.numpy(), reference, atol=1e-12)
-    normalised = (coords + 0.5) / torch.tensor([6., 5., 4.]) * 2 - 1
+    normalised = (coords + 0.5) / torch.tensor([6.0, 5.0, 4.0]) * 2 - 1
     sampled = F.grid_sample(volume[None], normalised.view(1, 1, 1, -1, 3), align_corners=False, padding_mode='zeros')
     torch.testing.assert_close(got, sampled[0, :, 0, 0].t())
 
 
 @BOTH
 def test_far_outside_is_exactly_zero_and_harmless(look_up):
-    coords = torch.tensor([[1e30, 0, 0], [0, -1e30, 0], [float('inf'), 1, 1], [-1, 0, 0], [6, 0, 0], [0, 0, 4.]])
+    coords = torch.tensor([[1e30, 0, 0], [0, -1e30, 0], [float('inf'), 1, 1], [-1, 0, 0], [6, 0, 0], [0, 0, 4.0]])
     assert look_up(_volume(torch.float32), coords).abs().max() == 0
 
 
@@ -74,8 +78,9 @@ def test_no_points(look_up):
 
 def test_first_and_second_derivatives():
     volume = _volume(shape=(2, 3, 3, 4)).requires_grad_()
-    coords = torch.tensor([[0.3, 1.4, 0.7], [-0.4, 0.6, 2.3], [2.6, 1.9, 1.2], [9., 9., 9.]],
-                          dtype=torch.float64, requires_grad=True)
+    coords = torch.tensor(
+        [[0.3, 1.4, 0.7], [-0.4, 0.6, 2.3], [2.6, 1.9, 1.2], [9.0, 9.0, 9.0]], dtype=torch.float64, requires_grad=True
+    )
     assert torch.autograd.gradcheck(trilinear, (volume, coords))
     assert torch.autograd.gradgradcheck(trilinear, (volume, coords))
 
@@ -84,7 +89,7 @@ def test_training_form_has_the_same_first_derivatives():
     grads = {}
     for look_up in (trilinear, trilinear_once):
         volume, coords = _volume().requires_grad_(), _coords(300).requires_grad_()
-        (look_up(volume, coords) * torch.arange(3.)).sin().sum().backward()
+        (look_up(volume, coords) * torch.arange(3.0)).sin().sum().backward()
         grads[look_up] = volume.grad, coords.grad
     torch.testing.assert_close(grads[trilinear_once], grads[trilinear])
     assert grads[trilinear][0].abs().sum() > 0
@@ -111,10 +116,14 @@ def test_values_stay_between_the_extremes(position):
 
 
 def test_the_half_cell():
-    box_min, cell = torch.tensor([-54., -54., -5.]), torch.tensor([0.6, 0.6, 0.5])
+    box_min, cell = torch.tensor([-54.0, -54.0, -5.0]), torch.tensor([0.6, 0.6, 0.5])
     first_centre = box_min + cell / 2
-    torch.testing.assert_close(metres_to_cells(torch.stack([box_min, first_centre]), box_min, cell),
-                               torch.tensor([[-0.5] * 3, [0.] * 3]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        metres_to_cells(torch.stack([box_min, first_centre]), box_min, cell),
+        torch.tensor([[-0.5] * 3, [0.0] * 3]),
+        atol=1e-5,
+        rtol=0,
+    )
 
 
 def test_wrong_shapes_are_refused():

@@ -1,4 +1,5 @@
 """Eq. 10 and the optional terms."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,13 +11,23 @@ finite = st.floats(-50, 50, allow_nan=False)
 
 
 def _tensors(num_lidar, num_pixels):
-    return (torch.rand(num_lidar) * 40, torch.rand(num_lidar) * 40, torch.randn(num_lidar),
-            torch.rand(num_pixels, 3), torch.rand(num_pixels, 3))
+    return (
+        torch.rand(num_lidar) * 40,
+        torch.rand(num_lidar) * 40,
+        torch.randn(num_lidar),
+        torch.rand(num_pixels, 3),
+        torch.rand(num_pixels, 3),
+    )
 
 
 def test_by_hand():
-    losses = rendering_loss(torch.tensor([10., 20.]), torch.tensor([12., 19.]), torch.tensor([-0.2, 0.6]),
-                            torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[0.2, 0.5, 0.8]]))
+    losses = rendering_loss(
+        torch.tensor([10.0, 20.0]),
+        torch.tensor([12.0, 19.0]),
+        torch.tensor([-0.2, 0.6]),
+        torch.tensor([[0.5, 0.5, 0.5]]),
+        torch.tensor([[0.2, 0.5, 0.8]]),
+    )
     assert losses['loss_range'].item() == pytest.approx(1.5)
     assert losses['loss_surface'].item() == pytest.approx(0.05 * 0.4)
     assert losses['loss_rgb'].item() == pytest.approx(0.05 * 0.2)
@@ -28,8 +39,9 @@ def test_the_sum_is_equation_10(num_lidar, num_pixels, w_sur, w_c):
     pred, true, sdf, rgb, rgb_true = _tensors(num_lidar, num_pixels)
     losses = rendering_loss(pred, true, sdf, rgb, rgb_true, w_sur, w_c)
     expected = sum(abs(true[i] - pred[i]) + w_sur * abs(sdf[i]) for i in range(num_lidar)) / num_lidar
-    expected += w_c / (3 * num_pixels) * sum(
-        abs(rgb_true[i, j] - rgb[i, j]) for i in range(num_pixels) for j in range(3))
+    expected += (
+        w_c / (3 * num_pixels) * sum(abs(rgb_true[i, j] - rgb[i, j]) for i in range(num_pixels) for j in range(3))
+    )
     torch.testing.assert_close(sum(losses.values()), expected)
 
 
@@ -68,19 +80,19 @@ def test_eikonal_is_zero_for_a_distance_and_finite_for_a_constant():
 
 
 def test_free_space_by_hand():
-    edges = torch.tensor([[1., 5., 9., 9.9, 11.]])
-    target = torch.tensor([10.])
+    edges = torch.tensor([[1.0, 5.0, 9.0, 9.9, 11.0]])
+    target = torch.tensor([10.0])
     # Samples at 1, 5 and 9 m are more than 0.5 m in front; of them 5 m (0.2) and 9 m (-0.1) claim a near surface.
-    sdf = torch.tensor([[9., 0.2, -0.1, -7., -7.]])
+    sdf = torch.tensor([[9.0, 0.2, -0.1, -7.0, -7.0]])
     loss = free_space_loss(sdf, edges, target, truncation=0.5)
     assert loss.item() == pytest.approx((0.3 + 0.6) / 3)
     assert free_space_loss(target[:, None] - edges, edges, target, 0.5).item() == 0
 
 
 def test_near_surface_by_hand():
-    edges = torch.tensor([[8., 9.8, 10.1, 13.]])
-    sdf = torch.tensor([[5., 0.3, -0.3, 5.]])
-    loss = near_surface_loss(sdf, edges, torch.tensor([10.]), truncation=0.5)
+    edges = torch.tensor([[8.0, 9.8, 10.1, 13.0]])
+    sdf = torch.tensor([[5.0, 0.3, -0.3, 5.0]])
+    loss = near_surface_loss(sdf, edges, torch.tensor([10.0]), truncation=0.5)
     assert loss.item() == pytest.approx((0.1 + 0.2) / 2, rel=1e-5)
 
 
@@ -89,7 +101,7 @@ def test_nothing_in_reach_gives_a_connected_zero(term):
     for rays in (0, 2):
         sdf = torch.zeros(rays, 3, requires_grad=True)
         # Free space needs samples in front of the target, near surface samples around it: these are far behind.
-        loss = term(sdf, torch.full((rays, 3), 50.), torch.full((rays,), 10.), 0.5)
+        loss = term(sdf, torch.full((rays, 3), 50.0), torch.full((rays,), 10.0), 0.5)
         loss.backward()
         assert loss.item() == 0 and sdf.grad is not None
 
@@ -97,9 +109,9 @@ def test_nothing_in_reach_gives_a_connected_zero(term):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(finite, min_size=4, max_size=4), st.floats(0.1, 3))
 def test_optional_terms_are_never_negative(sdf, truncation):
-    sdf, edges = torch.tensor([sdf]), torch.tensor([[1., 4., 7., 10.]])
+    sdf, edges = torch.tensor([sdf]), torch.tensor([[1.0, 4.0, 7.0, 10.0]])
     for term in (free_space_loss, near_surface_loss):
-        assert term(sdf, edges, torch.tensor([8.]), truncation) >= 0
+        assert term(sdf, edges, torch.tensor([8.0]), truncation) >= 0
 
 
 @pytest.mark.parametrize('term', [free_space_loss, near_surface_loss])

@@ -1,4 +1,5 @@
 """Block masking of points, patch masking of images."""
+
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from projects.CLAP.clap.functional import mask_image_patches, mask_point_blocks
 
-GRID = dict(box_min=(-54., -54., -5.), voxel_size=(0.075, 0.075, 0.2), block=(8, 8, 8))
+GRID = dict(box_min=(-54.0, -54.0, -5.0), voxel_size=(0.075, 0.075, 0.2), block=(8, 8, 8))
 
 
 def _generator(seed=0):
@@ -18,8 +19,10 @@ def _generator(seed=0):
 def _blocks(points):
     """Block of every point, computed one by one."""
     edge = [size * count for size, count in zip(GRID['voxel_size'], GRID['block'])]
-    return [tuple(math.floor((point[axis] - GRID['box_min'][axis]) / edge[axis] + 1e-9) for axis in range(3))
-            for point in points.double().tolist()]
+    return [
+        tuple(math.floor((point[axis] - GRID['box_min'][axis]) / edge[axis] + 1e-9) for axis in range(3))
+        for point in points.double().tolist()
+    ]
 
 
 def _points(num, seed=0):
@@ -50,7 +53,7 @@ def test_all_none_and_no_points():
 
 def test_points_below_the_box_have_blocks_of_their_own():
     # Truncation toward zero would join the blocks on both sides of the lower corner.
-    points = torch.tensor([[-54.01, 0., 0.], [-53.99, 0., 0.]])
+    points = torch.tensor([[-54.01, 0.0, 0.0], [-53.99, 0.0, 0.0]])
     kept = [mask_point_blocks(points, **GRID, ratio=0.5, generator=_generator(seed)).sum().item() for seed in range(5)]
     assert kept == [1] * 5
 
@@ -78,7 +81,7 @@ def test_patches(height, width, patch, ratio, seed):
     assert (dropped.flatten(2).sum(-1) == round(ratio * rows * columns)).all()
     for row in range(rows):
         for column in range(columns):
-            piece = masked[..., row * patch:(row + 1) * patch, column * patch:(column + 1) * patch]
+            piece = masked[..., row * patch : (row + 1) * patch, column * patch : (column + 1) * patch]
             expected = (~dropped[..., row, column]).float()[..., None, None, None]
             assert torch.equal(piece, expected.expand_as(piece))
     assert imgs.eq(1).all(), 'the input is left alone'

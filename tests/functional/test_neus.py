@@ -1,4 +1,5 @@
 """Eq. 7: from signed distance to opacity."""
+
 import math
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_growing_distance_is_transparent():
 
 @pytest.mark.parametrize('scaled', [1.0, 1e2, 1e4, 1e6])
 def test_finite_for_any_scaled_distance(scaled):
-    sdf = (torch.tensor([1., -1., 1., 1., -1., -0.5, 0., 1e-8, -1.]) * scaled / 100).requires_grad_()
+    sdf = (torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0, -0.5, 0.0, 1e-8, -1.0]) * scaled / 100).requires_grad_()
     inv_s = torch.tensor(100.0, requires_grad=True)
     alpha = neus_alpha(sdf, inv_s)
     alpha.sum().backward()

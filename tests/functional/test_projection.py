@@ -1,4 +1,5 @@
 """LiDAR points to pixels and back."""
+
 import math
 
 import pytest
@@ -17,6 +18,7 @@ def _rotation(yaw, pitch, roll):
         a, b = [index for index in range(3) if index != axis]
         generator[a, b], generator[b, a] = -angle, angle
         return torch.linalg.matrix_exp(generator)
+
     return about(2, yaw) @ about(1, pitch) @ about(0, roll)
 
 
@@ -27,7 +29,7 @@ def _rigid(rotation, translation):
 
 
 # Camera axes (x right, y down, z forward) in a LiDAR frame with x forward, y left, z up.
-FORWARD_CAMERA = torch.tensor([[0., 0., 1.], [-1., 0., 0.], [0., -1., 0.]], dtype=torch.float64)
+FORWARD_CAMERA = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
 
 
 def _cameras(baseline=0.0):
@@ -36,17 +38,19 @@ def _cameras(baseline=0.0):
     cam2img[:, 0, 0], cam2img[:, 1, 1] = 1266.4, 1260.8
     cam2img[:, 0, 2], cam2img[:, 1, 2], cam2img[:, 0, 1] = 816.3, 491.5, 0.7
     cam2img[:, 0, 3] = baseline
-    cam2lidar = torch.stack([
-        _rigid(_rotation(0.02, 0.01, -0.03) @ FORWARD_CAMERA, [0.7, 0.1, -0.4]),
-        _rigid(_rotation(1.5, 0.0, 0.02) @ FORWARD_CAMERA, [0.2, 0.5, -0.3]),
-    ])
+    cam2lidar = torch.stack(
+        [
+            _rigid(_rotation(0.02, 0.01, -0.03) @ FORWARD_CAMERA, [0.7, 0.1, -0.4]),
+            _rigid(_rotation(1.5, 0.0, 0.02) @ FORWARD_CAMERA, [0.2, 0.5, -0.3]),
+        ]
+    )
     return cam2img, cam2lidar, cam2img @ torch.linalg.inv(cam2lidar)
 
 
 def _img_aug(scale, angle, flip, shift):
     linear = scale * torch.tensor([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     if flip:
-        linear = torch.tensor([[-1., 0.], [0., 1.]]) @ linear
+        linear = torch.tensor([[-1.0, 0.0], [0.0, 1.0]]) @ linear
     matrix = torch.eye(4, dtype=torch.float64)
     matrix[:2, :2], matrix[:2, 3] = linear, torch.tensor(shift)
     return matrix.repeat(2, 1, 1)
@@ -57,9 +61,9 @@ IDENTITY = torch.eye(4, dtype=torch.float64)
 
 def test_pinhole_by_hand():
     cam2img, _, _ = _cameras()
-    lidar2img = cam2img[:1] @ torch.linalg.inv(_rigid(FORWARD_CAMERA, [0., 0., 0.]))
+    lidar2img = cam2img[:1] @ torch.linalg.inv(_rigid(FORWARD_CAMERA, [0.0, 0.0, 0.0]))
     # 10 m ahead, 1 m to the left, 2 m up.
-    seen = project_points(torch.tensor([[10., 1., 2.]]).double(), lidar2img, IDENTITY[None], IDENTITY, (900, 1600))
+    seen = project_points(torch.tensor([[10.0, 1.0, 2.0]]).double(), lidar2img, IDENTITY[None], IDENTITY, (900, 1600))
     assert seen.depth_m.item() == pytest.approx(10.0)
     assert seen.uv[0, 0].tolist() == pytest.approx([816.3 - 126.64 - 0.7 * 0.2, 491.5 - 252.16])
     assert seen.visible.item()
@@ -67,7 +71,7 @@ def test_pinhole_by_hand():
 
 def test_behind_the_camera_is_never_visible():
     _, _, lidar2img = _cameras()
-    points = torch.tensor([[-10., 0., 0.], [-10., -1., -2.], [10., 0., 0.]]).double()
+    points = torch.tensor([[-10.0, 0.0, 0.0], [-10.0, -1.0, -2.0], [10.0, 0.0, 0.0]]).double()
     seen = project_points(points, lidar2img, IDENTITY.repeat(2, 1, 1), IDENTITY, (900, 1600))
     assert (seen.depth_m[0] > 0).tolist() == [False, False, True]
     assert seen.visible[0].tolist() == [False, False, True]
@@ -77,7 +81,9 @@ def test_behind_the_camera_is_never_visible():
 def test_image_borders_belong_to_the_pixel_they_open():
     lidar2img = torch.eye(4)[None]
     size = (4, 6)
-    points = torch.tensor([[0., 0., 1.], [5.999, 3.999, 1.], [6., 0., 1.], [0., 4., 1.], [-1e-3, 0., 1.], [0., 0., 0.]])
+    points = torch.tensor(
+        [[0.0, 0.0, 1.0], [5.999, 3.999, 1.0], [6.0, 0.0, 1.0], [0.0, 4.0, 1.0], [-1e-3, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    )
     seen = project_points(points, lidar2img, torch.eye(4)[None], torch.eye(4), size)
     assert seen.visible[0].tolist() == [True, True, False, False, False, False]
 
@@ -85,8 +91,10 @@ def test_image_borders_belong_to_the_pixel_they_open():
 def test_augmenting_the_points_alone_moves_no_pixel():
     _, _, lidar2img = _cameras()
     points = torch.randn(100, 3, dtype=torch.float64) * 20
-    lidar_aug = _rigid(1.05 * _rotation(0.4, 0, 0) @ torch.diag(torch.tensor([1., -1., 1.]).double()), [0.3, -0.2, 0.1])
-    img_aug = _img_aug(0.48, 0.0, False, [-30., -170.])
+    lidar_aug = _rigid(
+        1.05 * _rotation(0.4, 0, 0) @ torch.diag(torch.tensor([1.0, -1.0, 1.0]).double()), [0.3, -0.2, 0.1]
+    )
+    img_aug = _img_aug(0.48, 0.0, False, [-30.0, -170.0])
     plain = project_points(points, lidar2img, img_aug, IDENTITY, SIZE)
     moved = project_points(transform_points(points, lidar_aug), lidar2img, img_aug, lidar_aug, SIZE)
     torch.testing.assert_close(moved.depth_m, plain.depth_m)
@@ -98,12 +106,18 @@ angles = st.floats(-math.pi, math.pi)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.tuples(angles, st.booleans(), st.booleans(), st.floats(0.9, 1.1), *[st.floats(-1, 1)] * 3),
-       st.floats(0.38, 0.55), st.floats(-0.1, 0.1), st.booleans(),
-       st.tuples(st.floats(-400, 100), st.floats(-300, 100)), st.sampled_from([0.0, -380.0]), st.integers(0, 1000))
+@given(
+    st.tuples(angles, st.booleans(), st.booleans(), st.floats(0.9, 1.1), *[st.floats(-1, 1)] * 3),
+    st.floats(0.38, 0.55),
+    st.floats(-0.1, 0.1),
+    st.booleans(),
+    st.tuples(st.floats(-400, 100), st.floats(-300, 100)),
+    st.sampled_from([0.0, -380.0]),
+    st.integers(0, 1000),
+)
 def test_the_ray_of_a_projected_point_passes_through_it(lidar, scale, angle, flip, shift, baseline, seed):
     yaw, flip_x, flip_y, lidar_scale, *move = lidar
-    flips = torch.diag(torch.tensor([-1. if flip_x else 1., -1. if flip_y else 1., 1.]).double())
+    flips = torch.diag(torch.tensor([-1.0 if flip_x else 1.0, -1.0 if flip_y else 1.0, 1.0]).double())
     lidar_aug = _rigid(lidar_scale * flips @ _rotation(yaw, 0, 0), move)
     img_aug = _img_aug(scale, angle, flip, shift)
     cam2img, cam2lidar, lidar2img = _cameras(baseline)
@@ -121,7 +135,7 @@ def test_the_ray_of_a_projected_point_passes_through_it(lidar, scale, angle, fli
 def test_round_trip_in_single_precision():
     cam2img, cam2lidar, lidar2img = (matrix.float() for matrix in _cameras())
     lidar_aug = _rigid(1.05 * _rotation(2.5, 0, 0), [0.3, -0.2, 0.1]).float()
-    img_aug = _img_aug(0.48, 0.09, True, [650., -170.]).float()
+    img_aug = _img_aug(0.48, 0.09, True, [650.0, -170.0]).float()
     points = torch.randn(2000, 3) * 20
     seen = project_points(points, lidar2img, img_aug, lidar_aug, SIZE)
     origins, directions = pixel_rays(seen.uv, cam2img, cam2lidar, img_aug, lidar_aug)
@@ -132,14 +146,14 @@ def test_round_trip_in_single_precision():
 
 def test_rays_start_at_the_augmented_camera_centre():
     cam2img, cam2lidar, _ = _cameras()
-    lidar_aug = _rigid(1.1 * _rotation(0.5, 0, 0), [1., 2., 3.])
+    lidar_aug = _rigid(1.1 * _rotation(0.5, 0, 0), [1.0, 2.0, 3.0])
     origins, _ = pixel_rays(torch.rand(2, 7, 2).double(), cam2img, cam2lidar, IDENTITY.repeat(2, 1, 1), lidar_aug)
     expected = (lidar_aug @ cam2lidar)[:, :3, 3]
     torch.testing.assert_close(origins, expected[:, None].expand(2, 7, 3))
 
 
 def test_original_pixels_undo_the_image_augmentation():
-    img_aug = _img_aug(0.5, 0.05, True, [700., -100.])
+    img_aug = _img_aug(0.5, 0.05, True, [700.0, -100.0])
     original = torch.rand(2, 9, 2, dtype=torch.float64) * 900
     augmented = original @ img_aug[0, :2, :2].t() + img_aug[0, :2, 3]
     torch.testing.assert_close(original_pixels(augmented, img_aug), original)

@@ -1,4 +1,5 @@
 """Eqs. 14 to 17."""
+
 import math
 
 import pytest
@@ -106,7 +107,7 @@ def test_no_cells_give_a_connected_zero():
 
 
 def test_gram_by_hand():
-    prototypes = torch.tensor([[2., 0.], [0., 0.5], [3., 3.]])
+    prototypes = torch.tensor([[2.0, 0.0], [0.0, 0.5], [3.0, 3.0]])
     root = math.sqrt(0.5)
     assert gram_loss(prototypes).item() == pytest.approx((0 + root + root) / 3)
     assert gram_loss(prototypes, squared=True).item() == pytest.approx((0 + 0.5 + 0.5) / 3)

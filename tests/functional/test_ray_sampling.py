@@ -1,4 +1,5 @@
 """Stratified edges and inverse-CDF up-sampling."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,14 +13,14 @@ def _generator(seed=0):
 
 
 def test_without_jitter_the_edges_are_even():
-    edges = stratified(torch.tensor([1., 0.]), torch.tensor([5., 2.]), 5, jitter=False)
-    torch.testing.assert_close(edges, torch.tensor([[1., 2., 3., 4., 5.], [0., .5, 1., 1.5, 2.]]))
+    edges = stratified(torch.tensor([1.0, 0.0]), torch.tensor([5.0, 2.0]), 5, jitter=False)
+    torch.testing.assert_close(edges, torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [0.0, 0.5, 1.0, 1.5, 2.0]]))
 
 
 def test_jitter_fills_every_stratum_evenly():
-    edges = stratified(torch.zeros(4000), torch.full((4000,), 8.), 9, _generator())
-    lower = torch.tensor([0, .5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5])
-    upper = torch.tensor([.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8])
+    edges = stratified(torch.zeros(4000), torch.full((4000,), 8.0), 9, _generator())
+    lower = torch.tensor([0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5])
+    upper = torch.tensor([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8])
     assert (edges >= lower).all() and (edges <= upper).all()
     torch.testing.assert_close(edges.mean(0), (lower + upper) / 2, atol=0.03, rtol=0)
     # Uniform over the whole segment: no range is preferred.
@@ -46,38 +47,41 @@ def test_one_seed_one_draw():
 
 
 def test_new_ranges_follow_the_weights():
-    edges = torch.tensor([[0., 1., 2., 4., 5.]]).expand(2000, 5)
-    weights = torch.tensor([[1., 0., 2., 1.]]).expand(2000, 4)
+    edges = torch.tensor([[0.0, 1.0, 2.0, 4.0, 5.0]]).expand(2000, 5)
+    weights = torch.tensor([[1.0, 0.0, 2.0, 1.0]]).expand(2000, 4)
     drawn = inverse_cdf(edges, weights, 16, _generator())
     share = torch.stack([((drawn >= a) & (drawn < b)).float().mean() for a, b in ((0, 1), (1, 2), (2, 4), (4, 5))])
-    torch.testing.assert_close(share, torch.tensor([.25, 0., .5, .25]), atol=0.005, rtol=0)
+    torch.testing.assert_close(share, torch.tensor([0.25, 0.0, 0.5, 0.25]), atol=0.005, rtol=0)
     within = drawn[(drawn >= 2) & (drawn < 4)]
     assert abs(within.mean() - 3) < 0.02  # even inside an interval
 
 
 def test_quantile_middles_against_a_direct_inversion():
-    edges = torch.tensor([[0., 1., 3., 4.]], dtype=torch.float64)
-    weights = torch.tensor([[1., 2., 1.]], dtype=torch.float64)
+    edges = torch.tensor([[0.0, 1.0, 3.0, 4.0]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 2.0, 1.0]], dtype=torch.float64)
     drawn = inverse_cdf(edges, weights, 4, jitter=False)
     # CDF: 0, .25, .75, 1 at 0, 1, 3, 4; quantiles .125, .375, .625, .875.
-    torch.testing.assert_close(drawn, torch.tensor([[.5, 1.5, 2.5, 3.5]], dtype=torch.float64))
+    torch.testing.assert_close(drawn, torch.tensor([[0.5, 1.5, 2.5, 3.5]], dtype=torch.float64))
 
 
 def test_a_quantile_between_two_intervals_steps_over_the_empty_one():
-    edges = torch.tensor([[0., 1., 2., 3.]])
+    edges = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
     # The first quantile, 1 of 4, is where interval 0 ends and interval 2 begins.
-    drawn = inverse_cdf(edges, torch.tensor([[1., 0., 3.]]), 2, jitter=False)
-    torch.testing.assert_close(drawn, torch.tensor([[2., 2 + 2 / 3]]))
+    drawn = inverse_cdf(edges, torch.tensor([[1.0, 0.0, 3.0]]), 2, jitter=False)
+    torch.testing.assert_close(drawn, torch.tensor([[2.0, 2 + 2 / 3]]))
     # The smallest number there is: half of it rounds to 0, the very beginning of the CDF.
-    assert inverse_cdf(edges, torch.tensor([[0., 1e-45, 0.]]), 1, jitter=False).item() == 1.0
+    assert inverse_cdf(edges, torch.tensor([[0.0, 1e-45, 0.0]]), 1, jitter=False).item() == 1.0
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0]), min_size=1, max_size=12), st.integers(1, 30),
-       st.integers(0, 100))
+@given(
+    st.lists(st.sampled_from([0.0, 1e-30, 1e-6, 0.3, 1.0]), min_size=1, max_size=12),
+    st.integers(1, 30),
+    st.integers(0, 100),
+)
 def test_no_range_falls_into_an_interval_without_weight(weights, num, seed):
     weights = torch.tensor([weights])
-    edges = torch.arange(weights.shape[1] + 1.)[None] * 2 + 1
+    edges = torch.arange(weights.shape[1] + 1.0)[None] * 2 + 1
     drawn = inverse_cdf(edges, weights, num, _generator(seed))
     assert drawn.shape == (1, num) and torch.isfinite(drawn).all()
     assert (drawn.diff(dim=-1) >= 0).all()
@@ -89,16 +93,18 @@ def test_no_range_falls_into_an_interval_without_weight(weights, num, seed):
 
 
 def test_a_ray_that_met_nothing_is_sampled_evenly():
-    edges = torch.tensor([[0., 1., 2., 10.]])
+    edges = torch.tensor([[0.0, 1.0, 2.0, 10.0]])
     for empty in (torch.zeros(1, 3), torch.full((1, 3), float('nan'))):
-        torch.testing.assert_close(inverse_cdf(edges, empty, 5, jitter=False), torch.tensor([[1., 3., 5., 7., 9.]]))
+        torch.testing.assert_close(
+            inverse_cdf(edges, empty, 5, jitter=False), torch.tensor([[1.0, 3.0, 5.0, 7.0, 9.0]])
+        )
 
 
 def test_positions_carry_no_gradient():
     near = torch.ones(2, requires_grad=True)
     assert not stratified(near, near + 5, 4).requires_grad
     weights = torch.rand(2, 3, requires_grad=True)
-    assert not inverse_cdf(torch.arange(4.).expand(2, 4), weights, 3).requires_grad
+    assert not inverse_cdf(torch.arange(4.0).expand(2, 4), weights, 3).requires_grad
 
 
 def test_merge_is_sorted_and_complete():

@@ -1,4 +1,5 @@
 """Rays and the box they cross."""
+
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from projects.CLAP.clap.functional import intersect_box, ray_points, rays_to_points
 
-BOX = torch.tensor([-2., -2., -1.]), torch.tensor([2., 2., 1.])
+BOX = torch.tensor([-2.0, -2.0, -1.0]), torch.tensor([2.0, 2.0, 1.0])
 
 
 def _hit(origin, direction):
@@ -16,19 +17,22 @@ def _hit(origin, direction):
     return near.item(), far.item(), hit.item()
 
 
-@pytest.mark.parametrize('origin, direction, expected', [
-    ([0., 0., 0.], [1., 0., 0.], (0., 2., True)),  # inside
-    ([-5., 0., 0.], [1., 0., 0.], (3., 7., True)),  # outside, towards the box
-    ([5., 0., 0.], [1., 0., 0.], (0., 0., False)),  # outside, the box behind it
-    ([-5., 3., 0.], [1., 0., 0.], (0., 0., False)),  # parallel, beside the box
-    ([-5., 2., 0.], [1., 0., 0.], (3., 7., True)),  # gliding in a face
-    ([-2., 0., 0.], [1., 0., 0.], (0., 4., True)),  # on a face, inwards
-    ([2., 0., 0.], [1., 0., 0.], (0., 0., False)),  # on a face, outwards
-    ([-2., -2., -1.], [0., 0., 1.], (0., 2., True)),  # along an edge: 0 * inf without care
-    ([-2., 0., 0.], [0., -0., -1.], (0., 1., True)),  # negative zero
-    ([0., 0., 0.], [0., 0., 0.], (0., 0., False)),  # no direction at all
-    ([-5., 0., 0.], [1., 1e-45, 0.], (3., 7., True)),  # denormal direction component
-])
+@pytest.mark.parametrize(
+    'origin, direction, expected',
+    [
+        ([0.0, 0.0, 0.0], [1.0, 0.0, 0.0], (0.0, 2.0, True)),  # inside
+        ([-5.0, 0.0, 0.0], [1.0, 0.0, 0.0], (3.0, 7.0, True)),  # outside, towards the box
+        ([5.0, 0.0, 0.0], [1.0, 0.0, 0.0], (0.0, 0.0, False)),  # outside, the box behind it
+        ([-5.0, 3.0, 0.0], [1.0, 0.0, 0.0], (0.0, 0.0, False)),  # parallel, beside the box
+        ([-5.0, 2.0, 0.0], [1.0, 0.0, 0.0], (3.0, 7.0, True)),  # gliding in a face
+        ([-2.0, 0.0, 0.0], [1.0, 0.0, 0.0], (0.0, 4.0, True)),  # on a face, inwards
+        ([2.0, 0.0, 0.0], [1.0, 0.0, 0.0], (0.0, 0.0, False)),  # on a face, outwards
+        ([-2.0, -2.0, -1.0], [0.0, 0.0, 1.0], (0.0, 2.0, True)),  # along an edge: 0 * inf without care
+        ([-2.0, 0.0, 0.0], [0.0, -0.0, -1.0], (0.0, 1.0, True)),  # negative zero
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], (0.0, 0.0, False)),  # no direction at all
+        ([-5.0, 0.0, 0.0], [1.0, 1e-45, 0.0], (3.0, 7.0, True)),  # denormal direction component
+    ],
+)
 def test_closed_form(origin, direction, expected):
     assert _hit(origin, direction) == pytest.approx(expected)
 
@@ -58,15 +62,15 @@ def test_the_segment_is_the_part_inside(origin, direction):
 
 
 def test_non_finite_rays_miss():
-    origins = torch.tensor([[float('nan'), 0, 0], [0., 0., 0.]])
-    directions = torch.tensor([[1., 0., 0.], [float('nan'), 0, 1.]])
+    origins = torch.tensor([[float('nan'), 0, 0], [0.0, 0.0, 0.0]])
+    directions = torch.tensor([[1.0, 0.0, 0.0], [float('nan'), 0, 1.0]])
     near, far, hit = intersect_box(origins, directions, *BOX)
     assert not hit.any() and near.eq(0).all() and far.eq(0).all()
 
 
 def test_gradients_of_parallel_rays_are_finite():
-    origins = torch.tensor([[-2., -2., 0.], [0., 5., 0.]], requires_grad=True)
-    directions = torch.tensor([[1., 0., 0.], [1., 0., 0.]], requires_grad=True)
+    origins = torch.tensor([[-2.0, -2.0, 0.0], [0.0, 5.0, 0.0]], requires_grad=True)
+    directions = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], requires_grad=True)
     near, far, _ = intersect_box(origins, directions, *BOX)
     (near + far).sum().backward()
     assert torch.isfinite(origins.grad).all() and torch.isfinite(directions.grad).all()
@@ -79,7 +83,7 @@ def test_no_rays():
 
 def test_rays_lead_back_to_their_points():
     points = torch.randn(50, 3, dtype=torch.float64) * 20
-    origins = torch.tensor([[1., -2., 0.5]], dtype=torch.float64)
+    origins = torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64)
     directions, range_m = rays_to_points(origins, points)
     torch.testing.assert_close(directions.norm(dim=-1), torch.ones(50, dtype=torch.float64))
     torch.testing.assert_close(ray_points(origins.expand(50, 3), directions, range_m[:, None])[:, 0], points)

@@ -1,4 +1,5 @@
 """Balanced codes, on one rank and on two."""
+
 import pytest
 import torch
 import torch.distributed as dist

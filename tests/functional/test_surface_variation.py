@@ -1,4 +1,5 @@
 """Surface variation of raw clouds, secant curvature and volume smoothing."""
+
 from __future__ import annotations
 
 import math

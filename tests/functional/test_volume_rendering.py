@@ -1,4 +1,5 @@
 """Eqs. 8 and 9: transmittance, weights, rendered values."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def test_a_wall_in_the_middle_of_a_sharp_interval_is_exact():
 
 
 def test_transmittance_closed_form():
-    torch.testing.assert_close(transmittance(torch.tensor([0.5, 0.5, 1.0, 0.3])), torch.tensor([1., .5, .25, 0.]))
+    torch.testing.assert_close(transmittance(torch.tensor([0.5, 0.5, 1.0, 0.3])), torch.tensor([1.0, 0.5, 0.25, 0.0]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,7 +62,7 @@ def test_weights_are_a_share_of_one(alpha):
 def test_gradients_are_exact_with_full_opacity(alpha):
     alpha = torch.tensor(alpha, dtype=torch.float64, requires_grad=True)
     scale = torch.linspace(1, 2, alpha.numel(), dtype=torch.float64)
-    got, = torch.autograd.grad((transmittance(alpha) * scale).sum(), alpha)
+    (got,) = torch.autograd.grad((transmittance(alpha) * scale).sum(), alpha)
     # d t_n / d alpha_k = -prod_{i<n, i!=k} (1 - alpha_i)
     expected = torch.zeros_like(alpha)
     for n in range(alpha.numel()):
@@ -79,8 +80,8 @@ def test_gradcheck():
 
 def test_accumulate_is_not_normalised():
     weights = torch.tensor([[0.2, 0.3]])
-    torch.testing.assert_close(accumulate(weights, torch.tensor([[10., 20.]])), torch.tensor([8.0]))
-    colours = torch.tensor([[[1., 0., 0.], [0., 1., 1.]]])
+    torch.testing.assert_close(accumulate(weights, torch.tensor([[10.0, 20.0]])), torch.tensor([8.0]))
+    colours = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
     torch.testing.assert_close(accumulate(weights, colours), torch.tensor([[0.2, 0.3, 0.3]]))
 
 

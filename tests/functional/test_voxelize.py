@@ -1,4 +1,5 @@
 """Voxelisation against a loop over the points."""
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +51,7 @@ def _assert_identical(points, *args):
 def test_bit_identical_to_the_loop(max_points, max_voxels):
     generator = torch.Generator().manual_seed(1)
     near = torch.randn(4000, 5, generator=generator) * torch.tensor([0.4, 0.4, 0.4, 1, 1])
-    far = torch.randn(2000, 5, generator=generator) * torch.tensor([40., 40., 3, 1, 1])
+    far = torch.randn(2000, 5, generator=generator) * torch.tensor([40.0, 40.0, 3, 1, 1])
     points = torch.cat([near, far])[torch.randperm(6000, generator=generator)]
     _assert_identical(points, SIZE, RANGE, max_points, max_voxels)
 
@@ -66,20 +67,22 @@ def test_bit_identical_on_voxel_borders():
 @given(st.integers(0, 80), st.integers(1, 4), st.integers(1, 30), st.integers(0, 1000))
 def test_bit_identical_for_any_size(num, max_points, max_voxels, seed):
     points = torch.randn(num, 4, generator=torch.Generator().manual_seed(seed)) * 3
-    _assert_identical(points, (1.0, 1.5, 2.0), (-3., -3., -4., 3., 3., 4.), max_points, max_voxels)
+    _assert_identical(points, (1.0, 1.5, 2.0), (-3.0, -3.0, -4.0, 3.0, 3.0, 4.0), max_points, max_voxels)
 
 
 def test_numbering_caps_and_axis_order():
-    points = torch.tensor([[5.5, 0.5, 0.5, 1.], [0.5, 5.5, 0.5, 2.], [5.6, 0.5, 0.5, 4.], [0.5, 0.5, 2.5, 8.],
-                           [5.7, 0.5, 0.5, 100.]])
+    points = torch.tensor(
+        [[5.5, 0.5, 0.5, 1.0], [0.5, 5.5, 0.5, 2.0], [5.6, 0.5, 0.5, 4.0], [0.5, 0.5, 2.5, 8.0], [5.7, 0.5, 0.5, 100.0]]
+    )
     features, coords = voxelize(points, (1, 1, 1), (0, 0, 0, 8, 8, 4), 2, 2)
     assert coords.tolist() == [[5, 0, 0], [0, 5, 0]]  # first come, first numbered; the third voxel is past the cap
     assert features[:, 3].tolist() == [2.5, 2.0]  # the fifth point is the third of its voxel
 
 
 def test_non_finite_and_outside_points_are_dropped():
-    points = torch.tensor([[float('nan'), 0, 0], [float('inf'), 0, 0], [1e30, 0, 0], [54.0, 0, 0], [-54.0, 0, 0],
-                           [-54.01, 0, 0]])
+    points = torch.tensor(
+        [[float('nan'), 0, 0], [float('inf'), 0, 0], [1e30, 0, 0], [54.0, 0, 0], [-54.0, 0, 0], [-54.01, 0, 0]]
+    )
     features, coords = voxelize(points, SIZE, RANGE, 10, 100)
     assert coords.tolist() == [[0, 720, 25]]
     assert features.tolist() == [[-54.0, 0.0, 0.0]]

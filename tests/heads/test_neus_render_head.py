@@ -60,8 +60,9 @@ def test_loss_names_weights_and_health() -> None:
     points = fan(200) * torch.linspace(5, 15, 200)[:, None]
     sampler = UniformRaySampler(50, 30)
     drawn = [sampler(f.detach(), sweep_of(points), front_camera()) for f in fields]
-    losses = renderer.loss(fields, [d.lidar for d in drawn], [d.camera for d in drawn],
-                           torch.Generator().manual_seed(1))
+    losses = renderer.loss(
+        fields, [d.lidar for d in drawn], [d.camera for d in drawn], torch.Generator().manual_seed(1)
+    )
     assert {k for k in losses if 'loss' in k} == {'loss_range', 'loss_surface', 'loss_rgb'}
     # omega_r times the mean absolute range error, which is logged beside it
     torch.testing.assert_close(losses['loss_range'], 3.0 * losses['range_mae_m'])
@@ -78,8 +79,17 @@ def test_no_rays_of_a_kind_still_reach_every_parameter(lidar: int, camera: int) 
     renderer = head()
     fields = renderer.decode(torch.randn(1, 6, 10, 10))
     drawn = UniformRaySampler(lidar, max(camera, 1))(fields[0].detach(), sweep_of(fan(20) * 8), front_camera())
-    camera_rays = drawn.camera if camera else RayBundle('camera', *[t[:0] for t in (
-        drawn.camera.origins, drawn.camera.directions, drawn.camera.targets, drawn.camera.source)])
+    camera_rays = (
+        drawn.camera
+        if camera
+        else RayBundle(
+            'camera',
+            *[
+                t[:0]
+                for t in (drawn.camera.origins, drawn.camera.directions, drawn.camera.targets, drawn.camera.source)
+            ],
+        )
+    )
     losses = renderer.loss(fields, [drawn.lidar], [camera_rays])
     total = sum(v for k, v in losses.items() if 'loss' in k)
     total.backward()

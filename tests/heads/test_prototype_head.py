@@ -81,8 +81,9 @@ def test_assignment_maps_and_health() -> None:
     assert int(assigned_lidar.max()) < 12
     losses = module.loss(lidar, camera)
     rows = module.embed(lidar, camera)[0]
-    usage = torch.bincount((rows @ torch.nn.functional.normalize(module.prototypes, dim=1).t()).argmax(1),
-                           minlength=12).float()
+    usage = torch.bincount(
+        (rows @ torch.nn.functional.normalize(module.prototypes, dim=1).t()).argmax(1), minlength=12
+    ).float()
     usage = usage[usage > 0] / usage.sum()
     torch.testing.assert_close(losses['proto_perplexity_lidar'].float(), (-(usage * usage.log()).sum()).exp())
     assert -1 <= losses['gram_mean'] <= losses['gram_max'] <= 1

@@ -1,4 +1,5 @@
 """Box code and matching against the golden figures."""
+
 from __future__ import annotations
 
 import pytest
@@ -42,11 +43,20 @@ def test_decode_filters_by_range_and_strictly_by_score() -> None:
 def test_costs_and_matching() -> None:
     entry = golden()['assigner']
     assigner = TASK_UTILS.build(dict(type='CLAPHungarianAssigner3D'))
-    args = (torch.tensor(entry['pred_boxes']), 3 * uniform('logit', (1, 10, 6))[0], torch.tensor(entry['gt_boxes']),
-            torch.tensor(entry['gt_labels']), RANGE)
+    args = (
+        torch.tensor(entry['pred_boxes']),
+        3 * uniform('logit', (1, 10, 6))[0],
+        torch.tensor(entry['gt_boxes']),
+        torch.tensor(entry['gt_labels']),
+        RANGE,
+    )
     costs = assigner.costs(*args)
-    for name, value in (('cls_cost', costs.classification), ('reg_cost', costs.position), ('iou', costs.ious),
-                        ('total', costs.total)):
+    for name, value in (
+        ('cls_cost', costs.classification),
+        ('reg_cost', costs.position),
+        ('iou', costs.ious),
+        ('total', costs.total),
+    ):
         assert torch.allclose(value, torch.tensor(entry[name]), atol=2e-6), name
     found = assigner.assign(*args)
     expected = [(query, index - 1) for query, index in enumerate(entry['gt_inds']) if index]

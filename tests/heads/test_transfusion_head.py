@@ -1,4 +1,5 @@
 """The TransFusion head against the figures of mmdetection3d's, and against what follows from its definition."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,10 +19,21 @@ LAYER = dict(num_heads=4, feedforward_channels=64, dropout=0.0, ffn_drop=0.0)
 
 def config(size_y: float = 3.6, **changes) -> dict:
     """A head on 16 cells along x and 12 (3.6 m) or 16 (4.8 m) along y."""
-    return dict(dict(
-        type='CLAPTransFusionHead', in_channels=16, num_classes=10, hidden_channel=32, num_proposals=20,
-        point_cloud_range=[-4.8, -size_y, -5.0, 4.8, size_y, 3.0], voxel_size=[0.075, 0.075, 0.2], out_size_factor=8,
-        post_center_range=[-5.8, -size_y - 1, -10.0, 5.8, size_y + 1, 10.0], decoder_layer=LAYER), **changes)
+    return dict(
+        dict(
+            type='CLAPTransFusionHead',
+            in_channels=16,
+            num_classes=10,
+            hidden_channel=32,
+            num_proposals=20,
+            point_cloud_range=[-4.8, -size_y, -5.0, 4.8, size_y, 3.0],
+            voxel_size=[0.075, 0.075, 0.2],
+            out_size_factor=8,
+            post_center_range=[-5.8, -size_y - 1, -10.0, 5.8, size_y + 1, 10.0],
+            decoder_layer=LAYER,
+        ),
+        **changes,
+    )
 
 
 def head(size_y: float = 3.6, **changes):
@@ -30,8 +42,9 @@ def head(size_y: float = 3.6, **changes):
 
 def objects(name: str) -> InstanceData:
     entry = golden()['targets'][name]
-    return InstanceData(bboxes_3d=LiDARInstance3DBoxes(torch.tensor(entry['boxes']), box_dim=9),
-                        labels_3d=torch.tensor(entry['labels']))
+    return InstanceData(
+        bboxes_3d=LiDARInstance3DBoxes(torch.tensor(entry['boxes']), box_dim=9), labels_3d=torch.tensor(entry['labels'])
+    )
 
 
 def test_the_rule_that_makes_the_numbers() -> None:
@@ -43,8 +56,12 @@ def test_the_rule_that_makes_the_numbers() -> None:
 def test_decoder_layer() -> None:
     layer = fill(TransFusionDecoderLayer(32, **LAYER)).eval()
     with torch.no_grad():
-        out = layer(uniform('q', (2, 32, 5)), uniform('k', (2, 32, 12)), 8 * (uniform('qp', (2, 5, 2)) + 1),
-                    8 * (uniform('kp', (2, 12, 2)) + 1))
+        out = layer(
+            uniform('q', (2, 32, 5)),
+            uniform('k', (2, 32, 12)),
+            8 * (uniform('qp', (2, 5, 2)) + 1),
+            8 * (uniform('kp', (2, 12, 2)) + 1),
+        )
     check(out, golden()['decoder_layer']['output'])
 
 
@@ -149,8 +166,9 @@ def test_heatmap_radius_and_axes() -> None:
 
 def test_two_layers_are_both_supervised_and_samples_without_objects_train() -> None:
     model = head(4.8, num_decoder_layers=2).train()
-    empty = InstanceData(bboxes_3d=LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9),
-                         labels_3d=torch.zeros(0, dtype=torch.long))
+    empty = InstanceData(
+        bboxes_3d=LiDARInstance3DBoxes(torch.zeros(0, 9), box_dim=9), labels_3d=torch.zeros(0, dtype=torch.long)
+    )
     losses = model.loss(uniform('bevs4', (2, 16, 16, 16)), [empty, objects('gt0')])
     assert {'layer_0_loss_cls', 'layer_-1_loss_cls', 'layer_0_loss_bbox', 'layer_-1_loss_bbox'} < set(losses)
     sum(value for name, value in losses.items() if 'loss' in name).backward()
@@ -163,8 +181,9 @@ def test_a_head_learns_an_object() -> None:
     """A few steps on one scene put its highest boxes where the objects are, on a non-square grid."""
     torch.manual_seed(0)
     model = MODELS.build(config(num_classes=3, small_classes=(), num_proposals=10)).train()
-    boxes = torch.tensor([[2.0, 1.2, -1.0, 1.9, 0.9, 1.5, 0.6, 0.5, 0.0],
-                          [-3.0, -2.0, -1.0, 1.0, 0.6, 1.7, -1.2, 0.0, 0.0]])
+    boxes = torch.tensor(
+        [[2.0, 1.2, -1.0, 1.9, 0.9, 1.5, 0.6, 0.5, 0.0], [-3.0, -2.0, -1.0, 1.0, 0.6, 1.7, -1.2, 0.0, 0.0]]
+    )
     truth = InstanceData(bboxes_3d=LiDARInstance3DBoxes(boxes, box_dim=9), labels_3d=torch.tensor([0, 2]))
     bev = torch.randn(1, 16, 16, 12)
     optim = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -182,10 +201,15 @@ def test_a_head_learns_an_object() -> None:
         assert found.scores_3d[row] > 0.3
 
 
-@pytest.mark.parametrize('changes,message', [
-    (dict(num_proposals=5000), 'exceeds the 10 classes'), (dict(nms_kernel_size=2), 'must be odd'),
-    (dict(decoder_layer=dict(num_heads=5)), 'must divide hidden_channel'),
-    (dict(post_center_range=[1, 2]), 'post_center_range')])
+@pytest.mark.parametrize(
+    'changes,message',
+    [
+        (dict(num_proposals=5000), 'exceeds the 10 classes'),
+        (dict(nms_kernel_size=2), 'must be odd'),
+        (dict(decoder_layer=dict(num_heads=5)), 'must divide hidden_channel'),
+        (dict(post_center_range=[1, 2]), 'post_center_range'),
+    ],
+)
 def test_bad_configurations_are_explained(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MODELS.build(config(**changes))

@@ -1,4 +1,5 @@
 """Running statistics of frozen encoders, made anew before a probe."""
+
 from __future__ import annotations
 
 import copy

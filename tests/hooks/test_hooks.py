@@ -29,18 +29,34 @@ class TinyFrames(torch.utils.data.Dataset):
 def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = False, **overrides) -> Runner:
     """A real MMEngine runner on the tiny model, two steps an epoch."""
     allow_mmengine_checkpoints()
-    cfg = Config(dict(
-        default_scope='mmdet3d', model=tiny_model(), work_dir=str(work_dir), resume=resume,
-        train_dataloader=dict(dataset=dict(type='TinyFrames'), batch_size=2, num_workers=0,
-                              sampler=dict(type='DefaultSampler', shuffle=True),
-                              collate_fn=dict(type='pseudo_collate')),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=epochs),
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1),
-                           logger=dict(type='LoggerHook', interval=1)),
-        custom_hooks=[dict(type='StepSeedHook'), dict(type='SamplingWarmupHook', warmup_epochs=warmup),
-                      dict(type='NonFiniteLossHook')],
-        log_level='INFO', randomness=dict(seed=3), experiment_name=work_dir.name + str(resume)))
+    cfg = Config(
+        dict(
+            default_scope='mmdet3d',
+            model=tiny_model(),
+            work_dir=str(work_dir),
+            resume=resume,
+            train_dataloader=dict(
+                dataset=dict(type='TinyFrames'),
+                batch_size=2,
+                num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                collate_fn=dict(type='pseudo_collate'),
+            ),
+            optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
+            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=epochs),
+            default_hooks=dict(
+                checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook', interval=1)
+            ),
+            custom_hooks=[
+                dict(type='StepSeedHook'),
+                dict(type='SamplingWarmupHook', warmup_epochs=warmup),
+                dict(type='NonFiniteLossHook'),
+            ],
+            log_level='INFO',
+            randomness=dict(seed=3),
+            experiment_name=work_dir.name + str(resume),
+        )
+    )
     cfg.merge_from_dict(overrides)
     return Runner.from_cfg(cfg)
 
@@ -74,7 +90,7 @@ def test_warmup_switches_the_sampler_and_survives_a_resume(tmp_path: Path) -> No
         resumed = runner(folder, resume=True)
         used = spy_on_samplers(resumed)
         resumed.train()
-        assert used == (['UniformRaySampler'] * 2 + ['CurvatureRaySampler'] * 4)[2 * stop:]
+        assert used == (['UniformRaySampler'] * 2 + ['CurvatureRaySampler'] * 4)[2 * stop :]
         for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values()):
             assert torch.equal(a, b), f'resumed at epoch {stop}: {name} differs'
 
@@ -109,6 +125,7 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_inputs(tmp_path: Path) ->
 
 def test_the_warmup_hook_names_a_wrong_model_and_a_wrong_length(tmp_path: Path) -> None:
     from projects.CLAP.clap.hooks import SamplingWarmupHook
+
     with pytest.raises(ValueError, match='warmup_epochs'):
         SamplingWarmupHook(-1)
     run = runner(tmp_path)
@@ -121,6 +138,7 @@ def test_norm_statistics_are_those_of_the_unmasked_input(tmp_path: Path) -> None
     """After the hook, evaluation normalises as a batch of whole frames does, and training goes on unchanged."""
     from projects.CLAP.clap.hooks.unmasked_norm_hook import estimate_norm_statistics
     from tests.fixtures.tiny import build
+
     model, data = build(), batch(1)
     for _ in range(3):
         model.set_step_seed(0)

@@ -1,4 +1,5 @@
 """What a run shows on a terminal and in a pipe, and that its records are the same either way."""
+
 from __future__ import annotations
 
 import json
@@ -36,10 +37,17 @@ def train_on(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         patch.setattr(sys, 'stdout', out)
         patch.setenv('TERM', 'xterm')
         patch.setenv('COLUMNS', '200')
-        run = runner(folder, epochs=2, default_hooks=dict(live=dict(type='LiveProgressHook')),
-                     vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
-                     visualizer=dict(type='Visualizer', name=f'live_{kind}', vis_backends=[
-                         dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]))
+        run = runner(
+            folder,
+            epochs=2,
+            default_hooks=dict(live=dict(type='LiveProgressHook')),
+            vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
+            visualizer=dict(
+                type='Visualizer',
+                name=f'live_{kind}',
+                vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
+            ),
+        )
         run.train()
         print('the run is over')
         assert sys.stdout is out, 'the terminal must be given back'
@@ -64,8 +72,20 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 def test_a_terminal_gets_a_panel_instead_of_routine_lines(seen: dict) -> None:
     shown, _ = seen['pty']
-    for part in ('epoch 1/2', 'epoch 2/2', '2/2', '━', 'rays/s', 'samples/s', 'GiB memory', 'left', 'range ', 'swav ',
-                 'em ', 'gram '):
+    for part in (
+        'epoch 1/2',
+        'epoch 2/2',
+        '2/2',
+        '━',
+        'rays/s',
+        'samples/s',
+        'GiB memory',
+        'left',
+        'range ',
+        'swav ',
+        'em ',
+        'gram ',
+    ):
         assert part in shown, part
     assert 'Epoch(train)' not in shown and 'Exp name' not in shown
     assert 'ray sampling from epoch 2: CurvatureRaySampler' in shown, 'other messages appear above the panel'
@@ -102,6 +122,7 @@ def test_records_do_not_depend_on_who_watches(seen: dict) -> None:
 
 def test_the_terminal_is_given_back_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import atexit
+
     closers = []
     monkeypatch.setattr(atexit, 'register', closers.append)
     monkeypatch.setattr(sys.stdout, 'isatty', lambda: True, raising=False)

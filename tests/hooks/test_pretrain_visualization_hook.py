@@ -1,4 +1,5 @@
 """Pictures during training: where they go, and that training does not notice."""
+
 from __future__ import annotations
 
 import random
@@ -29,9 +30,10 @@ def test_pictures_reach_every_backend_and_training_does_not_notice(tmp_path: Pat
     needed = [[p.requires_grad for p in run.model.parameters()] for run in (plain, drawn)]
     assert needed[0] == needed[1]
 
-    images, = (tmp_path / 'drawn').glob('*/vis_data/vis_image')
+    (images,) = (tmp_path / 'drawn').glob('*/vis_data/vis_image')
     assert sorted(p.name for p in images.iterdir()) == sorted(
-        [f'frame0_{name}_{step}.png' for name in ALL for step in (0, 2, 4)] + ['frame0_lidar_on_images_0.png'])
+        [f'frame0_{name}_{step}.png' for name in ALL for step in (0, 2, 4)] + ['frame0_lidar_on_images_0.png']
+    )
     for path in images.iterdir():
         pixels = cv2.imread(str(path))
         assert min(pixels.shape[:2]) > 100 and pixels.std() > 5, path
@@ -39,7 +41,8 @@ def test_pictures_reach_every_backend_and_training_does_not_notice(tmp_path: Pat
     assert (before != after).any(), 'the pictures follow the training'
 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    folder, = (tmp_path / 'drawn').glob('*/vis_data')
+
+    (folder,) = (tmp_path / 'drawn').glob('*/vis_data')
     events = EventAccumulator(str(folder), size_guidance=dict(images=0))
     events.Reload()
     assert set(events.Tags()['images']) == {f'frame0_{name}' for name in (*ALL, 'lidar_on_images')}
@@ -55,8 +58,12 @@ def test_undisturbed_restores_what_a_step_depends_on() -> None:
     assert any(modes) and not all(modes)
 
     def state() -> list:
-        return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist(),
-                model._generator.get_state().tolist()]
+        return [
+            random.getstate(),
+            np.random.get_state()[1].tolist(),
+            torch.get_rng_state().tolist(),
+            model._generator.get_state().tolist(),
+        ]
 
     before = state()
     with pytest.raises(RuntimeError, match='on purpose'), undisturbed(model):
@@ -101,8 +108,10 @@ def test_a_failing_picture_is_logged_and_the_run_goes_on(tmp_path: Path, monkeyp
     assert 'no pictures of iteration 2' in log and 'no space left on device' in log
 
 
-@pytest.mark.parametrize('wrong, message', [
-    (dict(interval=0), 'interval'), (dict(dataset='test'), "'val' or 'train'"), (dict(figures=['camera']), 'camera')])
+@pytest.mark.parametrize(
+    'wrong, message',
+    [(dict(interval=0), 'interval'), (dict(dataset='test'), "'val' or 'train'"), (dict(figures=['camera']), 'camera')],
+)
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PretrainVisualizationHook(**wrong)

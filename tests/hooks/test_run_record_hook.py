@@ -1,4 +1,5 @@
 """The run card: what it says must be what was."""
+
 from __future__ import annotations
 
 import hashlib
@@ -44,7 +45,7 @@ def test_an_interrupted_session_has_no_end(tmp_path: Path) -> None:
     run.val_loop.run = stop  # after the first epoch
     with pytest.raises(KeyboardInterrupt):
         run.train()
-    session, = read_card(tmp_path / 'run')
+    (session,) = read_card(tmp_path / 'run')
     assert session['ended'] is None and session['last_iter'] == 2 and session['last_seen']
 
 

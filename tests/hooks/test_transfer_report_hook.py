@@ -1,4 +1,5 @@
 """Weights that do not arrive stop the run: every way in which they have been seen to be lost, really done."""
+
 from __future__ import annotations
 
 import json
@@ -28,15 +29,28 @@ def load(work_dir: Path, checkpoint, model: dict = None, wandering: bool = False
     """A real runner with ``load_from``; returns its model just before the first step."""
     allow_mmengine_checkpoints()
     torch.manual_seed(7)
-    runner = Runner.from_cfg(Config(dict(
-        default_scope='mmdet3d', model=model or tiny_detector(), work_dir=str(work_dir),
-        load_from=None if checkpoint is None else str(checkpoint),
-        train_dataloader=dict(dataset=dict(type='TinyLabelledFrames'), batch_size=2, num_workers=0,
-                              sampler=dict(type='DefaultSampler', shuffle=True),
-                              collate_fn=dict(type='pseudo_collate')),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.0)),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1), log_level='INFO',
-        custom_hooks=[dict(type='TransferReportHook', **hook)], experiment_name=f'{work_dir.name}')))
+    runner = Runner.from_cfg(
+        Config(
+            dict(
+                default_scope='mmdet3d',
+                model=model or tiny_detector(),
+                work_dir=str(work_dir),
+                load_from=None if checkpoint is None else str(checkpoint),
+                train_dataloader=dict(
+                    dataset=dict(type='TinyLabelledFrames'),
+                    batch_size=2,
+                    num_workers=0,
+                    sampler=dict(type='DefaultSampler', shuffle=True),
+                    collate_fn=dict(type='pseudo_collate'),
+                ),
+                optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.0)),
+                train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1),
+                log_level='INFO',
+                custom_hooks=[dict(type='TransferReportHook', **hook)],
+                experiment_name=f'{work_dir.name}',
+            )
+        )
+    )
     runner.train_loop  # noqa: B018  built here, so that it can be stopped
 
     def stop(*args, **kwargs):
@@ -96,6 +110,7 @@ def test_a_dict_without_metadata_loses_the_sparse_kernels_and_stops(exported: Pa
     torch.save(dict(state_dict=dict(state(exported))), path)
     silent = build_detector(3)
     from mmengine.runner import load_checkpoint
+
     load_checkpoint(silent, str(path), map_location='cpu')  # MMEngine warns and goes on
     lost = [k for k, v in state(exported).items() if v.dim() == 5 and not torch.equal(silent.state_dict()[k], v)]
     assert len(lost) == 21
@@ -170,7 +185,7 @@ class Hostile:
         self.path = path
 
     def __reduce__(self):
-        return os.system, (f'touch {self.path}', )
+        return os.system, (f'touch {self.path}',)
 
 
 def bad_file(kind: str, exported: Path, folder: Path) -> Path:
@@ -198,8 +213,10 @@ def test_files_that_are_no_checkpoints(kind: str, exported: Path, tmp_path: Path
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    for attempt in (lambda: export_encoders(str(tmp_path / 'no.pth'), str(tmp_path / 'out.pth')),
-                    lambda: load(tmp_path, tmp_path / 'no.pth')):
+    for attempt in (
+        lambda: export_encoders(str(tmp_path / 'no.pth'), str(tmp_path / 'out.pth')),
+        lambda: load(tmp_path, tmp_path / 'no.pth'),
+    ):
         with pytest.raises(FileNotFoundError, match='no.pth'):
             attempt()
 

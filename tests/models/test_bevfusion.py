@@ -1,4 +1,5 @@
 """The detector: BEVFusion's entries name by name, training, inference, the frozen probe."""
+
 from __future__ import annotations
 
 import copy
@@ -61,8 +62,10 @@ def test_a_batch_sees_what_its_samples_see_alone() -> None:
     model, data = build_detector().eval(), labelled_batch()
     together = run(model, data, 'tensor')['dense_heatmap']
     for index in range(2):
-        alone = dict(inputs={key: [value[index]] for key, value in data['inputs'].items()},
-                     data_samples=[data['data_samples'][index]])
+        alone = dict(
+            inputs={key: [value[index]] for key, value in data['inputs'].items()},
+            data_samples=[data['data_samples'][index]],
+        )
         assert torch.allclose(run(model, alone, 'tensor')['dense_heatmap'][0], together[index], atol=1e-4)
 
 

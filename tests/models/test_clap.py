@@ -22,8 +22,14 @@ def test_a_step_reaches_every_parameter(warming_up: bool) -> None:
     model = build()
     model.warming_up = warming_up
     losses = losses_of(model, batch())
-    assert {k for k in losses if 'loss' in k} == {'loss_range', 'loss_surface', 'loss_rgb', 'loss_swav', 'loss_em',
-                                                  'loss_gram'}
+    assert {k for k in losses if 'loss' in k} == {
+        'loss_range',
+        'loss_surface',
+        'loss_rgb',
+        'loss_swav',
+        'loss_em',
+        'loss_gram',
+    }
     loss, log_vars = model.parse_losses(losses)
     torch.testing.assert_close(loss, total(losses))
     assert {'opacity', 'inv_s', 'proto_perplexity_lidar', 'candidate_points', 'uniform_cameras'} <= set(log_vars)
@@ -31,8 +37,15 @@ def test_a_step_reaches_every_parameter(warming_up: bool) -> None:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
-    for name in ('pts_middle_encoder', 'img_backbone', 'view_transform', 'fusion_layer', 'pts_neck', 'render_head',
-                 'prototype_head'):
+    for name in (
+        'pts_middle_encoder',
+        'img_backbone',
+        'view_transform',
+        'fusion_layer',
+        'pts_neck',
+        'render_head',
+        'prototype_head',
+    ):
         grads = [p.grad.abs().sum() for p in getattr(model, name).parameters() if p.requires_grad]
         assert sum(grads) > 0, f'no loss reaches {name}'
 
@@ -53,8 +66,9 @@ def test_targets_are_unmasked_and_evaluation_masks_nothing() -> None:
     metas = [s.metainfo for s in inputs['data_samples']]
     seen = []
     original = model.encode
-    model.encode = lambda points, imgs, depth, metas: seen.append((points[0], imgs, depth[0])) or original(
-        points, imgs, depth, metas)
+    model.encode = lambda points, imgs, depth, metas: (
+        seen.append((points[0], imgs, depth[0])) or original(points, imgs, depth, metas)
+    )
     model.set_step_seed(0)
     model.encode_masked(inputs['inputs'], metas)
     model.eval().encode_masked(inputs['inputs'], metas)
@@ -162,11 +176,14 @@ def test_single_modalities_train() -> None:
         assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
-@pytest.mark.parametrize('overrides,match', [
-    (dict(depth_source='some'), 'depth_source'),
-    (dict(heldout_ratio=1.0), 'heldout_ratio'),
-    (dict(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None), 'prototype_head'),
-])
+@pytest.mark.parametrize(
+    'overrides,match',
+    [
+        (dict(depth_source='some'), 'depth_source'),
+        (dict(heldout_ratio=1.0), 'heldout_ratio'),
+        (dict(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None), 'prototype_head'),
+    ],
+)
 def test_wrong_options_are_named(overrides: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         MODELS.build(tiny_model(**overrides))

@@ -16,8 +16,15 @@ def _sample(count: int, height: int = 32, width: int = 64) -> dict:
     generator = torch.Generator().manual_seed(count)
     image = torch.randint(0, 256, (2, 3, height, width), generator=generator, dtype=torch.uint8)
     sample = Det3DDataSample(metainfo=dict(lidar_path='a.bin', img_shape=(height, width)))
-    return dict(inputs=dict(points=torch.rand(count, 5), img=image, keyframe_points=torch.rand(count, 3),
-                            keyframe_origins=torch.zeros(1, 3)), data_samples=sample)
+    return dict(
+        inputs=dict(
+            points=torch.rand(count, 5),
+            img=image,
+            keyframe_points=torch.rand(count, 3),
+            keyframe_origins=torch.zeros(1, 3),
+        ),
+        data_samples=sample,
+    )
 
 
 @pytest.mark.parametrize('training', [True, False])

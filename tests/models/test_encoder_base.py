@@ -1,4 +1,5 @@
 """The whole encoder: names of the state dict, modalities, configuration checks, real data."""
+
 from __future__ import annotations
 
 import copy
@@ -29,29 +30,70 @@ class Encoder(CLAPEncoderBase):
 def small_config() -> dict:
     """A 16 x 16 BEV over +-12.8 m, images of 64 x 96: everything by configuration."""
     return dict(
-        voxelize_cfg=dict(max_num_points=5, max_voxels=[2000, 3000], voxel_size=[.4, .4, .5],
-                          point_cloud_range=[-12.8, -12.8, -5., 12.8, 12.8, 3.]),
+        voxelize_cfg=dict(
+            max_num_points=5,
+            max_voxels=[2000, 3000],
+            voxel_size=[0.4, 0.4, 0.5],
+            point_cloud_range=[-12.8, -12.8, -5.0, 12.8, 12.8, 3.0],
+        ),
         pts_middle_encoder=dict(
-            type='CLAPSparseEncoder', in_channels=5, sparse_shape=[64, 64, 17], base_channels=8, output_channels=8,
-            encoder_channels=((8, 8, 12), (12, 12, 16), (16, 16)), encoder_paddings=((0, 0, 1), (0, 0, 1), (0, 0)),
-            norm_cfg=BN1D),
+            type='CLAPSparseEncoder',
+            in_channels=5,
+            sparse_shape=[64, 64, 17],
+            base_channels=8,
+            output_channels=8,
+            encoder_channels=((8, 8, 12), (12, 12, 16), (16, 16)),
+            encoder_paddings=((0, 0, 1), (0, 0, 1), (0, 0)),
+            norm_cfg=BN1D,
+        ),
         img_backbone=dict(
-            type='mmdet.SwinTransformer', embed_dims=12, depths=[1, 1, 1, 1], num_heads=[1, 2, 3, 4], window_size=4,
-            out_indices=[1, 2, 3], drop_path_rate=0., convert_weights=True, init_cfg=None),
+            type='mmdet.SwinTransformer',
+            embed_dims=12,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 2, 3, 4],
+            window_size=4,
+            out_indices=[1, 2, 3],
+            drop_path_rate=0.0,
+            convert_weights=True,
+            init_cfg=None,
+        ),
         img_neck=dict(type='CLAPLSSFPN', in_channels=[24, 48, 96], out_channels=16),
         view_transform=dict(
-            type='CLAPDepthLSSTransform', in_channels=16, out_channels=6, image_size=[64, 96], feature_size=[8, 12],
-            xbound=[-12.8, 12.8, .8], ybound=[-12.8, 12.8, .8], zbound=[-5., 3., 8.], dbound=[1., 13., 1.],
-            downsample=2),
+            type='CLAPDepthLSSTransform',
+            in_channels=16,
+            out_channels=6,
+            image_size=[64, 96],
+            feature_size=[8, 12],
+            xbound=[-12.8, 12.8, 0.8],
+            ybound=[-12.8, 12.8, 0.8],
+            zbound=[-5.0, 3.0, 8.0],
+            dbound=[1.0, 13.0, 1.0],
+            downsample=2,
+        ),
         fusion_layer=dict(type='CLAPConvFuser', in_channels=[6, 16], out_channels=16),
-        pts_backbone=dict(type='SECOND', in_channels=16, out_channels=[8, 16], layer_nums=[1, 1], layer_strides=[1, 2],
-                          norm_cfg=BN2D, conv_cfg=dict(type='Conv2d', bias=False)),
-        pts_neck=dict(type='SECONDFPN', in_channels=[8, 16], out_channels=[12, 12], upsample_strides=[1, 2],
-                      norm_cfg=BN2D, upsample_cfg=dict(type='deconv', bias=False), use_conv_for_no_stride=True))
+        pts_backbone=dict(
+            type='SECOND',
+            in_channels=16,
+            out_channels=[8, 16],
+            layer_nums=[1, 1],
+            layer_strides=[1, 2],
+            norm_cfg=BN2D,
+            conv_cfg=dict(type='Conv2d', bias=False),
+        ),
+        pts_neck=dict(
+            type='SECONDFPN',
+            in_channels=[8, 16],
+            out_channels=[12, 12],
+            upsample_strides=[1, 2],
+            norm_cfg=BN2D,
+            upsample_cfg=dict(type='deconv', bias=False),
+            use_conv_for_no_stride=True,
+        ),
+    )
 
 
 def camera_meta(num_cameras: int = 2) -> dict:
-    cam2img, cam2lidar = np.eye(4), np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.]])
+    cam2img, cam2lidar = np.eye(4), np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
     cam2img[0, 0] = cam2img[1, 1] = 50
     cam2img[:2, 2] = [48, 32]
     stack = lambda matrix: np.stack([matrix] * num_cameras)
@@ -59,8 +101,11 @@ def camera_meta(num_cameras: int = 2) -> dict:
 
 
 def small_batch(batch: int = 2):
-    points = [torch.rand(800 + 100 * i, 5) * torch.tensor([24., 24., 6., 1., 0.]) - torch.tensor([12., 12., 4., 0., 0.])
-              for i in range(batch)]
+    points = [
+        torch.rand(800 + 100 * i, 5) * torch.tensor([24.0, 24.0, 6.0, 1.0, 0.0])
+        - torch.tensor([12.0, 12.0, 4.0, 0.0, 0.0])
+        for i in range(batch)
+    ]
     return points, torch.randn(batch, 2, 3, 64, 96), [camera_meta() for _ in range(batch)]
 
 
@@ -106,7 +151,7 @@ def test_both_branches_agree_on_where_a_thing_is():
     """A wall of points ahead (+x) lights up the same half of both maps; axis -2 is x."""
     model = Encoder(**small_config()).eval()
     wall = torch.zeros(400, 5)
-    wall[:, 0], wall[:, 1], wall[:, 2] = 8., torch.linspace(-2, 6, 400), torch.rand(400)
+    wall[:, 0], wall[:, 1], wall[:, 2] = 8.0, torch.linspace(-2, 6, 400), torch.rand(400)
     with torch.no_grad():
         lidar = model.extract_lidar([wall])[0].abs().sum(0)
         features = torch.randn(1, 2, 16, 8, 12)
@@ -159,11 +204,11 @@ def test_init_weights_touches_the_image_backbone_only():
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with torch.no_grad():
         for parameter in model.img_backbone.parameters():
-            parameter.fill_(7.)
+            parameter.fill_(7.0)
     model.init_weights()
     for key, value in model.state_dict().items():
         if key.endswith('attn.w_msa.qkv.weight'):
-            assert not (value == 7.).any(), key
+            assert not (value == 7.0).any(), key
         elif not key.startswith('img_backbone'):
             assert torch.equal(value, before[key]), key
 
@@ -186,22 +231,25 @@ def test_mixed_precision_on_the_cpu():
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize('part,change,message', [
-    ('img_neck', None, 'missing: img_neck'),
-    ('voxelize_cfg', None, 'needs voxelize_cfg'),
-    ('fusion_layer', None, 'fusion_layer joins two modalities'),
-    ('pts_neck', None, 'pts_neck is missing'),
-    ('voxelize_cfg', dict(voxel_sizes=1), "got .*'voxel_sizes'"),
-    ('voxelize_cfg', dict(max_voxels=[10]), 'training, evaluation'),
-    ('voxelize_cfg', dict(voxel_size=[.3, .4, .5]), 'no whole number of voxels'),
-    ('voxelize_cfg', dict(voxel_size=[.2, .2, .5]), r'sparse_shape \[64, 64, 17\] does not fit'),
-    ('view_transform', dict(xbound=[-12.8, 12.8, 1.6]), 'BEV grids differ'),
-    ('view_transform', dict(ybound=[-25.6, 25.6, 1.6]), 'ybound covers -25.6 to 25.6'),
-    ('view_transform', dict(in_channels=8), r'view_transform.in_channels: expected 16'),
-    ('fusion_layer', dict(in_channels=[16, 6]), r'expected \[6, 16\], got \[16, 6\]'),
-    ('pts_backbone', dict(in_channels=20), 'pts_backbone.in_channels: expected 16'),
-    ('pts_backbone', dict(layer_strides=[1, 3]), 'divisible by 3'),
-])
+@pytest.mark.parametrize(
+    'part,change,message',
+    [
+        ('img_neck', None, 'missing: img_neck'),
+        ('voxelize_cfg', None, 'needs voxelize_cfg'),
+        ('fusion_layer', None, 'fusion_layer joins two modalities'),
+        ('pts_neck', None, 'pts_neck is missing'),
+        ('voxelize_cfg', dict(voxel_sizes=1), "got .*'voxel_sizes'"),
+        ('voxelize_cfg', dict(max_voxels=[10]), 'training, evaluation'),
+        ('voxelize_cfg', dict(voxel_size=[0.3, 0.4, 0.5]), 'no whole number of voxels'),
+        ('voxelize_cfg', dict(voxel_size=[0.2, 0.2, 0.5]), r'sparse_shape \[64, 64, 17\] does not fit'),
+        ('view_transform', dict(xbound=[-12.8, 12.8, 1.6]), 'BEV grids differ'),
+        ('view_transform', dict(ybound=[-25.6, 25.6, 1.6]), 'ybound covers -25.6 to 25.6'),
+        ('view_transform', dict(in_channels=8), r'view_transform.in_channels: expected 16'),
+        ('fusion_layer', dict(in_channels=[16, 6]), r'expected \[6, 16\], got \[16, 6\]'),
+        ('pts_backbone', dict(in_channels=20), 'pts_backbone.in_channels: expected 16'),
+        ('pts_backbone', dict(layer_strides=[1, 3]), 'divisible by 3'),
+    ],
+)
 def test_inconsistent_configurations_are_explained(part, change, message):
     config = small_config()
     config[part] = None if change is None else {**config[part], **change}
@@ -235,8 +283,9 @@ def nuscenes_frame(folder):
     info = pickle.loads(next(folder.glob('*.pkl')).read_bytes())['data_list'][0]
     points = np.fromfile(folder / info['lidar_points']['lidar_path'], dtype=np.float32).reshape(-1, 5)
     from PIL import Image
+
     img_aug = np.eye(4)
-    img_aug[0, 0] = img_aug[1, 1] = .48
+    img_aug[0, 0] = img_aug[1, 1] = 0.48
     img_aug[:2, 3] = [-32, -176]
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
     imgs, meta = [], {key: [] for key in ('lidar2img', 'cam2img', 'cam2lidar', 'img_aug_matrix')}
@@ -275,12 +324,13 @@ def test_depth_images_of_the_real_frame_are_plausible(real_data, repo_root):
     points, _, metas = nuscenes_frame(real_data / 'nuscenes_frame')
     from projects.CLAP.clap.models.camera_matrices import CameraMatrices
     from projects.CLAP.clap.models.view_transform import CLAPDepthLSSTransform
+
     config = paper_config(repo_root)['view_transform']
     config.pop('type')
     maps = CLAPDepthLSSTransform(**config).depth_maps(points, CameraMatrices.from_metas(metas, 6))[0, :, 0]
     hits = (maps > 0).flatten(1).sum(1)
     assert (hits > 1500).all() and (hits < 10000).all(), hits
-    assert maps[maps > 0].min() > .5 and maps.max() < 120
+    assert maps[maps > 0].min() > 0.5 and maps.max() < 120
     lower = torch.stack([m[192:][m[192:] > 0].median() for m in maps])
     upper = torch.stack([m[:64][m[:64] > 0].median() for m in maps])
     assert (lower < upper).all()

@@ -1,4 +1,5 @@
 """The concatenating pyramid and the fusion layer."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,5 @@
 """The sparse convolutions equal dense conv3d, in value and gradient, and carry spconv's state."""
+
 from __future__ import annotations
 
 import io
@@ -45,8 +46,13 @@ def dense_reference(layer, features, coords):
     b, x, y, z = coords.long().unbind(1)
     grid = features.new_zeros(BATCH, *SHAPE, features.shape[1]).index_put((b, x, y, z), features)
     padding = [size // 2 for size in layer.kernel_size] if layer.subm else layer.padding
-    return F.conv3d(grid.permute(0, 4, 1, 2, 3), layer.weight.permute(0, 4, 1, 2, 3), layer.bias,
-                    stride=layer.stride, padding=padding)
+    return F.conv3d(
+        grid.permute(0, 4, 1, 2, 3),
+        layer.weight.permute(0, 4, 1, 2, 3),
+        layer.bias,
+        stride=layer.stride,
+        padding=padding,
+    )
 
 
 @pytest.mark.parametrize('name', LAYERS)

@@ -1,4 +1,5 @@
 """Shapes, axes and channel order of the sparse encoder."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,8 +9,9 @@ from spconv.pytorch import SparseConvTensor
 
 from projects.CLAP.clap.models.sparse_encoder import CLAPSparseEncoder, _dense_bev
 
-SMALL = dict(base_channels=4, output_channels=6, encoder_channels=((4, 4, 8), (8, 8)), encoder_paddings=((0, 0, 1),
-                                                                                                         (0, 0)))
+SMALL = dict(
+    base_channels=4, output_channels=6, encoder_channels=((4, 4, 8), (8, 8)), encoder_paddings=((0, 0, 1), (0, 0))
+)
 
 
 def test_an_impulse_peaks_at_its_cell():
@@ -28,7 +30,7 @@ def test_an_impulse_peaks_at_its_cell():
 
 def test_channels_are_c_times_heights_plus_z():
     rows = torch.tensor([[0, 2, 1, 0], [0, 2, 1, 1], [1, 0, 3, 1]], dtype=torch.int32)
-    features = torch.arange(1., 10.).view(3, 3)
+    features = torch.arange(1.0, 10.0).view(3, 3)
     bev = _dense_bev(SparseConvTensor(features, rows, [3, 4, 2], 2))
     expected = torch.zeros(2, 6, 3, 4)
     for (b, x, y, z), row in zip(rows.tolist(), features):
@@ -57,12 +59,15 @@ def test_every_parameter_gets_a_gradient_and_the_cap_of_heights_fits():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 
-@pytest.mark.parametrize('change,message', [
-    (dict(sparse_shape=[16, 16]), 'three sizes'),
-    (dict(sparse_shape=[16, 16, 3]), 'shrinks to'),
-    (dict(encoder_paddings=((0, 0, 1), )), 'nested like encoder_channels'),
-    (dict(encoder_channels=((4, 8, 8), (8, 8))), 'keeps its channels'),
-])
+@pytest.mark.parametrize(
+    'change,message',
+    [
+        (dict(sparse_shape=[16, 16]), 'three sizes'),
+        (dict(sparse_shape=[16, 16, 3]), 'shrinks to'),
+        (dict(encoder_paddings=((0, 0, 1),)), 'nested like encoder_channels'),
+        (dict(encoder_channels=((4, 8, 8), (8, 8))), 'keeps its channels'),
+    ],
+)
 def test_bad_configurations_are_explained(change, message):
     with pytest.raises(ValueError, match=message):
         CLAPSparseEncoder(**{**dict(in_channels=3, sparse_shape=[16, 16, 9]), **SMALL, **change})

@@ -1,4 +1,5 @@
 """Geometry and pooling of the view transform."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,8 +11,16 @@ from torch import nn
 from projects.CLAP.clap.models.camera_matrices import CameraMatrices
 from projects.CLAP.clap.models.view_transform import CLAPDepthLSSTransform
 
-SMALL = dict(in_channels=6, out_channels=4, image_size=[32, 64], feature_size=[4, 8], xbound=[-12., 12., .5],
-             ybound=[-8., 8., .5], zbound=[-4., 4., 8.], dbound=[1., 11., .5])
+SMALL = dict(
+    in_channels=6,
+    out_channels=4,
+    image_size=[32, 64],
+    feature_size=[4, 8],
+    xbound=[-12.0, 12.0, 0.5],
+    ybound=[-8.0, 8.0, 0.5],
+    zbound=[-4.0, 4.0, 8.0],
+    dbound=[1.0, 11.0, 0.5],
+)
 
 
 def rotation(axis: int, angle: float) -> np.ndarray:
@@ -25,44 +34,52 @@ def rotation(axis: int, angle: float) -> np.ndarray:
 def random_meta(rng: np.random.Generator, num_cameras: int = 2, augmented: bool = True) -> dict:
     """Cameras on a ring, looking outwards, 1.5 m from the LiDAR, with image and LiDAR augmentation."""
     meta = {key: [] for key in ('lidar2img', 'cam2img', 'cam2lidar', 'img_aug_matrix')}
-    axes = np.array([[0, 0, 1, 1.5], [-1, 0, 0, 0], [0, -1, 0, .2], [0, 0, 0, 1.]])
+    axes = np.array([[0, 0, 1, 1.5], [-1, 0, 0, 0], [0, -1, 0, 0.2], [0, 0, 0, 1.0]])
     for index in range(num_cameras):
-        cam2lidar = rotation(2, 2 * np.pi * index / num_cameras + rng.normal(0, .05)) @ axes
+        cam2lidar = rotation(2, 2 * np.pi * index / num_cameras + rng.normal(0, 0.05)) @ axes
         cam2img = np.eye(4)
-        cam2img[0, 0] = cam2img[1, 1] = 60.
-        cam2img[:2, 2] = [70., 45.]
+        cam2img[0, 0] = cam2img[1, 1] = 60.0
+        cam2img[:2, 2] = [70.0, 45.0]
         img_aug = np.eye(4)
         if augmented:
-            img_aug = rotation(2, rng.normal(0, .05))
-            img_aug[:2, :2] *= .5
-            img_aug[:2, 3] = [-3., -7.]
+            img_aug = rotation(2, rng.normal(0, 0.05))
+            img_aug[:2, :2] *= 0.5
+            img_aug[:2, 3] = [-3.0, -7.0]
         meta['cam2img'].append(cam2img)
         meta['cam2lidar'].append(cam2lidar)
         meta['lidar2img'].append(cam2img @ np.linalg.inv(cam2lidar))
         meta['img_aug_matrix'].append(img_aug)
     meta = {key: np.stack(value) for key, value in meta.items()}
     if augmented:
-        meta['lidar_aug_matrix'] = rotation(2, rng.normal(0, .5)) @ np.diag([1.03, -1.03, 1.03, 1.])
-        meta['lidar_aug_matrix'][:3, 3] = rng.normal(0, .3, 3)
+        meta['lidar_aug_matrix'] = rotation(2, rng.normal(0, 0.5)) @ np.diag([1.03, -1.03, 1.03, 1.0])
+        meta['lidar_aug_matrix'][:3, 3] = rng.normal(0, 0.3, 3)
     return meta
 
 
 def paper_size() -> CLAPDepthLSSTransform:
     return CLAPDepthLSSTransform(
-        in_channels=256, out_channels=80, image_size=[256, 704], feature_size=[32, 88], xbound=[-54., 54., .3],
-        ybound=[-54., 54., .3], zbound=[-10., 10., 20.], dbound=[1., 60., .5], downsample=2)
+        in_channels=256,
+        out_channels=80,
+        image_size=[256, 704],
+        feature_size=[32, 88],
+        xbound=[-54.0, 54.0, 0.3],
+        ybound=[-54.0, 54.0, 0.3],
+        zbound=[-10.0, 10.0, 20.0],
+        dbound=[1.0, 60.0, 0.5],
+        downsample=2,
+    )
 
 
 def test_frozen_geometry_of_the_paper():
     module = paper_size()
     for name in ('dx', 'bx', 'nx', 'frustum'):
         assert not getattr(module, name).requires_grad
-    torch.testing.assert_close(module.dx.data, torch.tensor([.3, .3, 20.]))
-    torch.testing.assert_close(module.bx.data, torch.tensor([-53.85, -53.85, 0.]))
+    torch.testing.assert_close(module.dx.data, torch.tensor([0.3, 0.3, 20.0]))
+    torch.testing.assert_close(module.bx.data, torch.tensor([-53.85, -53.85, 0.0]))
     assert module.nx.tolist() == [360, 360, 1] and module.nx.dtype == torch.int64
     assert module.frustum.shape == (118, 32, 88, 3)
-    assert module.frustum[0, 0, 0].tolist() == [0., 0., 1.]
-    assert module.frustum[-1, -1, -1].tolist() == [703., 255., 59.5]
+    assert module.frustum[0, 0, 0].tolist() == [0.0, 0.0, 1.0]
+    assert module.frustum[-1, -1, -1].tolist() == [703.0, 255.0, 59.5]
     assert module.bev_shape == (180, 180) and module.bev_channels == 80
 
 
@@ -94,7 +111,7 @@ def reference_forward(module: CLAPDepthLSSTransform, features, points, metas):
         for n in range(num_cameras):
             x = torch.cat([module.dtransform(maps[b, n][None]), features[b, n][None]], 1)
             x = module.depthnet(x)[0]
-            depth, context = x[:module.num_bins].softmax(0), x[module.num_bins:]
+            depth, context = x[: module.num_bins].softmax(0), x[module.num_bins :]
             volume = (depth[None] * context[:, None]).permute(1, 2, 3, 0)  # (D, h, w, C)
             img_aug, cam2lidar = cameras.img_aug[b, n], cameras.cam2lidar[b, n]
             pixel = module.frustum.double() - img_aug[:3, 3]
@@ -111,8 +128,9 @@ def reference_forward(module: CLAPDepthLSSTransform, features, points, metas):
     return module.downsample(torch.cat(bev.permute(0, 4, 1, 2, 3).unbind(2), 1))
 
 
-@pytest.mark.parametrize('change', [dict(), dict(downsample=2), dict(zbound=[-4., 4., 2.])],
-                         ids=['plain', 'downsampled', 'four_heights'])
+@pytest.mark.parametrize(
+    'change', [dict(), dict(downsample=2), dict(zbound=[-4.0, 4.0, 2.0])], ids=['plain', 'downsampled', 'four_heights']
+)
 def test_equals_the_materialised_form(change):
     rng = np.random.default_rng(1)
     module = CLAPDepthLSSTransform(**{**SMALL, **change}).eval()
@@ -136,7 +154,7 @@ def test_axis_minus_two_is_x():
     module = CLAPDepthLSSTransform(**SMALL).eval()
     features, cloud = torch.randn(1, 2, 6, 4, 8), [torch.zeros(0, 5)]
     meta = random_meta(np.random.default_rng(0), augmented=False)
-    axes = np.array([[0, 0, 1, .5], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.]])
+    axes = np.array([[0, 0, 1, 0.5], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
     meta['cam2lidar'] = np.stack([axes, axes])
     filled = module(features, cloud, [meta]).abs().sum((0, 1)) > 0
     assert filled.shape == (48, 32) and filled[25:].any() and not filled[:24].any()
@@ -152,15 +170,15 @@ def test_precision_under_autocast():
     with torch.no_grad():
         plain = module(features, cloud, metas)
     assert mixed.dtype == torch.float32
-    assert (mixed - plain).abs().max() < .05 * plain.abs().max()
+    assert (mixed - plain).abs().max() < 0.05 * plain.abs().max()
 
 
 def test_a_checkpoint_of_another_geometry_is_reported_and_not_obeyed():
-    state = CLAPDepthLSSTransform(**{**SMALL, 'xbound': [-12., 12., 1.]}).state_dict()
+    state = CLAPDepthLSSTransform(**{**SMALL, 'xbound': [-12.0, 12.0, 1.0]}).state_dict()
     module = CLAPDepthLSSTransform(**SMALL)
     with pytest.raises(RuntimeError, match='nx: the checkpoint was made with another geometry'):
         module.load_state_dict(state)
-    assert module.nx.tolist() == [48, 32, 1] and module.dx[0] == .5
+    assert module.nx.tolist() == [48, 32, 1] and module.dx[0] == 0.5
     module.load_state_dict({k: v for k, v in state.items() if k not in ('dx', 'bx', 'nx', 'frustum')}, strict=False)
     torch.testing.assert_close(module.depthnet[0].weight.data, state['depthnet.0.weight'])
 
@@ -176,11 +194,14 @@ def test_frozen_integer_parameter_survives_ddp(tmp_path):
     assert module.module.depthnet[0].weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize('change,message', [
-    (dict(xbound=[-12., 12., .7]), 'xbound .* whole number of cells'),
-    (dict(feature_size=[4, 9]), 'image_size'),
-    (dict(image_size=[8, 16]), 'multiple of 4'),
-])
+@pytest.mark.parametrize(
+    'change,message',
+    [
+        (dict(xbound=[-12.0, 12.0, 0.7]), 'xbound .* whole number of cells'),
+        (dict(feature_size=[4, 9]), 'image_size'),
+        (dict(image_size=[8, 16]), 'multiple of 4'),
+    ],
+)
 def test_bad_configurations_are_explained(change, message):
     with pytest.raises(ValueError, match=message):
         MODELS.build(dict(type='CLAPDepthLSSTransform', **{**SMALL, **change}))
@@ -200,4 +221,3 @@ def test_bad_calibration_is_explained():
         module(features, cloud, [{**meta, 'lidar2img': meta['lidar2img'] * np.nan}])
     with pytest.raises(ValueError, match='image features of'):
         module(torch.randn(1, 2, 6, 5, 8), cloud, [meta])
-

@@ -67,7 +67,7 @@ def test_geometry_is_not_in_the_state_dict() -> None:
 def test_masking_drops_its_share() -> None:
     masking = InputMasking(BOX, (0.25, 0.25, 0.25), point_ratio=0.75, image_ratio=0.5, block=(4, 4, 4), patch=8)
     cloud = torch.rand(5000, 4) * torch.tensor([16.0, 8.0, 4.0, 1.0]) + torch.tensor([*BOX[:3], 0.0])
-    kept, = masking.points([cloud], torch.Generator().manual_seed(0))
+    (kept,) = masking.points([cloud], torch.Generator().manual_seed(0))
 
     def blocks(points: torch.Tensor) -> set:
         return {tuple(b) for b in (points[:, :3] - torch.tensor(BOX[:3])).floor().long().tolist()}

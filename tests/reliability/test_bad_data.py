@@ -2,6 +2,7 @@
 
 The numbers of cases are fixed (CASES below, 640 in all) and the draws are seeded, so that a failure can be repeated.
 """
+
 from __future__ import annotations
 
 import copy
@@ -27,16 +28,39 @@ from projects.CLAP.clap.utils.config_check import ConfigKeyError, check_config
 from tests.fixtures.driving_frames import frame_info, make_points, write_dataset, write_infos
 from tests.fixtures.tiny import RANGE, tiny_model
 
-CASES = dict(point_files=100, images=100, info_entries=120, info_bytes=60, calibrations=80, tables=80, json=40,
-             configs=60)
+CASES = dict(
+    point_files=100, images=100, info_entries=120, info_bytes=60, calibrations=80, tables=80, json=40, configs=60
+)
 PIPELINE = [
-    dict(type='CLAPLoadKeyframe'), dict(type='CLAPLoadMultiViewImages'),
+    dict(type='CLAPLoadKeyframe'),
+    dict(type='CLAPLoadMultiViewImages'),
     dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.9)),
-    dict(type='CLAPGlobalRotScaleTrans'), dict(type='PointsRangeFilter', point_cloud_range=RANGE),
-    dict(type='CLAPPackInputs')]
+    dict(type='CLAPGlobalRotScaleTrans'),
+    dict(type='PointsRangeFilter', point_cloud_range=RANGE),
+    dict(type='CLAPPackInputs'),
+]
 #: Values where something else is expected.
-ODD: List[Any] = [None, '', 'text', -1, 0, 10**12, 1e308, float('nan'), float('inf'), [], {}, [1], {'a': 1}, b'\0',
-                  True, [[float('nan')] * 4] * 4, [[0.0] * 4] * 4, [[1e300] * 4] * 4, np.zeros((4, 4))]
+ODD: List[Any] = [
+    None,
+    '',
+    'text',
+    -1,
+    0,
+    10**12,
+    1e308,
+    float('nan'),
+    float('inf'),
+    [],
+    {},
+    [1],
+    {'a': 1},
+    b'\0',
+    True,
+    [[float('nan')] * 4] * 4,
+    [[0.0] * 4] * 4,
+    [[1e300] * 4] * 4,
+    np.zeros((4, 4)),
+]
 
 
 @pytest.fixture
@@ -47,8 +71,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def dataset(folder: Path, **arguments) -> CLAPDataset:
-    return CLAPDataset(**{**dict(data_root=str(folder), ann_file='infos.pkl', pipeline=PIPELINE,
-                               serialize_data=False), **arguments})
+    return CLAPDataset(
+        **{**dict(data_root=str(folder), ann_file='infos.pkl', pipeline=PIPELINE, serialize_data=False), **arguments}
+    )
 
 
 def loads_or_says_why(load: Callable[[], Any], names: str, outcome: List[str], errors: tuple = (DataError,)) -> Any:
@@ -99,11 +124,13 @@ def test_point_files(folder: Path) -> None:
         if case % 3 == 0:  # numbers that are wrong rather than bytes
             points = make_points(np.random.default_rng(case), 50)
             points[rng.randrange(50), rng.randrange(5)] = rng.choice(
-                [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 1e20])
+                [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 1e20]
+            )
             content = points.tobytes()
         (folder / '1.bin').write_bytes(content)
-        sample = loads_or_says_why(lambda: dataset(folder, verify=rng.choice(['off', 'stat', 'full']))[1], '1.bin',
-                                   outcome)
+        sample = loads_or_says_why(
+            lambda: dataset(folder, verify=rng.choice(['off', 'stat', 'full']))[1], '1.bin', outcome
+        )
         if sample is not None:
             assert_finite(sample)
     assert {'loaded', 'refused'} == set(outcome) and len(outcome) == CASES['point_files']
@@ -119,7 +146,8 @@ def test_images(folder: Path) -> None:
         if case % 10 == 9:  # other sizes and modes
             odd = io.BytesIO()
             Image.new(rng.choice(['L', 'RGBA', '1', 'P', 'I;16']), (rng.randint(1, 300), rng.randint(1, 300))).save(
-                odd, 'PNG')
+                odd, 'PNG'
+            )
             content = odd.getvalue()
         path.write_bytes(content)
         sample = loads_or_says_why(lambda: dataset(folder, verify='off')[1], 'CAM_FRONT_1.png', outcome)
@@ -171,7 +199,6 @@ def test_entries_of_info_files(folder: Path) -> None:
 
 
 class Hostile:
-
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -203,9 +230,10 @@ def test_calibrations(folder: Path) -> None:
         kind = case % 4
         if kind == 0:
             matrix[rng.randrange(len(matrix)), rng.randrange(len(matrix))] = rng.choice(
-                [np.nan, np.inf, 1e39, -1e39, 1e200, 0.0, 1e-30])
+                [np.nan, np.inf, 1e39, -1e39, 1e200, 0.0, 1e-30]
+            )
         elif kind == 1:
-            matrix *= 10.0**rng.randint(-60, 60)
+            matrix *= 10.0 ** rng.randint(-60, 60)
         elif kind == 2:
             matrix = np.random.default_rng(case).normal(size=rng.choice([(4, 4), (3, 3), (3, 4), (2, 2), (4,), (0,)]))
         else:
@@ -242,8 +270,11 @@ def test_pandaset_json(tmp_path: Path) -> None:
     pd.DataFrame(np.zeros((5, 6)), columns=list('xyzitd')).to_pickle(lidar / '00.pkl')
     Image.new('RGB', (16, 9)).save(camera / '00.jpg')
     pose = dict(position=dict(x=0, y=0, z=0), heading=dict(w=1, x=0, y=0, z=0))
-    contents = {'poses.json': [pose, pose], 'timestamps.json': [0.0, 0.1],
-                'intrinsics.json': dict(fx=9, fy=9, cx=8, cy=4)}
+    contents = {
+        'poses.json': [pose, pose],
+        'timestamps.json': [0.0, 0.1],
+        'intrinsics.json': dict(fx=9, fy=9, cx=8, cy=4),
+    }
     for _ in range(CASES['json']):
         for folder in (lidar, camera):
             for name, content in contents.items():

@@ -1,4 +1,5 @@
 """Two and four gloo processes under torchrun against one, and the launch scripts as a user runs them."""
+
 from __future__ import annotations
 
 import os
@@ -32,8 +33,16 @@ def environment(**extra: str) -> dict:
 
 
 def torchrun(world_size: int, folder: Path) -> List[dict]:
-    command = [sys.executable, '-m', 'torch.distributed.run', f'--nproc_per_node={world_size}',
-               f'--master_port={free_port()}', '-m', 'tests.fixtures.ddp_step', str(folder)]
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        f'--nproc_per_node={world_size}',
+        f'--master_port={free_port()}',
+        '-m',
+        'tests.fixtures.ddp_step',
+        str(folder),
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-4000:]
     return [torch.load(folder / f'{world_size}_{rank}.pt', weights_only=True) for rank in range(world_size)]
@@ -47,6 +56,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], List[di
         if world_size not in known:
             known[world_size] = torchrun(world_size, folder)
         return known[world_size]
+
     return of
 
 
@@ -82,8 +92,12 @@ def small_config(folder: Path) -> Path:
     cfg.env_cfg = dict(dist_cfg=dict(backend='gloo'))
     cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     cfg.val_dataloader = cfg.test_dataloader = dict(
-        dataset=cfg.train_dataloader.dataset, batch_size=1, num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=False), collate_fn=dict(type='pseudo_collate'))
+        dataset=cfg.train_dataloader.dataset,
+        batch_size=1,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='pseudo_collate'),
+    )
     cfg.val_cfg, cfg.test_cfg = dict(type='ValLoop'), dict(type='TestLoop')
     cfg.val_evaluator = cfg.test_evaluator = dict(type='RenderMetric')
     cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook['type'] != 'LossCurve']
@@ -92,8 +106,9 @@ def small_config(folder: Path) -> Path:
 
 
 def run_script(*command: str, **extra: str) -> str:
-    done = subprocess.run(['bash', *command], cwd=ROOT, env=environment(**extra), capture_output=True, text=True,
-                          timeout=900)
+    done = subprocess.run(
+        ['bash', *command], cwd=ROOT, env=environment(**extra), capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -105,8 +120,9 @@ def test_dist_train_and_dist_test_run_with_two_processes(tmp_path: Path) -> None
     log = run_script('tools/dist_train.sh', cfg, '2', '--work-dir', str(tmp_path / 'work'))
     assert 'Epoch(train) [2][2/2]' in log and 'UniformRaySampler' in log and 'CurvatureRaySampler' in log
     assert (tmp_path / 'work' / 'epoch_2.pth').is_file()
-    log = run_script('tools/dist_test.sh', cfg, str(tmp_path / 'work' / 'epoch_2.pth'), '2', '--work-dir',
-                     str(tmp_path / 'work'))
+    log = run_script(
+        'tools/dist_test.sh', cfg, str(tmp_path / 'work' / 'epoch_2.pth'), '2', '--work-dir', str(tmp_path / 'work')
+    )
     assert 'range_median_m' in log
 
 
@@ -115,9 +131,29 @@ def test_the_slurm_script_asks_srun_for_what_it_was_told(tmp_path: Path) -> None
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
-    log = run_script('tools/slurm_train.sh', 'part', 'job', 'a.py', '16', '--resume',
-                     PATH=f'{tmp_path}:{os.environ["PATH"]}', GPUS_PER_NODE='8', SRUN_ARGS='--time=2-0')
+    log = run_script(
+        'tools/slurm_train.sh',
+        'part',
+        'job',
+        'a.py',
+        '16',
+        '--resume',
+        PATH=f'{tmp_path}:{os.environ["PATH"]}',
+        GPUS_PER_NODE='8',
+        SRUN_ARGS='--time=2-0',
+    )
     lines = log.splitlines()
-    for wanted in ('--partition=part', '--job-name=job', '--ntasks=16', '--ntasks-per-node=8', '--gres=gpu:8',
-                   '--kill-on-bad-exit=1', '--time=2-0', 'a.py', '--launcher', 'slurm', '--resume'):
+    for wanted in (
+        '--partition=part',
+        '--job-name=job',
+        '--ntasks=16',
+        '--ntasks-per-node=8',
+        '--gres=gpu:8',
+        '--kill-on-bad-exit=1',
+        '--time=2-0',
+        'a.py',
+        '--launcher',
+        'slurm',
+        '--resume',
+    ):
         assert wanted in lines, log

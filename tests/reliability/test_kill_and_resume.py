@@ -1,4 +1,5 @@
 """Runs killed by SIGKILL, resumed, and compared bit for bit with one that was left alone."""
+
 from __future__ import annotations
 
 import os
@@ -102,7 +103,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(data: Path, whole: 
     assert kill_when(launch(data, tmp_path, by_epoch=False, interval=2), after_steps(tmp_path, 5, 0.0))
     last, before = resumable_checkpoints(tmp_path)[:2]
     content = last.read_bytes()
-    last.write_bytes(content[:len(content) // 2])
+    last.write_bytes(content[: len(content) // 2])
     printed = finish(launch(data, tmp_path, by_epoch=False, interval=2), tmp_path)
     assert 'broken checkpoint' in printed and f'Going on from the one before, {before}' in printed
     assert_same_run(whole, tmp_path)

@@ -1,4 +1,5 @@
 """Half precision on the encoders, extreme inputs and gradient clipping; the long run is test_soak.py."""
+
 from __future__ import annotations
 
 import math
@@ -77,7 +78,8 @@ EXTREME: Dict[str, Callable[[], np.ndarray]] = {
     'all points on the sensor': lambda: np.zeros((500, 5), dtype=np.float32),
     'all points outside': lambda: street() + np.array([1000, 0, 0, 0, 0], dtype=np.float32),
     'points at the ends of float32': lambda: np.concatenate(
-        [street(), np.full((5, 5), 3e38, dtype=np.float32), np.full((5, 5), -3e38, dtype=np.float32)]),
+        [street(), np.full((5, 5), 3e38, dtype=np.float32), np.full((5, 5), -3e38, dtype=np.float32)]
+    ),
     'denormal numbers': lambda: np.concatenate([street(), np.full((50, 5), 1e-42, dtype=np.float32)]),
 }
 
@@ -107,8 +109,16 @@ def test_rays_along_axes_in_walls_and_along_edges() -> None:
     """Divisions by zero directions, origins on faces, edges and corners, and behind the box."""
     head, low, high = build().render_head, RANGE[:3], RANGE[3:]
     axes = [[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0], [0, 0, -1.0], [1.0, 1e-30, 0], [1e-20, 1.0, -1e-38]]
-    starts = [[0.0, 0, 0], list(low), list(high), [low[0], 0, 0], [0, high[1], 0], [low[0], low[1], 0],
-              [high[0] - 1e-4, 0, 0], [100.0, 0, 0]]
+    starts = [
+        [0.0, 0, 0],
+        list(low),
+        list(high),
+        [low[0], 0, 0],
+        [0, high[1], 0],
+        [low[0], low[1], 0],
+        [high[0] - 1e-4, 0, 0],
+        [100.0, 0, 0],
+    ]
     pairs = [(start, axis) for start in starts for axis in axes]
     rays = rays_along([pair[0] for pair in pairs], [pair[1] for pair in pairs])
     field = head.decode(torch.randn(1, 16, 32, 32))[0]
@@ -122,11 +132,11 @@ def test_rays_along_axes_in_walls_and_along_edges() -> None:
 
 def test_an_infinite_gradient_of_a_finite_loss_does_not_reach_the_weights(tmp_path: Path) -> None:
     from tests.hooks.test_hooks import runner
+
     run = runner(tmp_path, epochs=1)
     before = {}
 
     class Trap(torch.autograd.Function):
-
         @staticmethod
         def forward(context, value: torch.Tensor) -> torch.Tensor:
             before.update({name: p.detach().clone() for name, p in run.model.named_parameters()})
@@ -147,8 +157,14 @@ def test_an_infinite_gradient_of_a_finite_loss_does_not_reach_the_weights(tmp_pa
 def test_gradients_are_clipped_as_the_configuration_says() -> None:
     """Plain descent with a step of 1 moves the weights by the clipped gradient, whose norm is the limit."""
     model, limit = build(), 0.5
-    wrapper = build_optim_wrapper(model, dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1.0),
-                                              clip_grad=dict(max_norm=limit, error_if_nonfinite=True)))
+    wrapper = build_optim_wrapper(
+        model,
+        dict(
+            type='OptimWrapper',
+            optimizer=dict(type='SGD', lr=1.0),
+            clip_grad=dict(max_norm=limit, error_if_nonfinite=True),
+        ),
+    )
     trained = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in trained]
     model.set_step_seed(0)

@@ -1,4 +1,5 @@
 """Two thousand steps of the whole training command: memory, open files and tensors stay what they are."""
+
 from __future__ import annotations
 
 import json
@@ -20,8 +21,10 @@ SLACK = 20
 def frames_to(folder: Path) -> None:
     """Eight frames, listed 25 times each."""
     write_dataset(folder, FRAMES)
-    infos = [{**frame_info(number % FRAMES), 'token': f'token{number}', 'sample_idx': number}
-             for number in range(STEPS_AN_EPOCH)]
+    infos = [
+        {**frame_info(number % FRAMES), 'token': f'token{number}', 'sample_idx': number}
+        for number in range(STEPS_AN_EPOCH)
+    ]
     write_infos(folder / 'infos.pkl', infos)
 
 
@@ -31,11 +34,20 @@ def test_two_thousand_steps_in_flat_memory(tmp_path: Path) -> None:
     frames_to(tmp_path)
     work = tmp_path / 'run'
     config = pretraining(
-        tmp_path, tmp_path / 'cfg.py', epochs=EPOCHS, warmup_epochs=2,
+        tmp_path,
+        tmp_path / 'cfg.py',
+        epochs=EPOCHS,
+        warmup_epochs=2,
         pictures=dict(interval=100, figures=['cameras', 'lidar_range', 'curvature', 'prototypes', 'rays']),
         extra_hooks=[dict(type='MemoryTrace', interval=100)],
-        overrides={'model.ray_sampler.num_lidar_rays': 16, 'model.ray_sampler.num_camera_rays': 4,
-                   'train_dataloader.batch_size': 1, 'train_cfg.val_interval': 2, 'default_hooks.logger.interval': 10})
+        overrides={
+            'model.ray_sampler.num_lidar_rays': 16,
+            'model.ray_sampler.num_camera_rays': 4,
+            'train_dataloader.batch_size': 1,
+            'train_cfg.val_interval': 2,
+            'default_hooks.logger.interval': 10,
+        },
+    )
     process = launch_tool(work, 'train', str(config), '--work-dir', str(work))
     process.join()
     printed = (work / 'printed.txt').read_text()

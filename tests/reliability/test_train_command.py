@@ -1,4 +1,5 @@
 """``tools/train.py`` with every default hook, in processes of its own: killed, resumed, started twice, bad frames."""
+
 from __future__ import annotations
 
 import json
@@ -59,7 +60,7 @@ def test_two_broken_frames_are_skipped_listed_and_counted_over_a_resume(tmp_path
     log = max(work.glob('*/*.log'), key=os.path.getmtime).read_text()
     # Each of the two is met once in each of the three epochs.
     assert '2 broken frames were skipped (6 times)' in log, log[-2000:]
-    summary = log[log.index('broken frames were skipped'):]
+    summary = log[log.index('broken frames were skipped') :]
     assert summary.count('  3 x ') == 2 and '1.bin' in summary and 'CAM_LEFT_4.png' in summary
 
 

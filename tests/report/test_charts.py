@@ -1,4 +1,5 @@
 """Charts put points where they belong."""
+
 from __future__ import annotations
 
 import json
@@ -23,16 +24,16 @@ def polylines(svg: str) -> list:
 
 
 def test_points_are_proportional_and_fill_the_frame() -> None:
-    line, = polylines(chart('a', {'a': [(0, 0.), (50, 5.), (100, 10.)]}))
+    (line,) = polylines(chart('a', {'a': [(0, 0.0), (50, 5.0), (100, 10.0)]}))
     (x0, y0), (x1, y1), (x2, y2) = line
     assert (x0, x2) == (LEFT, WIDTH - RIGHT) and y0 == HEIGHT - BOTTOM
-    assert x1 == pytest.approx((x0 + x2) / 2, abs=.11) and y1 == pytest.approx((y0 + y2) / 2, abs=.11)
+    assert x1 == pytest.approx((x0 + x2) / 2, abs=0.11) and y1 == pytest.approx((y0 + y2) / 2, abs=0.11)
     assert TOP < y2 < y1
 
 
 def test_gaps_marks_and_escaping() -> None:
-    curve = [(0, 1.), (1, 2.), (2, math.nan), (3, 2.), (4, math.inf), (5, 3.), (6, 4.)]
-    svg = chart('<&"', {'x<y': curve, 'b': [(0, 1.)]}, marks=[3, 99])
+    curve = [(0, 1.0), (1, 2.0), (2, math.nan), (3, 2.0), (4, math.inf), (5, 3.0), (6, 4.0)]
+    svg = chart('<&"', {'x<y': curve, 'b': [(0, 1.0)]}, marks=[3, 99])
     assert len(polylines(svg)) == 2, 'stretches of two points and more'
     assert svg.count('class="mark"') == 1 and svg.count('<circle') == 1
     data = json.loads(unescape(re.search('data-chart="(.*?)"', svg).group(1)))
@@ -61,4 +62,6 @@ def test_pictures_are_chosen_and_shrunk(tmp_path: Path) -> None:
     Image.new('RGB', (400, 100), 'red').save(tmp_path / 'a.png')
     assert data_uri(tmp_path / 'a.png', 200).startswith('data:image/jpeg;base64,/9j/')
     assert by_frame({'frame0_lidar_range': {1: 'p'}, 'own': {2: 'q'}}) == {
-        'frame0': {'lidar_range': {1: 'p'}}, '': {'own': {2: 'q'}}}
+        'frame0': {'lidar_range': {1: 'p'}},
+        '': {'own': {2: 'q'}},
+    }

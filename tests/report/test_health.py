@@ -1,4 +1,5 @@
 """Verdicts follow the numbers, and every bad one says what to do."""
+
 from __future__ import annotations
 
 import math
@@ -8,20 +9,35 @@ import pytest
 from projects.CLAP.clap.report import RunData, findings, summary
 from projects.CLAP.clap.report.health import BAD, GOOD, UNKNOWN, WATCH
 
-HEALTHY = dict(proto_perplexity_lidar=40., proto_perplexity_camera=30., gram_mean=0.01, gram_max=0.5,
-               feature_std_lidar=.8, feature_std_camera=.7, swav_ratio=.8, inv_s=25., opacity=.98, masked_rays=0.,
-               candidate_points=.9, uniform_cameras=0., enrichment=1.8)
+HEALTHY = dict(
+    proto_perplexity_lidar=40.0,
+    proto_perplexity_camera=30.0,
+    gram_mean=0.01,
+    gram_max=0.5,
+    feature_std_lidar=0.8,
+    feature_std_camera=0.7,
+    swav_ratio=0.8,
+    inv_s=25.0,
+    opacity=0.98,
+    masked_rays=0.0,
+    candidate_points=0.9,
+    uniform_cameras=0.0,
+    enrichment=1.8,
+)
 
 
-def run_of(evaluation: tuple = (2., .8), prototypes: int = 64, rgb: float = .7, **values) -> RunData:
+def run_of(evaluation: tuple = (2.0, 0.8), prototypes: int = 64, rgb: float = 0.7, **values) -> RunData:
     figures = {**HEALTHY, **values}
-    return RunData('run', [dict(facts=dict(num_prototypes=prototypes, initial_inv_s=20.))],
-                   {name: [(i, value) for i in range(1, 7)] for name, value in figures.items() if value is not None},
-                   {'render/range_median_m': list(enumerate(evaluation, 1)), 'render/rgb_ratio': [(1, rgb)]})
+    return RunData(
+        'run',
+        [dict(facts=dict(num_prototypes=prototypes, initial_inv_s=20.0))],
+        {name: [(i, value) for i in range(1, 7)] for name, value in figures.items() if value is not None},
+        {'render/range_median_m': list(enumerate(evaluation, 1)), 'render/rgb_ratio': [(1, rgb)]},
+    )
 
 
 def level(run: RunData, scalar: str) -> str:
-    found, = [row for row in findings(run) if scalar in row.scalars]
+    (found,) = [row for row in findings(run) if scalar in row.scalars]
     assert (found.level in (BAD, WATCH)) == bool(found.remedy)
     return found.level
 
@@ -32,13 +48,32 @@ def test_a_healthy_run_has_nothing_but_good_figures() -> None:
     assert summary(rows, 500) == f'Healthy: all {len(rows)} figures are good.'
 
 
-@pytest.mark.parametrize('scalar, value, expected', [
-    ('proto_perplexity_lidar', 5., WATCH), ('proto_perplexity_camera', 1.5, BAD), ('gram_mean', .3, WATCH),
-    ('gram_mean', .6, BAD), ('gram_max', .99, BAD), ('feature_std_camera', .1, WATCH), ('feature_std_lidar', .01, BAD),
-    ('swav_ratio', 1., WATCH), ('inv_s', 18., WATCH), ('inv_s', 19.5, GOOD), ('inv_s', 1., BAD),
-    ('inv_s', 6e3, WATCH), ('opacity', .7, WATCH), ('opacity', .3, BAD),
-    ('masked_rays', .1, WATCH), ('masked_rays', .5, BAD), ('candidate_points', .1, BAD),
-    ('uniform_cameras', 1., WATCH), ('enrichment', 1.0, WATCH), ('enrichment', .5, BAD), ('opacity', math.nan, BAD)])
+@pytest.mark.parametrize(
+    'scalar, value, expected',
+    [
+        ('proto_perplexity_lidar', 5.0, WATCH),
+        ('proto_perplexity_camera', 1.5, BAD),
+        ('gram_mean', 0.3, WATCH),
+        ('gram_mean', 0.6, BAD),
+        ('gram_max', 0.99, BAD),
+        ('feature_std_camera', 0.1, WATCH),
+        ('feature_std_lidar', 0.01, BAD),
+        ('swav_ratio', 1.0, WATCH),
+        ('inv_s', 18.0, WATCH),
+        ('inv_s', 19.5, GOOD),
+        ('inv_s', 1.0, BAD),
+        ('inv_s', 6e3, WATCH),
+        ('opacity', 0.7, WATCH),
+        ('opacity', 0.3, BAD),
+        ('masked_rays', 0.1, WATCH),
+        ('masked_rays', 0.5, BAD),
+        ('candidate_points', 0.1, BAD),
+        ('uniform_cameras', 1.0, WATCH),
+        ('enrichment', 1.0, WATCH),
+        ('enrichment', 0.5, BAD),
+        ('opacity', math.nan, BAD),
+    ],
+)
 def test_each_figure_is_judged(scalar: str, value: float, expected: str) -> None:
     run = run_of(**{scalar: value})
     assert level(run, scalar) == expected
@@ -48,19 +83,20 @@ def test_each_figure_is_judged(scalar: str, value: float, expected: str) -> None
     assert summary(findings(run), 500).startswith(start)
 
 
-@pytest.mark.parametrize('value, word', [(19.5, 'not become sharper'), (18., 'has fallen'), (25., 'has grown'),
-                                         (6e3, 'few samples')])
+@pytest.mark.parametrize(
+    'value, word', [(19.5, 'not become sharper'), (18.0, 'has fallen'), (25.0, 'has grown'), (6e3, 'few samples')]
+)
 def test_the_words_on_sharpness_follow_its_course(value: float, word: str) -> None:
-    found, = [row for row in findings(run_of(inv_s=value)) if 'inv_s' in row.scalars]
+    (found,) = [row for row in findings(run_of(inv_s=value)) if 'inv_s' in row.scalars]
     assert word in found.verdict and '(start 20)' in found.value
 
 
 def test_a_few_steps_are_no_verdict_unless_the_data_are_wrong() -> None:
-    few = run_of(opacity=.3, swav_ratio=1.)
+    few = run_of(opacity=0.3, swav_ratio=1.0)
     text = summary(findings(few), 24)
     assert text.startswith('Too early to tell: 24 steps, ') and 'So far bad: Opacity' in text
     assert summary(findings(few), 500).startswith('Not healthy: Opacity')
-    for certain in (dict(masked_rays=.5), dict(opacity=math.nan)):
+    for certain in (dict(masked_rays=0.5), dict(opacity=math.nan)):
         assert summary(findings(run_of(**certain)), 24).startswith('Not healthy: ')
     unseen = run_of()
     del unseen.evaluation['render/range_median_m']
@@ -71,33 +107,44 @@ def test_the_missing_enrichment_comes_with_its_command() -> None:
     run = run_of(enrichment=None)
     run.folder, run.checkpoints = 'work_dirs/a b', ['epoch_1.pth', 'epoch_2.pth']
     run.sessions[0].update(config='c.py', environment=dict(CLAP_DATA_ROOT='data/q'))
-    found, = [row for row in findings(run) if 'enrichment' in row.scalars]
+    (found,) = [row for row in findings(run) if 'enrichment' in row.scalars]
     assert found.level == UNKNOWN
-    assert found.verdict.endswith("CLAP_DATA_ROOT=data/q python tools/analysis_tools/sampler_enrichment.py c.py "
-                                  "'work_dirs/a b/epoch_2.pth' --out 'work_dirs/a b/enrichment.json' "
-                                  "&& python tools/report.py 'work_dirs/a b'")
+    assert found.verdict.endswith(
+        "CLAP_DATA_ROOT=data/q python tools/analysis_tools/sampler_enrichment.py c.py "
+        "'work_dirs/a b/epoch_2.pth' --out 'work_dirs/a b/enrichment.json' "
+        "&& python tools/report.py 'work_dirs/a b'"
+    )
 
 
 def test_perplexity_is_judged_by_the_number_of_prototypes() -> None:
-    assert level(run_of(proto_perplexity_lidar=30., proto_perplexity_camera=30.), 'proto_perplexity_lidar') == GOOD
+    assert level(run_of(proto_perplexity_lidar=30.0, proto_perplexity_camera=30.0), 'proto_perplexity_lidar') == GOOD
     assert level(run_of(prototypes=512), 'proto_perplexity_lidar') == WATCH
 
 
-@pytest.mark.parametrize('course, expected', [
-    ((2., 3.), BAD), ((3., .6, .9), WATCH), ((3., 2., .9), GOOD), ((3., 2., 1.48), WATCH), ((9., 8., 4.), BAD),
-    ((3., ), UNKNOWN), ((2., math.nan), BAD)])
+@pytest.mark.parametrize(
+    'course, expected',
+    [
+        ((2.0, 3.0), BAD),
+        ((3.0, 0.6, 0.9), WATCH),
+        ((3.0, 2.0, 0.9), GOOD),
+        ((3.0, 2.0, 1.48), WATCH),
+        ((9.0, 8.0, 4.0), BAD),
+        ((3.0,), UNKNOWN),
+        ((2.0, math.nan), BAD),
+    ],
+)
 def test_held_back_rays_must_get_better(course: tuple, expected: str) -> None:
     assert level(run_of(evaluation=course), 'render/range_median_m') == expected
 
 
-@pytest.mark.parametrize('rgb, expected', [(.9, GOOD), (1.1, WATCH), (math.nan, BAD)])
+@pytest.mark.parametrize('rgb, expected', [(0.9, GOOD), (1.1, WATCH), (math.nan, BAD)])
 def test_colour_must_beat_the_mean_colour(rgb: float, expected: str) -> None:
     assert level(run_of(rgb=rgb), 'render/rgb_ratio') == expected
 
 
 def test_only_the_recent_past_counts() -> None:
     run = run_of()
-    run.train['opacity'] = [(i, .1) for i in range(20)] + [(i, .95) for i in range(20, 25)]
+    run.train['opacity'] = [(i, 0.1) for i in range(20)] + [(i, 0.95) for i in range(20, 25)]
     assert level(run, 'opacity') == GOOD
 
 

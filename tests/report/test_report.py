@@ -1,4 +1,5 @@
 """The report of a real (tiny) run, read as a file and in a browser."""
+
 from __future__ import annotations
 
 import json
@@ -27,8 +28,12 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp('runs') / 'tiny & small'
     infos = work.parent / 'infos.pkl'
     infos.write_bytes(b'frames')
-    hooks = [dict(type='StepSeedHook'), dict(type='SamplingWarmupHook', warmup_epochs=1), dict(type='RunRecordHook'),
-             dict(type='PretrainVisualizationHook', interval=2, stride=16, max_points=200)]
+    hooks = [
+        dict(type='StepSeedHook'),
+        dict(type='SamplingWarmupHook', warmup_epochs=1),
+        dict(type='RunRecordHook'),
+        dict(type='PretrainVisualizationHook', interval=2, stride=16, max_points=200),
+    ]
     tiny_runner(work, hooks, epochs=1, ann_file=str(infos)).train()
     tiny_runner(work, hooks, epochs=2, ann_file=str(infos), resume=True).train()
     return work
@@ -39,8 +44,9 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
     assert [step for step, _ in run.train['loss']] == [1, 2, 3, 4]
     assert [step for step, _ in run.evaluation['render/range_median_m']] == [2, 4], 'epochs become iterations'
     assert switched_at(run) == [3] and switch_is_recorded(run)
-    assert sorted(run.images) == [f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_on_images', 'lidar_range',
-                                                          'prototypes', 'rays')]
+    assert sorted(run.images) == [
+        f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_on_images', 'lidar_range', 'prototypes', 'rays')
+    ]
     assert sorted(run.images['frame0_rays']) == [0, 2, 4]
     assert sorted(run.images['frame0_lidar_on_images']) == [0, 4], 'the first pictures of each session'
     assert run.sessions[0]['facts']['num_prototypes'] == 8 and len(run.sessions) == 2
@@ -48,14 +54,15 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
 
 
 def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:
-    for time, lines in (('20260101_000000', [(1, 5.), (2, 4.), (3, 9.)]), ('20260102_000000', [(3, 3.), (4, 2.)])):
+    for time, lines in (('20260101_000000', [(1, 5.0), (2, 4.0), (3, 9.0)]), ('20260102_000000', [(3, 3.0), (4, 2.0)])):
         folder = tmp_path / time / 'vis_data'
         folder.mkdir(parents=True)
         text = [json.dumps(dict(loss=v, iter=i, epoch=1, step=i)) for i, v in lines]
-        (folder / 'scalars.json').write_text('\n'.join([*text, '{"loss": NaN, "iter": 5, "step": 5, "epoch": 1}',
-                                                        '{"loss": 1.0, "it']))
+        (folder / 'scalars.json').write_text(
+            '\n'.join([*text, '{"loss": NaN, "iter": 5, "step": 5, "epoch": 1}', '{"loss": 1.0, "it'])
+        )
     run = gather(tmp_path)
-    assert [(s, v) for s, v in run.train['loss'] if v == v] == [(1, 5.), (2, 4.), (3, 3.), (4, 2.)]
+    assert [(s, v) for s, v in run.train['loss'] if v == v] == [(1, 5.0), (2, 4.0), (3, 3.0), (4, 2.0)]
     page = tmp_path / 'r.html'
     write_report(tmp_path, page)
     assert 'No run_card.json' in page.read_text() and '<h2>Figures over time</h2><p>None' in page.read_text()
@@ -70,8 +77,11 @@ def test_curvature_begins_where_it_began() -> None:
 
 
 def test_the_run_can_be_repeated_from_its_record() -> None:
-    session = dict(command=['tools/train.py', 'c.py', '--work-dir', 'a b'], environment=dict(CLAP_DATA_ROOT='data/q'),
-                   data=dict(train=dict(file='i.pkl', root='data/q/sim', frames=3, sha256='0' * 64, bytes=1)))
+    session = dict(
+        command=['tools/train.py', 'c.py', '--work-dir', 'a b'],
+        environment=dict(CLAP_DATA_ROOT='data/q'),
+        data=dict(train=dict(file='i.pkl', root='data/q/sim', frames=3, sha256='0' * 64, bytes=1)),
+    )
     table = unescape(_run_table(RunData('r', [session])))
     assert "<code>CLAP_DATA_ROOT=data/q python tools/train.py c.py --work-dir 'a b'</code> in the checkout" in table
     assert 'i.pkl in <code>data/q/sim</code>, 3 frames' in table
@@ -84,7 +94,7 @@ def test_a_measured_enrichment_is_judged(work_dir: Path) -> None:
     path = work_dir / 'enrichment.json'
     assert any('sampler_enrichment.py' in row.verdict for row in findings(gather(work_dir)))
     path.write_text(json.dumps(dict(mean=dict(curvature=dict(lidar=dict(object_ratio=1.5))))))
-    row, = [row for row in findings(gather(work_dir)) if 'enrichment' in row.scalars]
+    (row,) = [row for row in findings(gather(work_dir)) if 'enrichment' in row.scalars]
     path.unlink()
     assert (row.level, row.value) == ('good', '1.5')
 
@@ -103,8 +113,13 @@ class References(HTMLParser):
 
 def test_one_self_contained_file_says_what_was_run(work_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / 'sub' / 'r.html'
-    done = subprocess.run([sys.executable, 'tools/report.py', str(work_dir), '--out', str(out)], cwd=ROOT,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, 'tools/report.py', str(work_dir), '--out', str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.strip().splitlines()[-1])
     assert figures['bytes'] == out.stat().st_size < 3 << 20
@@ -117,8 +132,17 @@ def test_one_self_contained_file_says_what_was_run(work_dir: Path, tmp_path: Pat
     session = gather(work_dir).sessions[-1]
     commit = session['code']['commit'] or 'not a git checkout'
     sha = session['data']['train']['sha256'][:16]
-    for fact in (commit, sha, 'infos.pkl', session['hardware']['processor'], session['started'], 'epoch_2.pth',
-                 'tiny &amp; small', 'loss_range', 'NeuSRenderHead'):
+    for fact in (
+        commit,
+        sha,
+        'infos.pkl',
+        session['hardware']['processor'],
+        session['started'],
+        'epoch_2.pth',
+        'tiny &amp; small',
+        'loss_range',
+        'NeuSRenderHead',
+    ):
         assert fact in text, fact
     assert figures['verdicts']['Rays that miss the volume (masked rays)'] == 'good'
 
@@ -126,11 +150,13 @@ def test_one_self_contained_file_says_what_was_run(work_dir: Path, tmp_path: Pat
 def test_a_browser_shows_it_without_a_complaint(work_dir: Path, tmp_path: Path, chromium: str) -> None:  # noqa: F811
     page = tmp_path / 'r.html'
     write_report(work_dir, page)
-    click = ("document.querySelectorAll('.film button')[2].click();"
-             "const slider = document.querySelector('.film input'); slider.value = 0;"
-             "slider.dispatchEvent(new Event('input'));"
-             "const svg = document.querySelector('.chart svg'), box = svg.getBoundingClientRect();"
-             "svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.right - 9, clientY: box.top + 9}));")
+    click = (
+        "document.querySelectorAll('.film button')[2].click();"
+        "const slider = document.querySelector('.film input'); slider.value = 0;"
+        "slider.dispatchEvent(new Event('input'));"
+        "const svg = document.querySelector('.chart svg'), box = svg.getBoundingClientRect();"
+        "svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.right - 9, clientY: box.top + 9}));"
+    )
     seen = visit(chromium, page, tmp_path, click)
     assert (seen.errors, seen.missing, seen.broken, seen.resources, seen.console) == ([], [], [], [], [])
     shown = re.findall(r'<img data-tab="(\d)" data-step="(\d+)"[^>]*class="on"', seen.dom)
@@ -146,8 +172,10 @@ def test_a_browser_shows_it_without_a_complaint(work_dir: Path, tmp_path: Path, 
 def test_a_narrow_page_does_not_run_off(work_dir: Path, tmp_path: Path, chromium: str) -> None:  # noqa: F811
     page = tmp_path / 'r.html'
     write_report(work_dir, page)
-    wide = ("const size = document.createElement('b'); size.id = 'w';"
-            "size.textContent = document.documentElement.scrollWidth + ' ' + innerWidth; document.body.append(size);")
+    wide = (
+        "const size = document.createElement('b'); size.id = 'w';"
+        "size.textContent = document.documentElement.scrollWidth + ' ' + innerWidth; document.body.append(size);"
+    )
     seen = visit(chromium, page, tmp_path, wide, width=500)
     needed, shown = map(int, re.search(r'<b id="w">(\d+) (\d+)</b>', seen.dom).groups())
     assert needed <= shown == 500
@@ -156,9 +184,11 @@ def test_a_narrow_page_does_not_run_off(work_dir: Path, tmp_path: Path, chromium
 def test_the_browser_test_sees_errors_and_missing_files(tmp_path: Path, chromium: str) -> None:  # noqa: F811
     page = tmp_path / 'bad.html'
     Image.new('RGB', (4, 4)).save(tmp_path / 'there.png')
-    page.write_text('<!DOCTYPE html><html><head><title>t</title></head><body><img src="gone.png" alt="gone">'
-                    '<img src="there.png" alt="there">'
-                    '<script>console.error("on purpose"); undefinedFunction();</script></body></html>')
+    page.write_text(
+        '<!DOCTYPE html><html><head><title>t</title></head><body><img src="gone.png" alt="gone">'
+        '<img src="there.png" alt="there">'
+        '<script>console.error("on purpose"); undefinedFunction();</script></body></html>'
+    )
     seen = visit(chromium, page, tmp_path)
     assert any('on purpose' in e for e in seen.errors) and any('undefinedFunction' in e for e in seen.errors)
     assert seen.missing and seen.broken == ['gone'] and any('there.png' in r for r in seen.resources)

@@ -28,7 +28,8 @@ def test_rays_start_at_the_sensor_and_reach_their_points(cls: type) -> None:
     points, _ = ball_and_ground()
     sweep = sweep_of(points, origin=(0.5, -0.2, 0.1))
     drawn = TASK_UTILS.build(dict(type=cls.__name__, num_lidar_rays=64, num_camera_rays=32))(
-        AnalyticField(ground_and_sphere()), sweep, front_camera())
+        AnalyticField(ground_and_sphere()), sweep, front_camera()
+    )
     rays = drawn.lidar
     assert len(rays) == 64 and len(drawn.camera) == 32
     assert len(rays.source.unique()) == 64, 'drawn without replacement'
@@ -77,8 +78,7 @@ def test_curvature_prefers_the_sphere() -> None:
 def test_curvature_weight_is_that_of_the_sphere() -> None:
     points, on_ball = ball_and_ground()
     sampler = CurvatureRaySampler(mode='jacobian', power=1.0)
-    weights = sampler.point_weights(AnalyticField(ground_and_sphere()), sweep_of(points),
-                                    on_ball.nonzero().squeeze(-1))
+    weights = sampler.point_weights(AnalyticField(ground_and_sphere()), sweep_of(points), on_ball.nonzero().squeeze(-1))
     torch.testing.assert_close(weights, torch.full_like(weights, 2**0.5 / 2.0), rtol=1e-3, atol=1e-4)
 
 
@@ -127,8 +127,9 @@ def test_camera_rays_look_back_at_their_pixels_and_carry_their_colour() -> None:
     views = front_camera()
     pixels = torch.tensor([[0, 0], [15, 23], [31, 47]])
     rays = camera_rays(views, 0, pixels)
-    projected = project_points(rays.origins + 5 * rays.directions, views.lidar2img, views.img_aug, views.lidar_aug,
-                               (32, 48))
+    projected = project_points(
+        rays.origins + 5 * rays.directions, views.lidar2img, views.img_aug, views.lidar_aug, (32, 48)
+    )
     torch.testing.assert_close(projected.uv[0], pixels.flip(1) + 0.5, atol=1e-3, rtol=0)
     torch.testing.assert_close(rays.targets, torch.stack([views.rgb[0, :, r, c] for r, c in pixels]))
 
@@ -153,8 +154,14 @@ def test_splat_keeps_the_largest_weight_of_a_pixel() -> None:
     assert maps[0, 10, 20] == 3.0 and maps.sum() == 3.0, 'the point behind the camera must not count'
 
 
-@pytest.mark.parametrize('options,name', [(dict(mode='gauss'), 'mode'), (dict(blur_kernel_px=4), 'blur_kernel_px'),
-                                          (dict(num_lidar_rays=-1), 'num_lidar_rays')])
+@pytest.mark.parametrize(
+    'options,name',
+    [
+        (dict(mode='gauss'), 'mode'),
+        (dict(blur_kernel_px=4), 'blur_kernel_px'),
+        (dict(num_lidar_rays=-1), 'num_lidar_rays'),
+    ],
+)
 def test_wrong_options_are_named(options: dict, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         CurvatureRaySampler(**options)

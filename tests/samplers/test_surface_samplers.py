@@ -1,4 +1,5 @@
 """Curvature sampling on a rippled field, and sampling by the raw cloud's surface variation."""
+
 from __future__ import annotations
 
 import pytest
@@ -37,12 +38,16 @@ def test_surface_variation_of_a_handful_of_points(count: int) -> None:
 def test_secant_mode_prefers_the_ball_and_power_is_an_exponent() -> None:
     points, on_ball = ball_and_ground()
     field, sweep = AnalyticField(ground_and_sphere()), sweep_of(points)
-    once, squared = (CurvatureRaySampler(mode='secant', scale_m=0.5, power=power).point_weights(
-        field, sweep, torch.arange(len(points))) for power in (1.0, 2.0))
+    once, squared = (
+        CurvatureRaySampler(mode='secant', scale_m=0.5, power=power).point_weights(
+            field, sweep, torch.arange(len(points))
+        )
+        for power in (1.0, 2.0)
+    )
     assert once[on_ball].sum() > 0.9 * once.sum() and on_ball.float().mean() < 0.25
     expected = secant_curvature(sdf_normals(field.sdf, points), points, 0.5)
     torch.testing.assert_close(once[on_ball], expected[on_ball])
-    torch.testing.assert_close(squared[on_ball], expected[on_ball]**2)
+    torch.testing.assert_close(squared[on_ball], expected[on_ball] ** 2)
 
 
 @pytest.mark.parametrize('mode', ['jacobian', 'literal', 'secant'])
@@ -51,8 +56,10 @@ def test_smoothing_calms_the_field_and_leaves_it_as_it_was(mode: str) -> None:
     field = SDFField(4, BOX, hidden_channels=8).bind(torch.randn(4, 8, 20, 20)).detach()
     before = field.table.clone()
     sweep = sweep_of(fan(300) * torch.linspace(3, 15, 300)[:, None])
-    rough, smooth = (CurvatureRaySampler(mode=mode, smoothing=passes).point_weights(field, sweep, torch.arange(300))
-                     for passes in (0, 3))
+    rough, smooth = (
+        CurvatureRaySampler(mode=mode, smoothing=passes).point_weights(field, sweep, torch.arange(300))
+        for passes in (0, 3)
+    )
     assert smooth.median() < rough.median()
     assert torch.equal(field.table, before)
 

@@ -1,4 +1,5 @@
 """The generator: bad input, resuming, and bytes that depend on the arguments alone."""
+
 from __future__ import annotations
 
 import hashlib
@@ -16,21 +17,36 @@ SMALL = SimConfig(scenes=2, frames=1, seed=4, image_width=64, azimuth_steps=72, 
 
 
 def _bytes(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): hashlib.md5(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob('*')) if p.suffix in ('.json', '.bin', '.jpg', '.png')}
+    return {
+        str(p.relative_to(folder)): hashlib.md5(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob('*'))
+        if p.suffix in ('.json', '.bin', '.jpg', '.png')
+    }
 
 
-@pytest.mark.parametrize('field, value', [('scenes', 0), ('frames', 0), ('val_fraction', 1.5), ('image_width', 50),
-                                          ('azimuth_steps', 3), ('supersample', 9)])
+@pytest.mark.parametrize(
+    'field, value',
+    [
+        ('scenes', 0),
+        ('frames', 0),
+        ('val_fraction', 1.5),
+        ('image_width', 50),
+        ('azimuth_steps', 3),
+        ('supersample', 9),
+    ],
+)
 def test_impossible_arguments_are_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ValueError, match='--' + field.replace('_', '-')):
         SimConfig(**{'scenes': 2, 'frames': 2, field: value})
 
 
-@pytest.mark.parametrize('scenes, fraction, expected', [(1, .25, (1, 0)), (2, .25, (1, 1)), (8, .25, (6, 2)),
-                                                        (3, 0.9, (1, 2)), (4, 0.0, (4, 0)), (4, 1.0, (0, 4))])
+@pytest.mark.parametrize(
+    'scenes, fraction, expected',
+    [(1, 0.25, (1, 0)), (2, 0.25, (1, 1)), (8, 0.25, (6, 2)), (3, 0.9, (1, 2)), (4, 0.0, (4, 0)), (4, 1.0, (0, 4))],
+)
 def test_scene_names_come_from_the_official_splits(scenes: int, fraction: float, expected: tuple[int, int]) -> None:
     from nuscenes.utils import splits
+
     train, val = SimConfig(scenes, 1, val_fraction=fraction).scene_names()
     assert (len(train), len(val)) == expected
     assert set(train) <= set(splits.train) and set(val) <= set(splits.val)
@@ -103,5 +119,6 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatc
 
 def test_another_seed_gives_another_world() -> None:
     from projects.CLAP.clap.simulation.scene import build_scene
+
     a, b = build_scene(0, 'scene-0001', 1), build_scene(1, 'scene-0001', 1)
     assert a.layout != b.layout

@@ -1,4 +1,5 @@
 """Street plan: surfaces, kerbs and the mesh that stands for them agree."""
+
 from __future__ import annotations
 
 import numpy as np

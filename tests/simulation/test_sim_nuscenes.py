@@ -1,4 +1,5 @@
 """The written dataset, seen through the official devkit."""
+
 from __future__ import annotations
 
 import json
@@ -15,8 +16,18 @@ from projects.CLAP.clap.simulation.nuscenes_tables import TABLES
 from projects.CLAP.clap.simulation.scene import build_scene
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 
-TEN_CLASSES = ('car', 'truck', 'bus', 'trailer', 'construction_vehicle', 'pedestrian', 'motorcycle', 'bicycle',
-               'traffic_cone', 'barrier')
+TEN_CLASSES = (
+    'car',
+    'truck',
+    'bus',
+    'trailer',
+    'construction_vehicle',
+    'pedestrian',
+    'motorcycle',
+    'bicycle',
+    'traffic_cone',
+    'barrier',
+)
 
 
 @pytest.fixture(scope='module')
@@ -149,6 +160,7 @@ def test_points_inside_boxes_fall_inside_the_boxes_of_the_image(nusc: NuScenes) 
 
 def _cloud_in_camera(nusc: NuScenes, sample: dict, record: dict, calibration: dict) -> np.ndarray:
     from pyquaternion import Quaternion
+
     lidar = nusc.get('sample_data', sample['data']['LIDAR_TOP'])
     mount = nusc.get('calibrated_sensor', lidar['calibrated_sensor_token'])
     cloud = LidarPointCloud.from_file(nusc.get_sample_data_path(lidar['token'])).points[:3].astype(float)
@@ -165,8 +177,13 @@ def test_the_car_drives_on_the_map(nusc: NuScenes) -> None:
         for scene in nusc.scene:
             if scene['log_token'] not in logs:
                 continue
-            poses = np.array([nusc.get('ego_pose', d['ego_pose_token'])['translation'] for d in nusc.sample_data
-                              if nusc.get('sample', d['sample_token'])['scene_token'] == scene['token']])
+            poses = np.array(
+                [
+                    nusc.get('ego_pose', d['ego_pose_token'])['translation']
+                    for d in nusc.sample_data
+                    if nusc.get('sample', d['sample_token'])['scene_token'] == scene['token']
+                ]
+            )
             assert record['mask'].is_on_mask(poses[:, 0], poses[:, 1]).all()
             assert not record['mask'].is_on_mask(np.array([2.0]), np.array([2.0])).any()
 
@@ -182,12 +199,16 @@ def test_official_evaluation_of_the_ground_truth_is_perfect(nusc: NuScenes, tmp_
     from nuscenes.eval.detection.config import config_factory
     from nuscenes.eval.detection.data_classes import DetectionBox
     from nuscenes.eval.detection.evaluate import NuScenesEval
+
     truth = load_gt(nusc, 'val', DetectionBox)
     keys = ('sample_token', 'translation', 'size', 'rotation', 'velocity', 'detection_name', 'attribute_name')
     results = {}
     for token in truth.sample_tokens:
-        results[token] = [{**{k: v for k, v in box.serialize().items() if k in keys}, 'detection_score': 1.0}
-                          for box in truth[token] if box.num_pts > 0]  # the rest is no target
+        results[token] = [
+            {**{k: v for k, v in box.serialize().items() if k in keys}, 'detection_score': 1.0}
+            for box in truth[token]
+            if box.num_pts > 0
+        ]  # the rest is no target
         for item in results[token]:
             item['velocity'] = [float(v) for v in np.nan_to_num(item['velocity'])]
     meta = dict.fromkeys(('use_camera', 'use_radar', 'use_map', 'use_external'), False)

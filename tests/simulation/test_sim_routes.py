@@ -1,4 +1,5 @@
 """Paths: arc length, smoothness, staying on the road."""
+
 from __future__ import annotations
 
 import numpy as np

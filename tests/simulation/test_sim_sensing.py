@@ -1,4 +1,5 @@
 """Ray casting, LiDAR and cameras against closed forms and against each other."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -24,14 +25,14 @@ def scene() -> Scene:
 
 
 def _world(moving: bool) -> World:
-    wall = box((10, -5, -5), (11, 5, 5), 'concrete', (.5, .5, .5))
-    crate = box((6, -1, -1), (7, 1, 1), 'paint', (.5, .1, .1))
+    wall = box((10, -5, -5), (11, 5, 5), 'concrete', (0.5, 0.5, 0.5))
+    crate = box((6, -1, -1), (7, 1, 1), 'paint', (0.5, 0.1, 0.1))
     static = StaticWorld(wall, np.full(len(wall.faces), BACKGROUND))
     return World(static, crate, np.full(len(crate.faces), 4)) if moving else World(static, None, None)
 
 
 def test_cast_gives_the_nearer_of_still_and_moving() -> None:
-    directions = np.array([[1.0, 0, 0], [0.9, np.sqrt(1 - .81), 0], [-1, 0, 0]])
+    directions = np.array([[1.0, 0, 0], [0.9, np.sqrt(1 - 0.81), 0], [-1, 0, 0]])
     hits = _world(True).cast(np.zeros((3, 3)), directions)
     np.testing.assert_allclose(hits.range_m[:2], [6.0, 10 / 0.9], rtol=1e-6)
     assert list(_world(True).object[hits.face[:2]]) == [4, BACKGROUND] and hits.face[2] == -1
@@ -84,10 +85,12 @@ def test_ground_returns_in_a_scene_lie_on_road_or_pavement(scene: Scene) -> None
 
 def test_retro_reflectors_are_brighter_than_rubber(scene: Scene) -> None:
     rig = make_rig(stream(0, 'rig'), 160)
-    sweep = take_sweep(scene.world(0), scene.layout, pose_matrix(*scene.ego_pose(0)) @ rig.lidar_to_ego, 1090,
-                       np.random.default_rng(1))
-    mean = {name: sweep.points[sweep.material == MATERIAL_ID[name], 3].mean()
-            for name in ('retro', 'concrete', 'rubber')}
+    sweep = take_sweep(
+        scene.world(0), scene.layout, pose_matrix(*scene.ego_pose(0)) @ rig.lidar_to_ego, 1090, np.random.default_rng(1)
+    )
+    mean = {
+        name: sweep.points[sweep.material == MATERIAL_ID[name], 3].mean() for name in ('retro', 'concrete', 'rubber')
+    }
     assert mean['retro'] > 1.5 * mean['concrete'] > 1.5 * mean['rubber']
 
 
@@ -150,10 +153,12 @@ def test_images_show_sky_above_and_textured_ground_below(scene: Scene) -> None:
 def test_shadow_falls_behind_a_wall() -> None:
     layout = make_layout(stream(0, 'shadow'))
     at = np.array([layout.roads[-1].centre, layout.size[1] / 2])
-    wall = box((at[0], at[1] - 8, 0), (at[0] + .3, at[1] + 8, 4), 'concrete', (.6, .6, .6))
+    wall = box((at[0], at[1] - 8, 0), (at[0] + 0.3, at[1] + 8, 4), 'concrete', (0.6, 0.6, 0.6))
     mesh = merge([*ground(layout)[:1], wall])
     world = World(StaticWorld(mesh, np.full(len(mesh.faces), BACKGROUND)), None, None)
-    light = replace(render.make_light(stream(0, 'light')), sun=np.array([.6, 0, .8]), sun_colour=np.ones(3), haze_m=1e9)
+    light = replace(
+        render.make_light(stream(0, 'light')), sun=np.array([0.6, 0, 0.8]), sun_colour=np.ones(3), haze_m=1e9
+    )
     camera = make_rig(stream(0, 'rig'), 160).cameras[0]
     down = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]]).T  # a camera that looks straight down
     for x, lit in ((-1.2, False), (-8.0, True)):

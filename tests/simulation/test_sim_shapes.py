@@ -1,4 +1,5 @@
 """Shapes: sizes near the classes' real ones, wheels on the ground, boxes that hold the mesh."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -44,8 +45,14 @@ def test_the_annotated_box_is_tight(name: str) -> None:
     actor = standing('vehicle.car', mesh, np.array([3.0, -2.0]), 0.7, 0.1)
     centre, yaw = actor.box(0)
     offset = actor.posed(0).vertices - centre
-    local = np.stack([offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw),
-                      offset[:, 1] * np.cos(yaw) - offset[:, 0] * np.sin(yaw), offset[:, 2]], axis=1)
+    local = np.stack(
+        [
+            offset[:, 0] * np.cos(yaw) + offset[:, 1] * np.sin(yaw),
+            offset[:, 1] * np.cos(yaw) - offset[:, 0] * np.sin(yaw),
+            offset[:, 2],
+        ],
+        axis=1,
+    )
     slack = actor.size / 2 - np.abs(local).max(axis=0)
     assert (slack > -1e-9).all() and (slack <= BOX_MARGIN + 0.021).all()
 
@@ -63,11 +70,15 @@ def test_legs_move_while_walking_only() -> None:
     assert all(len(m.vertices) == len(walking[0].vertices) for m in walking)
 
 
-@pytest.mark.parametrize('mesh, volume', [
-    (box((0, 0, 0), (1, 2, 3), 'metal', (1, 1, 1)), 6.0),
-    (prism([(0, 0), (2, 0), (2, 1)], 0, 3, 'metal', (1, 1, 1)), 3.0),
-    (cylinder((0, 0, 0), (0, 0, 2), 1.0, 'metal', (1, 1, 1), sections=400), 2 * np.pi),
-    (ball((1, 1, 1), (1, 2, 3), 'metal', (1, 1, 1), subdivisions=4), 8 * np.pi)])
+@pytest.mark.parametrize(
+    'mesh, volume',
+    [
+        (box((0, 0, 0), (1, 2, 3), 'metal', (1, 1, 1)), 6.0),
+        (prism([(0, 0), (2, 0), (2, 1)], 0, 3, 'metal', (1, 1, 1)), 3.0),
+        (cylinder((0, 0, 0), (0, 0, 2), 1.0, 'metal', (1, 1, 1), sections=400), 2 * np.pi),
+        (ball((1, 1, 1), (1, 2, 3), 'metal', (1, 1, 1), subdivisions=4), 8 * np.pi),
+    ],
+)
 def test_primitives_are_closed_and_enclose_their_volume(mesh, volume: float) -> None:
     a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
     assert np.abs(np.einsum('ij,ij->i', a, np.cross(b, c)).sum() / 6) == pytest.approx(volume, rel=0.01)
@@ -78,6 +89,7 @@ def test_attributes_follow_motion_and_rider() -> None:
     parked = standing('vehicle.car', mesh, np.zeros(2), 0, 0)
     assert parked.attribute(0) == 'vehicle.parked'
     from projects.CLAP.clap.simulation.routes import Route
+
     moving = Actor('vehicle.car', [mesh], route=Route(np.array([[0.0, 0], [50, 0]])))
     moving.xy = np.stack([np.r_[np.arange(10) * 0.4, np.full(10, 3.6)], np.zeros(20)], axis=1)
     moving.yaw = moving.z = np.zeros(20)

@@ -1,4 +1,5 @@
 """Motion: no overlaps, plausible speeds and accelerations, stops at red, trailers follow."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """What an exported file holds, and that mmdetection3d's way of loading takes it."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -85,14 +86,19 @@ def test_a_merge_has_the_values_of_the_named_encoders(tmp_path: Path) -> None:
         for parameter in lidar.parameters():
             parameter += 0.01  # another draw than the other model's
     joint = build()
-    parts = [(str(saved(lidar, tmp_path / 'l.pth')), ['pts_middle_encoder', 'pts_backbone', 'pts_neck']),
-             (str(saved(joint, tmp_path / 'j.pth')), ['img_backbone', 'img_neck', 'view_transform'])]
+    parts = [
+        (str(saved(lidar, tmp_path / 'l.pth')), ['pts_middle_encoder', 'pts_backbone', 'pts_neck']),
+        (str(saved(joint, tmp_path / 'j.pth')), ['img_backbone', 'img_neck', 'view_transform']),
+    ]
     summary = merge_encoders(parts, str(tmp_path / 'm.pth'))
     assert summary['absent'] == ['fusion_layer'] and 'fusion_layer' in summary['dropped']
     state = torch.load(tmp_path / 'm.pth', weights_only=True)['state_dict']
     for (_, names), model in zip(parts, (lidar, joint)):
-        own = {key: value for key, value in model.state_dict().items()
-               if key.split('.')[0] in names and key not in GEOMETRY}
+        own = {
+            key: value
+            for key, value in model.state_dict().items()
+            if key.split('.')[0] in names and key not in GEOMETRY
+        }
         assert own and all(torch.equal(state[key], value) for key, value in own.items())
     assert state._metadata['pts_middle_encoder.conv_input.0'] == dict(version=2)
     detector = build_detector(seed=3)
@@ -100,7 +106,8 @@ def test_a_merge_has_the_values_of_the_named_encoders(tmp_path: Path) -> None:
     detector.load_state_dict(state, strict=False)
     reports = compare(detector, state)
     assert {name: report.share for name, report in reports.items() if name != 'bbox_head'} == {
-        name: 0.0 if name == 'fusion_layer' else 1.0 for name in ENCODERS}
+        name: 0.0 if name == 'fusion_layer' else 1.0 for name in ENCODERS
+    }
     assert all(torch.equal(value, before[key]) for key, value in detector.fusion_layer.state_dict().items())
 
 
@@ -108,8 +115,10 @@ def test_a_merge_that_is_not_clear_is_refused(tmp_path: Path) -> None:
     path = str(saved(build(), tmp_path / 'a.pth'))
     with pytest.raises(CheckpointError, match='pts_neck would come from .*a.pth and from a checkpoint before'):
         merge_encoders([(path, ['pts_neck', 'img_neck']), (path, ['pts_neck'])], str(tmp_path / 'm.pth'))
-    lidar = saved(build(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None,
-                        prototype_head=None), tmp_path / 'l.pth')
+    lidar = saved(
+        build(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None, prototype_head=None),
+        tmp_path / 'l.pth',
+    )
     with pytest.raises(CheckpointError, match='l.pth has no encoder img_neck; it has pts_middle_encoder'):
         merge_encoders([(str(lidar), ['img_neck'])], str(tmp_path / 'm.pth'))
     assert not (tmp_path / 'm.pth').exists()

@@ -1,4 +1,5 @@
 """A checkpoint of another model: what does not fit is listed, and what to give instead."""
+
 from __future__ import annotations
 
 from pathlib import Path

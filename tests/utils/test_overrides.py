@@ -1,4 +1,5 @@
 """Overrides that change a type, that cannot be read, or that a class refuses: one message, with the way out."""
+
 from __future__ import annotations
 
 import subprocess
@@ -20,13 +21,14 @@ SIM = str(ROOT / 'projects/CLAP/configs/clap_sim.py')
 
 def test_keys_that_a_new_type_lacks_are_dropped_and_named(capsys: pytest.CaptureFixture) -> None:
     from mmdet3d.registry import TASK_UTILS
+
     for name in ('UniformRaySampler', 'DepthRaySampler', 'SurfaceVariationRaySampler'):
         cfg = load_config(SIM, [f'model.ray_sampler.type={name}', 'model.ray_sampler.num_lidar_rays=7'])
         assert cfg.model.ray_sampler.num_lidar_rays == 7
         assert type(TASK_UTILS.build(cfg.model.ray_sampler)).__name__ == name
         said = capsys.readouterr().err
         if name == 'UniformRaySampler':
-            line, = said.splitlines()
+            (line,) = said.splitlines()
             assert 'does not know model.ray_sampler.blur_kernel_px' in line and 'dropped' in line
     cfg = load_config(SIM, ['optim_wrapper.optimizer.type=SGD'])
     assert 'betas' not in cfg.optim_wrapper.optimizer and cfg.optim_wrapper.optimizer.lr > 0
@@ -39,20 +41,24 @@ def test_what_is_given_with_a_new_type_is_not_dropped() -> None:
     assert apply_options(cfg, {'model.type': 'AlsoUnknown'}) == [] and cfg.model.key == 1
 
 
-@pytest.mark.parametrize('value', ["{'type':'UniformRaySampler'}", "dict(type='UniformRaySampler')", 'dict(a=1,b=2)',
-                                   '[1,2', '(1,2'])
+@pytest.mark.parametrize(
+    'value', ["{'type':'UniformRaySampler'}", "dict(type='UniformRaySampler')", 'dict(a=1,b=2)', '[1,2', '(1,2']
+)
 def test_values_that_cannot_be_read(value: str) -> None:
     with pytest.raises(ConfigKeyError, match='model.ray_sampler.type=NAME|do not close'):
         parse_options([f'model.ray_sampler={value}'])
 
 
-@pytest.mark.parametrize('option, hint', [
-    ('model.ray_sampler.type=CurvatureSampler', "did you mean 'CurvatureRaySampler'"),
-    ('model.type=CLIP', "did you mean 'CLAP'|there is no 'CLIP'"),
-    ('train_dataloader.batchsize=2', "did you mean 'batch_size'"),
-    ('val_dataloader.numworkers=2', "did you mean 'num_workers'"),
-    ('train_dataloader.dataset.type=CLAPData', "did you mean 'CLAPDataset'"),
-])
+@pytest.mark.parametrize(
+    'option, hint',
+    [
+        ('model.ray_sampler.type=CurvatureSampler', "did you mean 'CurvatureRaySampler'"),
+        ('model.type=CLIP', "did you mean 'CLAP'|there is no 'CLIP'"),
+        ('train_dataloader.batchsize=2', "did you mean 'batch_size'"),
+        ('val_dataloader.numworkers=2', "did you mean 'num_workers'"),
+        ('train_dataloader.dataset.type=CLAPData', "did you mean 'CLAPDataset'"),
+    ],
+)
 def test_unknown_types_and_keys_of_loaders_are_named(option: str, hint: str) -> None:
     with pytest.raises(ConfigKeyError, match=hint):
         load_config(SIM, [option])
@@ -63,9 +69,7 @@ class Fragile:
 
     def __init__(self, how: str) -> None:
         if how == 'refuse':
-            raise ValueError(
-                f'how must be gentle, '
-                f'got {how}')
+            raise ValueError(f'how must be gentle, got {how}')
         if how == 'break':
             {}['a programming error']
         if how == 'unpack':
@@ -74,6 +78,7 @@ class Fragile:
 
 def build(**cfg: str) -> Exception:
     from mmengine.registry import Registry
+
     kinds = Registry('fragile', scope='fragile')
     kinds.register_module(module=Fragile)
     with pytest.raises(Exception) as caught:
@@ -95,7 +100,11 @@ def test_only_what_is_refused_on_purpose_is_the_configurations() -> None:
 
 
 def test_a_refused_value_ends_the_command_without_traceback() -> None:
-    done = subprocess.run([sys.executable, '-c', f'''
+    done = subprocess.run(
+        [
+            sys.executable,
+            '-c',
+            f'''
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 def main():
@@ -105,6 +114,12 @@ def main():
     cfg.model.img_backbone.init_cfg = None
     MODELS.build(cfg.model)
 from projects.CLAP.clap.utils.cli import run
-run(main)'''], capture_output=True, text=True, cwd=ROOT, timeout=200)
+run(main)''',
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=200,
+    )
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert 'point_ratio must be in [0, 1), got 1.7' in done.stderr and '--cfg-options' in done.stderr

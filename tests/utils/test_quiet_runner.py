@@ -1,4 +1,5 @@
 """Dumps go to the log file alone; what matters stays on the terminal."""
+
 from __future__ import annotations
 
 from pathlib import Path

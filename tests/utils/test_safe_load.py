@@ -1,4 +1,5 @@
 """Loading a checkpoint runs nothing that is in it, on whichever path it comes."""
+
 from __future__ import annotations
 
 import io
@@ -61,8 +62,12 @@ def old_torch(request, monkeypatch: pytest.MonkeyPatch) -> None:
         real = torch.load
 
         def old_load(path, weights_only=False, pickle_module=None, **options):
-            return real(path, weights_only=weights_only, **options) if weights_only else real(
-                path, weights_only=False, pickle_module=pickle_module, **options)
+            return (
+                real(path, weights_only=weights_only, **options)
+                if weights_only
+                else real(path, weights_only=False, pickle_module=pickle_module, **options)
+            )
+
         monkeypatch.setattr(torch, 'load', old_load)
 
 
@@ -82,8 +87,11 @@ def test_checkpoints_of_mmengine_load(old_torch: None, tmp_path: Path) -> None:
 @pytest.mark.parametrize('kind', ['command', 'getattr', 'getattr_history'])
 @pytest.mark.parametrize('legacy', [False, True])
 def test_a_program_is_refused(old_torch: None, tmp_path: Path, kind: str, legacy: bool) -> None:
-    bad = dict(command=Hostile(tmp_path / 'was_run'), getattr=Gadget(dict, '__init__'),
-               getattr_history=Gadget(HistoryBuffer, '__init__'))[kind]
+    bad = dict(
+        command=Hostile(tmp_path / 'was_run'),
+        getattr=Gadget(dict, '__init__'),
+        getattr_history=Gadget(HistoryBuffer, '__init__'),
+    )[kind]
     torch.save(dict(state_dict=bad), tmp_path / 'bad.pth', _use_new_zipfile_serialization=not legacy)
     with pytest.raises(CheckpointError, match='refused'):
         load_checkpoint_file(str(tmp_path / 'bad.pth'))
@@ -92,9 +100,17 @@ def test_a_program_is_refused(old_torch: None, tmp_path: Path, kind: str, legacy
 
 def test_the_restricted_unpickler_lets_nothing_else_through() -> None:
     unpickler = _restricted_pickle().Unpickler
-    for module, name in [('os', 'system'), ('builtins', 'eval'), ('torch', 'load'), ('torch', 'hub'),
-                         ('torch.serialization', 'load'), ('numpy', 'load'), ('subprocess', 'Popen'),
-                         ('builtins', '__import__'), ('torch._utils', '_import_dotted_name')]:
+    for module, name in [
+        ('os', 'system'),
+        ('builtins', 'eval'),
+        ('torch', 'load'),
+        ('torch', 'hub'),
+        ('torch.serialization', 'load'),
+        ('numpy', 'load'),
+        ('subprocess', 'Popen'),
+        ('builtins', '__import__'),
+        ('torch._utils', '_import_dotted_name'),
+    ]:
         with pytest.raises(pickle.UnpicklingError):
             unpickler(io.BytesIO()).find_class(module, name)
 
@@ -111,8 +127,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / 'broken.pth'
     torch.save(old_checkpoint(), path)
     content = path.read_bytes()
-    path.write_bytes({'empty': b'', 'text': b'hello\n', 'half': content[:len(content) // 2],
-                      'one byte less': content[:-1]}[damage])
+    path.write_bytes(
+        {'empty': b'', 'text': b'hello\n', 'half': content[: len(content) // 2], 'one byte less': content[:-1]}[damage]
+    )
     with pytest.raises(CheckpointError, match='broken.pth'):
         load_checkpoint_file(str(path))
 
@@ -140,17 +157,24 @@ def test_the_commands_refuse_a_hostile_checkpoint(tmp_path: Path, tool: str) -> 
     cfg = config(tmp_path, tmp_path / 'work')
     cfg.custom_imports = dict(imports=['projects.CLAP.clap', 'tests.fixtures.long_run'], allow_failed_imports=False)
     cfg.val_dataloader = cfg.test_dataloader = dict(
-        dataset=cfg.train_dataloader.dataset, batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False))
+        dataset=cfg.train_dataloader.dataset, batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False)
+    )
     cfg.val_cfg, cfg.test_cfg = dict(type='ValLoop'), dict(type='TestLoop')
     cfg.val_evaluator = cfg.test_evaluator = dict(type='RenderMetric')
     cfg.dump(str(tmp_path / 'cfg.py'))
     bad, name = str(tmp_path / 'bad.pth'), tool.split()[0]
-    arguments = {'train --resume': ['--resume', bad], 'train load_from': ['--cfg-options', f'load_from={bad}'],
-                 'test': [bad], 'visualize': [bad]}[tool]
+    arguments = {
+        'train --resume': ['--resume', bad],
+        'train load_from': ['--cfg-options', f'load_from={bad}'],
+        'test': [bad],
+        'visualize': [bad],
+    }[tool]
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['tests.fixtures.long_run'])
-    process = context.Process(target=run_tool, args=(f'tools/{name}.py', [str(tmp_path / 'cfg.py'), *arguments],
-                                                     str(tmp_path / 'printed.txt')))
+    process = context.Process(
+        target=run_tool,
+        args=(f'tools/{name}.py', [str(tmp_path / 'cfg.py'), *arguments], str(tmp_path / 'printed.txt')),
+    )
     process.start()
     process.join(timeout=120)
     printed = (tmp_path / 'printed.txt').read_text()

@@ -1,4 +1,5 @@
 """The lock on a work directory by itself; tests/reliability/test_train_command.py has two real runs."""
+
 from __future__ import annotations
 
 import errno
@@ -29,8 +30,9 @@ def test_one_process_of_a_distributed_run_holds_it(tmp_path: Path, monkeypatch: 
         pass
 
 
-def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                             capsys: pytest.CaptureFixture) -> None:
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     def no_locks(*args) -> None:
         raise OSError(errno.ENOLCK, 'No locks available')
 

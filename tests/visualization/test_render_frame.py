@@ -1,4 +1,5 @@
 """What the pictures show is what the model says."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -124,7 +125,7 @@ def test_the_points_lie_on_the_images_where_the_model_projects_them(shown: tuple
     points, views = model.sweeps(inputs, metas)[0].points, model.views(inputs, metas)[0]
     seen = project_points(points, views.lidar2img, views.img_aug, views.lidar_aug, (64, 128))
     for index, visible in enumerate(seen.visible):
-        dots, = figure.axes[index].collections
+        (dots,) = figure.axes[index].collections
         nearest_last = points[visible].norm(dim=1).argsort(descending=True)
         np.testing.assert_allclose(dots.get_offsets(), seen.uv[index][visible][nearest_last], atol=1e-3)
         np.testing.assert_allclose(dots.get_array(), points[visible].norm(dim=1)[nearest_last], rtol=1e-5)

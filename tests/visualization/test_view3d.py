@@ -1,4 +1,5 @@
 """The 3-D recording, read back with the library that the viewer uses."""
+
 from __future__ import annotations
 
 import builtins
@@ -40,7 +41,7 @@ def read(path: Path) -> dict:
 def test_a_recording_opens_elsewhere_with_everything_in_it(frame: tuple, tmp_path: Path) -> None:
     pytest.importorskip('rerun', reason='pip install -r requirements/viewer.txt')
     picture, meta = frame
-    boxes = np.array([[7., 0., -1., 4., 2., 1.5, np.pi / 2], [0., 5., -1., 1., 1., 2., 0.]])
+    boxes = np.array([[7.0, 0.0, -1.0, 4.0, 2.0, 1.5, np.pi / 2], [0.0, 5.0, -1.0, 1.0, 1.0, 2.0, 0.0]])
     recording = Recording(tmp_path / 'sub' / 'scene.rrd')
     recording.add(0, picture, meta, boxes, ['car', 'pedestrian'])
     recording.add(1, picture, meta, np.zeros((0, 7)), [])
@@ -50,8 +51,9 @@ def test_a_recording_opens_elsewhere_with_everything_in_it(frame: tuple, tmp_pat
     assert sorted(colours) == sorted(CLOUDS)
     for name in CLOUDS:
         for time in (0, 1):
-            np.testing.assert_array_equal(np.array(table[f'/world/{name}:Position3D'][time], np.float32),
-                                          picture.points.astype(np.float32))
+            np.testing.assert_array_equal(
+                np.array(table[f'/world/{name}:Position3D'][time], np.float32), picture.points.astype(np.float32)
+            )
         rgba = np.array(table[f'/world/{name}:Color'][0], np.uint32)
         np.testing.assert_array_equal(np.stack([rgba >> 24, rgba >> 16 & 255, rgba >> 8 & 255], 1), colours[name])
     for camera in picture.cameras:
@@ -78,8 +80,9 @@ def test_cameras_of_the_scene_see_what_the_model_projects() -> None:
     def tensor(value) -> torch.Tensor:
         return torch.as_tensor(np.asarray(value), dtype=torch.float64)
 
-    expected = project_points(tensor(points), tensor(meta['lidar2img']), tensor(np.stack(meta['img_aug_matrix'])),
-                              tensor(turn), (64, 128))
+    expected = project_points(
+        tensor(points), tensor(meta['lidar2img']), tensor(np.stack(meta['img_aug_matrix'])), tensor(turn), (64, 128)
+    )
     for index in range(2):
         intrinsics, pose = pinhole_of(meta, index)
         seen = (np.linalg.inv(pose) @ np.c_[points, np.ones(50)].T)[:3]
@@ -108,4 +111,4 @@ def test_colours_of_prototypes_differ_and_do_not_depend_on_their_number() -> Non
     distance = np.abs(table[:, None] - table[None]).max(-1) + 10 * np.eye(65)
     assert distance.min() > 0.02
     np.testing.assert_array_equal(prototype_colours(512)[:64], table[:64])
-    np.testing.assert_array_equal(table[-1], [.6, .6, .6])
+    np.testing.assert_array_equal(table[-1], [0.6, 0.6, 0.6])

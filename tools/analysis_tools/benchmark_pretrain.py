@@ -5,6 +5,7 @@ Samplers take turns within one process, on the same batches, so that their
 ratios hold on a noisy machine; figures are medians over the repeats. Without a
 GPU it runs on the CPU.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,8 +24,9 @@ COMPONENTS = ('load', 'encode', 'sample', 'render', 'prototypes', 'backward', 's
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pre-training configuration')
-    parser.add_argument('--samplers', nargs='+',
-                        default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
+    parser.add_argument(
+        '--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler']
+    )
     parser.add_argument('--repeats', type=int, default=5, help='measured steps per sampler')
     parser.add_argument('--warmup', type=int, default=1, help='steps per sampler that are not counted')
     parser.add_argument('--batch-size', type=int, help='samples per step (default: the configuration\'s)')
@@ -39,6 +41,7 @@ def main() -> None:
 
     from projects.CLAP.clap.utils.benchmark import benchmark, format_table
     from projects.CLAP.clap.utils.launch import load_config
+
     cfg = load_config(args.config, args.cfg_options)
     device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     result = benchmark(cfg, args.samplers, args.repeats, args.warmup, device, args.batch_size)
@@ -48,4 +51,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

@@ -5,6 +5,7 @@ Every figure comes from a process of its own, so that the peak memory is its own
 ratio to LiDAR rays; the last row renders every point and every pixel, or is where the memory ends: then the memory of
 rendering everything is extrapolated along a straight line. The last line is JSON.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,14 +23,20 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pre-training configuration')
-    parser.add_argument('--rays', nargs='+', default=['1024', '2048', '4096', '8192', '16384', '32768', 'all'],
-                        help='LiDAR rays per sample, "all" for every point and pixel')
-    parser.add_argument('--samplers', nargs='+',
-                        default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler'])
+    parser.add_argument(
+        '--rays',
+        nargs='+',
+        default=['1024', '2048', '4096', '8192', '16384', '32768', 'all'],
+        help='LiDAR rays per sample, "all" for every point and pixel',
+    )
+    parser.add_argument(
+        '--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler']
+    )
     parser.add_argument('--repeats', type=int, default=3, help='timed steps per figure')
     parser.add_argument('--batch-size', type=int, default=1, help='samples per step')
-    parser.add_argument('--memory-gib', type=float,
-                        help='memory that a CPU run may take more (default: 90 %% of what is free)')
+    parser.add_argument(
+        '--memory-gib', type=float, help='memory that a CPU run may take more (default: 90 %% of what is free)'
+    )
     parser.add_argument('--device', default=None, help='cuda or cpu (default: cuda if there is one)')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
     parser.add_argument('--one', nargs=2, metavar=('SAMPLER', 'RAYS'), help=argparse.SUPPRESS)
@@ -39,6 +46,7 @@ def parse_args() -> argparse.Namespace:
 def measure_one(args: argparse.Namespace, device) -> dict:
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.ray_benchmark import ALL, available_gib, limit_memory, measure
+
     cfg = load_config(args.config, args.cfg_options)
     cfg.train_dataloader.batch_size = args.batch_size
     if device.type == 'cpu':
@@ -59,14 +67,19 @@ def in_own_process(sampler: str, rays: str) -> dict:
 def everything(rows: list, configured: int) -> dict:
     """Memory of rendering all points and pixels, measured or extrapolated, against the configuration's number."""
     from projects.CLAP.clap.utils.ray_benchmark import extrapolate
+
     last = rows[-1]
     if not last.get('lidar_rays'):
         return {}
     rays = last['lidar_rays'] + last['camera_rays']
     peak = last.get('peak_gib') or extrapolate(rows, rays)
     own = next((r['peak_gib'] for r in rows if r.get('lidar_rays') == configured and 'peak_gib' in r), None)
-    return dict(rays=rays, peak_gib=peak, extrapolated='peak_gib' not in last,
-                times_less=peak / own if peak and own else float('nan'))
+    return dict(
+        rays=rays,
+        peak_gib=peak,
+        extrapolated='peak_gib' not in last,
+        times_less=peak / own if peak and own else float('nan'),
+    )
 
 
 def main() -> None:
@@ -75,6 +88,7 @@ def main() -> None:
 
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.ray_benchmark import format_table
+
     device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     if args.one:
         print(json.dumps(measure_one(args, device)))
@@ -85,8 +99,14 @@ def main() -> None:
             rows.setdefault(sampler, []).append(in_own_process(sampler, rays))
             print(sampler, rays, rows[sampler][-1], file=sys.stderr, flush=True)
     configured = load_config(args.config, args.cfg_options).model.ray_sampler.num_lidar_rays * args.batch_size
-    result = dict(device=device.type, threads=torch.get_num_threads(), torch=torch.__version__,
-                  batch_size=args.batch_size, repeats=args.repeats, samplers=rows)
+    result = dict(
+        device=device.type,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        batch_size=args.batch_size,
+        repeats=args.repeats,
+        samplers=rows,
+    )
     if args.rays[-1] == 'all':
         result['everything'] = everything(rows[args.samplers[0]], configured)
     print(format_table(result))
@@ -95,4 +115,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

@@ -4,6 +4,7 @@
 Every training is a process of its own on one core. What is finished is kept in DIR/records; run the same command
 again to go on. The last line is JSON.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -23,12 +24,21 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('plan', help='plan file, e.g. projects/CLAP/configs/label_efficiency/sim.py')
     parser.add_argument('--work-dir', required=True, type=Path, metavar='DIR', help='runs, weights and records')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at once, one core each')
-    parser.add_argument('--only', nargs='+', default=[], metavar='PATTERN',
-                        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*'")
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        default=[],
+        metavar='PATTERN',
+        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*'",
+    )
     parser.add_argument('--dry-run', action='store_true', help='check the plan, list the jobs and their states, stop')
     parser.add_argument('--summarize', action='store_true', help='run nothing, write tables and plot from the records')
-    parser.add_argument('--results', type=Path, metavar='DIR',
-                        help='where tables, plot and records go (default: projects/CLAP/results/<name of the plan>)')
+    parser.add_argument(
+        '--results',
+        type=Path,
+        metavar='DIR',
+        help='where tables, plot and records go (default: projects/CLAP/results/<name of the plan>)',
+    )
     return parser.parse_args()
 
 
@@ -36,6 +46,7 @@ def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.experiments import PlanError, read_plan
     from projects.CLAP.clap.experiments.command import list_jobs, run_jobs, summarize
+
     plan = read_plan(args.plan)
     if args.jobs < 1:
         raise PlanError(f'--jobs must be at least 1, got {args.jobs}')
@@ -44,8 +55,10 @@ def main() -> None:
         return
     failed, stopped = ({}, None) if args.summarize else run_jobs(plan, args.work_dir, args.only, args.jobs)
     if stopped is not None:
-        print(f'\nstopped by {signal.Signals(stopped).name}; the same command goes on from the last checkpoints',
-              file=sys.stderr)
+        print(
+            f'\nstopped by {signal.Signals(stopped).name}; the same command goes on from the last checkpoints',
+            file=sys.stderr,
+        )
         raise SystemExit(128 + stopped)
     figures = summarize(plan, args.work_dir, args.results)
     for name, why in failed.items():
@@ -57,4 +70,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

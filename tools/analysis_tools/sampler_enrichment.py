@@ -7,6 +7,7 @@ boxes (object ratio) and on road (road ratio; semantic labels where the data hav
 the same for the points seen in drawn pixels, by class and distance, rank correlation of the weights with the surface
 variation of the raw points, entropy and effective sample size. The last line is JSON.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -24,15 +25,24 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pre-training configuration')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--data-root', metavar='DIR',
-                        help='where the evaluation frames lie: a converted data set, a folder of such, a folder with '
-                             'one info file, or native PandaSet recordings (default: the configuration\'s)')
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='where the evaluation frames lie: a converted data set, a folder of such, a folder with '
+        'one info file, or native PandaSet recordings (default: the configuration\'s)',
+    )
     parser.add_argument('--frames', type=int, nargs='+', help='indices of the evaluation frames (default: all)')
     parser.add_argument('--lidar-rays', type=int, default=8192, help='points per draw (default: 8192, the paper\'s)')
     parser.add_argument('--camera-rays', type=int, default=1024, help='pixels per camera and draw (default: 1024)')
     parser.add_argument('--seeds', type=int, default=8, help='draws that the shares are averaged over')
-    parser.add_argument('--sampler', nargs='+', action='append', default=[], metavar='NAME KEY=VALUE',
-                        help='a further curvature sampler, e.g. --sampler smooth2 mode=secant smoothing=2')
+    parser.add_argument(
+        '--sampler',
+        nargs='+',
+        action='append',
+        default=[],
+        metavar='NAME KEY=VALUE',
+        help='a further curvature sampler, e.g. --sampler smooth2 mode=secant smoothing=2',
+    )
     parser.add_argument('--out', metavar='FILE', help='write all figures of all frames there as JSON')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
     return parser.parse_args()
@@ -45,6 +55,7 @@ def main() -> None:
     from projects.CLAP.clap.utils.data_root import use_data_root
     from projects.CLAP.clap.utils.enrichment_run import build_samplers, measure_checkpoint
     from projects.CLAP.clap.utils.launch import load_config, parse_options
+
     cfg = load_config(args.config, args.cfg_options)
     use_data_root(cfg, args.data_root)
     further = {name: parse_options(options) for name, *options in args.sampler}
@@ -59,4 +70,5 @@ def main() -> None:
 
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
+
     run(main)

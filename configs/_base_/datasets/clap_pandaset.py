@@ -15,12 +15,14 @@ train_pipeline = [
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
-        is_train=True),
+        is_train=True,
+    ),
     dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],
         scale_ratio_range=[0.9, 1.1],
-        translation_std=[0.0, 0.0, 0.0]),
+        translation_std=[0.0, 0.0, 0.0],
+    ),
     dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='PointShuffle'),
@@ -30,11 +32,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
     dict(type='CLAPLoadMultiViewImages'),
-    dict(
-        type='CLAPImageAug3D',
-        final_dim=image_size,
-        resize_lim=[0.19, 0.19],
-        is_train=False),
+    dict(type='CLAPImageAug3D', final_dim=image_size, resize_lim=[0.19, 0.19], is_train=False),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='CLAPPackInputs'),
 ]
@@ -49,7 +47,9 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='pandaset_infos_all.pkl',  # few frames: all train, and held-back rays of each are measured
         data_prefix=data_prefix,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -62,5 +62,7 @@ val_dataloader = dict(
         ann_file='pandaset_infos_val.pkl',
         data_prefix=data_prefix,
         pipeline=val_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader

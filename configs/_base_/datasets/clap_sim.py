@@ -11,7 +11,8 @@ data_prefix = dict(
     CAM_FRONT_LEFT='samples/CAM_FRONT_LEFT',
     CAM_BACK='samples/CAM_BACK',
     CAM_BACK_LEFT='samples/CAM_BACK_LEFT',
-    CAM_BACK_RIGHT='samples/CAM_BACK_RIGHT')
+    CAM_BACK_RIGHT='samples/CAM_BACK_RIGHT',
+)
 
 train_pipeline = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
@@ -21,7 +22,8 @@ train_pipeline = [
         load_dim=5,
         use_dim=[0, 1, 2, 3, 4],
         pad_empty_sweeps=True,
-        remove_close=True),
+        remove_close=True,
+    ),
     dict(type='CLAPLoadMultiViewImages'),
     dict(
         type='CLAPImageAug3D',
@@ -30,12 +32,14 @@ train_pipeline = [
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
-        is_train=True),
+        is_train=True,
+    ),
     dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],
         scale_ratio_range=[0.9, 1.1],
-        translation_std=[0.0, 0.0, 0.0]),
+        translation_std=[0.0, 0.0, 0.0],
+    ),
     dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='PointShuffle'),
@@ -51,13 +55,10 @@ val_pipeline = [
         use_dim=[0, 1, 2, 3, 4],
         pad_empty_sweeps=True,
         remove_close=True,
-        test_mode=True),
+        test_mode=True,
+    ),
     dict(type='CLAPLoadMultiViewImages'),
-    dict(
-        type='CLAPImageAug3D',
-        final_dim=image_size,
-        resize_lim=[0.88, 0.88],
-        is_train=False),
+    dict(type='CLAPImageAug3D', final_dim=image_size, resize_lim=[0.88, 0.88], is_train=False),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='CLAPPackInputs'),
 ]
@@ -72,7 +73,9 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='sim_infos_train.pkl',
         data_prefix=data_prefix,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -85,5 +88,7 @@ val_dataloader = dict(
         ann_file='sim_infos_val.pkl',
         data_prefix=data_prefix,
         pipeline=val_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader

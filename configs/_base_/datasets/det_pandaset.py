@@ -4,8 +4,16 @@
 data_root = '{{$CLAP_DATA_ROOT:data}}/pandaset/'
 point_cloud_range = [-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]
 class_names = [  # BEVFusion's order: the small classes come last
-    'car', 'truck', 'construction_vehicle', 'bus', 'trailer', 'barrier', 'motorcycle', 'bicycle', 'pedestrian',
-    'traffic_cone'
+    'car',
+    'truck',
+    'construction_vehicle',
+    'bus',
+    'trailer',
+    'barrier',
+    'motorcycle',
+    'bicycle',
+    'pedestrian',
+    'traffic_cone',
 ]
 metainfo = dict(classes=class_names)
 image_size = [192, 352]  # from 1080 x 1920
@@ -22,12 +30,14 @@ train_pipeline = [
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
-        is_train=True),
+        is_train=True,
+    ),
     dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],
         scale_ratio_range=[0.9, 1.1],
-        translation_std=[0.0, 0.0, 0.0]),
+        translation_std=[0.0, 0.0, 0.0],
+    ),
     dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='ObjectRangeFilter', point_cloud_range=point_cloud_range),
@@ -39,11 +49,7 @@ train_pipeline = [
 val_pipeline = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
     dict(type='CLAPLoadMultiViewImages'),
-    dict(
-        type='CLAPImageAug3D',
-        final_dim=image_size,
-        resize_lim=[0.19, 0.19],
-        is_train=False),
+    dict(type='CLAPImageAug3D', final_dim=image_size, resize_lim=[0.19, 0.19], is_train=False),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='CLAPPackInputs', keys=['points', 'img']),
 ]
@@ -60,7 +66,9 @@ train_dataloader = dict(
         data_prefix=data_prefix,
         metainfo=metainfo,
         with_annotations=True,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -74,8 +82,9 @@ val_dataloader = dict(
         data_prefix=data_prefix,
         metainfo=metainfo,
         pipeline=val_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
-val_evaluator = dict(
-    type='CLAPInfoMetric', ann_file=data_root + 'pandaset_infos_val.pkl', classes=class_names)
+val_evaluator = dict(type='CLAPInfoMetric', ann_file=data_root + 'pandaset_infos_val.pkl', classes=class_names)
 test_evaluator = val_evaluator

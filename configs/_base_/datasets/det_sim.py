@@ -4,8 +4,16 @@
 data_root = '{{$CLAP_DATA_ROOT:data}}/sim/'
 point_cloud_range = [-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]
 class_names = [  # BEVFusion's order: the small classes come last
-    'car', 'truck', 'construction_vehicle', 'bus', 'trailer', 'barrier', 'motorcycle', 'bicycle', 'pedestrian',
-    'traffic_cone'
+    'car',
+    'truck',
+    'construction_vehicle',
+    'bus',
+    'trailer',
+    'barrier',
+    'motorcycle',
+    'bicycle',
+    'pedestrian',
+    'traffic_cone',
 ]
 metainfo = dict(classes=class_names)
 image_size = [128, 352]  # from 225 x 400
@@ -17,7 +25,8 @@ data_prefix = dict(
     CAM_FRONT_LEFT='samples/CAM_FRONT_LEFT',
     CAM_BACK='samples/CAM_BACK',
     CAM_BACK_LEFT='samples/CAM_BACK_LEFT',
-    CAM_BACK_RIGHT='samples/CAM_BACK_RIGHT')
+    CAM_BACK_RIGHT='samples/CAM_BACK_RIGHT',
+)
 
 train_pipeline = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
@@ -27,7 +36,8 @@ train_pipeline = [
         load_dim=5,
         use_dim=[0, 1, 2, 3, 4],
         pad_empty_sweeps=True,
-        remove_close=True),
+        remove_close=True,
+    ),
     dict(type='CLAPLoadMultiViewImages'),
     dict(type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
     dict(
@@ -37,12 +47,14 @@ train_pipeline = [
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
-        is_train=True),
+        is_train=True,
+    ),
     dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],
         scale_ratio_range=[0.9, 1.1],
-        translation_std=[0.0, 0.0, 0.0]),
+        translation_std=[0.0, 0.0, 0.0],
+    ),
     dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='ObjectRangeFilter', point_cloud_range=point_cloud_range),
@@ -60,13 +72,10 @@ val_pipeline = [
         use_dim=[0, 1, 2, 3, 4],
         pad_empty_sweeps=True,
         remove_close=True,
-        test_mode=True),
+        test_mode=True,
+    ),
     dict(type='CLAPLoadMultiViewImages'),
-    dict(
-        type='CLAPImageAug3D',
-        final_dim=image_size,
-        resize_lim=[0.88, 0.88],
-        is_train=False),
+    dict(type='CLAPImageAug3D', final_dim=image_size, resize_lim=[0.88, 0.88], is_train=False),
     dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),
     dict(type='CLAPPackInputs', keys=['points', 'img']),
 ]
@@ -83,7 +92,9 @@ train_dataloader = dict(
         data_prefix=data_prefix,
         metainfo=metainfo,
         with_annotations=True,
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -97,8 +108,9 @@ val_dataloader = dict(
         data_prefix=data_prefix,
         metainfo=metainfo,
         pipeline=val_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
-val_evaluator = dict(
-    type='CLAPNuScenesMetric', data_root=data_root, ann_file=data_root + 'sim_infos_val.pkl')
+val_evaluator = dict(type='CLAPNuScenesMetric', data_root=data_root, ann_file=data_root + 'sim_infos_val.pkl')
 test_evaluator = val_evaluator

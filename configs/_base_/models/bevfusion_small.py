@@ -14,4 +14,6 @@ model = dict(
         hidden_channel=64,
         decoder_layer=dict(num_heads=4, feedforward_channels=128, dropout=0.1, ffn_drop=0.1),
         # A cell of 1.2 m holds barriers and bicycles as it holds pedestrians and cones of the paper's 0.6 m.
-        small_classes=[5, 6, 7, 8, 9]))
+        small_classes=[5, 6, 7, 8, 9],
+    ),
+)

@@ -1,4 +1,5 @@
 """The detector of the paper: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T, TransFusion head."""
+
 _base_ = ['./clap_voxel0075_swint.py']
 
 model = dict(
@@ -22,8 +23,11 @@ model = dict(
         assigner=dict(type='CLAPHungarianAssigner3D', cls_weight=0.15, reg_weight=0.25, iou_weight=0.25),
         code_weights=[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.2],
         loss_cls=dict(
-            type='mmdet.FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, reduction='mean', loss_weight=1.0),
+            type='mmdet.FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, reduction='mean', loss_weight=1.0
+        ),
         loss_heatmap=dict(type='mmdet.GaussianFocalLoss', reduction='mean', loss_weight=1.0),
         loss_bbox=dict(type='mmdet.L1Loss', reduction='mean', loss_weight=0.25),
         post_center_range=[-61.2, -61.2, -10.0, 61.2, 61.2, 10.0],
-        score_threshold=0.0))
+        score_threshold=0.0,
+    ),
+)

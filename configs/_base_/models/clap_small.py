@@ -18,9 +18,11 @@ model = dict(
         num_upsamples=24,
         loss_weight=2.0,
         surface_weight=0.05,
-        rgb_weight=0.05),
+        rgb_weight=0.05,
+    ),
     ray_sampler=dict(
-        type='CurvatureRaySampler', num_lidar_rays=1024, num_camera_rays=128, blur_kernel_px=15, blur_sigma_px=3.0),
+        type='CurvatureRaySampler', num_lidar_rays=1024, num_camera_rays=128, blur_kernel_px=15, blur_sigma_px=3.0
+    ),
     prototype_head=dict(
         type='PrototypeHead',
         lidar_channels=64,
@@ -38,4 +40,6 @@ model = dict(
         loss_weight=1.0,
         swav_weight=1.0,
         em_weight=0.1,
-        gram_weight=0.1))
+        gram_weight=0.1,
+    ),
+)

@@ -1,4 +1,5 @@
 """The encoders of the paper's model: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T."""
+
 model = dict(
     type='CLAP',
     data_preprocessor=dict(
@@ -6,12 +7,14 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=False,
-        pad_size_divisor=32),
+        pad_size_divisor=32,
+    ),
     voxelize_cfg=dict(
         max_num_points=10,
         max_voxels=[120000, 160000],  # training, evaluation
         voxel_size=[0.075, 0.075, 0.2],
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]),
+        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
+    ),
     pts_middle_encoder=dict(
         type='CLAPSparseEncoder',
         in_channels=5,
@@ -20,7 +23,8 @@ model = dict(
         base_channels=16,
         output_channels=128,
         encoder_channels=((16, 16, 32), (32, 32, 64), (64, 64, 128), (128, 128)),
-        encoder_paddings=((0, 0, 1), (0, 0, 1), (0, 0, (1, 1, 0)), (0, 0))),
+        encoder_paddings=((0, 0, 1), (0, 0, 1), (0, 0, (1, 1, 0)), (0, 0)),
+    ),
     img_backbone=dict(
         type='mmdet.SwinTransformer',
         embed_dims=96,
@@ -40,7 +44,9 @@ model = dict(
         init_cfg=dict(
             type='Pretrained',
             checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.0/'
-            'swin_tiny_patch4_window7_224.pth')),
+            'swin_tiny_patch4_window7_224.pth',
+        ),
+    ),
     img_neck=dict(type='CLAPLSSFPN', in_channels=[192, 384, 768], out_channels=256, norm_cfg=dict(type='BN2d')),
     view_transform=dict(
         type='CLAPDepthLSSTransform',
@@ -52,7 +58,8 @@ model = dict(
         ybound=[-54.0, 54.0, 0.3],
         zbound=[-10.0, 10.0, 20.0],
         dbound=[1.0, 60.0, 0.5],
-        downsample=2),
+        downsample=2,
+    ),
     fusion_layer=dict(type='CLAPConvFuser', in_channels=[80, 256], out_channels=256),
     pts_backbone=dict(
         type='SECOND',
@@ -61,7 +68,8 @@ model = dict(
         layer_nums=[5, 5],
         layer_strides=[1, 2],
         norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
-        conv_cfg=dict(type='Conv2d', bias=False)),
+        conv_cfg=dict(type='Conv2d', bias=False),
+    ),
     pts_neck=dict(
         type='SECONDFPN',
         in_channels=[128, 256],
@@ -69,4 +77,6 @@ model = dict(
         upsample_strides=[1, 2],
         norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
         upsample_cfg=dict(type='deconv', bias=False),
-        use_conv_for_no_stride=True))
+        use_conv_for_no_stride=True,
+    ),
+)

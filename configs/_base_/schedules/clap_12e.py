@@ -2,7 +2,8 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-5, weight_decay=0.01),
-    clip_grad=dict(max_norm=35, norm_type=2, error_if_nonfinite=True))
+    clip_grad=dict(max_norm=35, norm_type=2, error_if_nonfinite=True),
+)
 param_scheduler = [
     # Without an end it runs to the last epoch, whatever train_cfg.max_epochs is.
     dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),

@@ -5,6 +5,7 @@ the project with mmdetection3d (configs do so by ``custom_imports``). Where
 mmdetection3d is not installed only :mod:`.functional`, which needs nothing but
 torch, is available.
 """
+
 from importlib.util import find_spec
 
 if find_spec('mmdet3d') is not None:

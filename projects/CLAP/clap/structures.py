@@ -1,4 +1,5 @@
 """Small frozen records that travel between the stages of a pre-training step."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -62,8 +63,9 @@ class RayBundle:
 
     def __getitem__(self, index: slice) -> RayBundle:
         """Some of the rays."""
-        return RayBundle(self.kind, self.origins[index], self.directions[index], self.targets[index],
-                         self.source[index])
+        return RayBundle(
+            self.kind, self.origins[index], self.directions[index], self.targets[index], self.source[index]
+        )
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,16 @@ model = dict(
         initial_variance=0.3,
         loss_weight=2.0,  # omega_r, section 4.1
         surface_weight=0.05,  # omega_sur, section 4.1
-        rgb_weight=0.05),  # omega_C, section 4.1
+        rgb_weight=0.05,
+    ),  # omega_C, section 4.1
     ray_sampler=dict(
         type='CurvatureRaySampler',
         num_lidar_rays=8192,  # N_L, section 4.1
         num_camera_rays=1024,  # N_C / N_cam, section 4.1
         mode='jacobian',
         blur_kernel_px=15,
-        blur_sigma_px=3.0),
+        blur_sigma_px=3.0,
+    ),
     prototype_head=dict(
         type='PrototypeHead',
         lidar_channels=256,  # d_P, section 4.1
@@ -47,4 +49,6 @@ model = dict(
         loss_weight=1.0,  # omega_proto, section 4.1
         swav_weight=1.0,  # omega_SwAV, section 4.1
         em_weight=0.1,  # omega_EM, section 4.1
-        gram_weight=0.1))  # omega_GMM, section 4.1
+        gram_weight=0.1,
+    ),
+)  # omega_GMM, section 4.1

@@ -12,7 +12,8 @@ _base_ = [
 # scale of a few decimetres. clap_nus.py is the paper's choice.
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),
-    render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0))
+    render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
+)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),

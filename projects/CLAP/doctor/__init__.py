@@ -2,6 +2,7 @@
 
 Modules import torch, mmdet3d and the project inside their functions only.
 """
+
 from .findings import FAIL, OK, WARN, Finding
 
 __all__ = ['FAIL', 'OK', 'WARN', 'Finding']

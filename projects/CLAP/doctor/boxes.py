@@ -5,6 +5,7 @@ object: points that the right box would hold lie outside. So every box is also t
 have it, and the points that only one of the two holds are counted. (A box turned by 180 degrees holds the same points:
 that error cannot be seen here.)
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -20,17 +21,18 @@ Array = NDArray[Any]
 #: What each box would be if the file followed another convention; (M, 7) x, y, z centre, length, width, height, yaw.
 CONVENTIONS: Dict[str, Callable[[Array], Array]] = {
     'yaw of the opposite sign': lambda b: np.concatenate([b[:, :6], -b[:, 6:]], axis=1),
-    'yaw counted from the y axis (or length and width swapped)':
-        lambda b: np.concatenate([b[:, :6], b[:, 6:] + np.pi / 2], axis=1),
+    'yaw counted from the y axis (or length and width swapped)': lambda b: np.concatenate(
+        [b[:, :6], b[:, 6:] + np.pi / 2], axis=1
+    ),
     'yaw of mmdet3d before 1.0 (-yaw - pi/2)': lambda b: np.concatenate([b[:, :6], -b[:, 6:] - np.pi / 2], axis=1),
-    'z at the bottom of the box instead of its centre':
-        lambda b: b + np.array([0, 0, 1, 0, 0, 0, 0]) * b[:, 5:6] / 2,
-    'z at the top of the box instead of its centre':
-        lambda b: b - np.array([0, 0, 1, 0, 0, 0, 0]) * b[:, 5:6] / 2,
+    'z at the bottom of the box instead of its centre': lambda b: b + np.array([0, 0, 1, 0, 0, 0, 0]) * b[:, 5:6] / 2,
+    'z at the top of the box instead of its centre': lambda b: b - np.array([0, 0, 1, 0, 0, 0, 0]) * b[:, 5:6] / 2,
 }
 MIN_CONTESTED = 25  # points; fewer say nothing
-BOX_FIX = ('write bbox_3d as x, y, z of the centre, length along x, width along y, height, yaw counter-clockwise '
-           'from the x axis of the LiDAR frame (radians), and make the info file again (docs/datasets/your_own.md)')
+BOX_FIX = (
+    'write bbox_3d as x, y, z of the centre, length along x, width along y, height, yaw counter-clockwise '
+    'from the x axis of the LiDAR frame (radians), and make the info file again (docs/datasets/your_own.md)'
+)
 
 
 @dataclass
@@ -105,17 +107,39 @@ def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
     if count.expected:
         about += f'; of {count.expected} boxes said to hold 5 points or more, {count.hit / count.expected:.0%} hold any'
     if count.expected >= 5 and count.hit < 0.5 * count.expected:
-        return [Finding(FAIL, 'boxes', f'{about}: the boxes are not in the frame of the points', 'convert boxes to '
-                        f'the LiDAR frame of their own sweep; {BOX_FIX}')]
-    wrong = [name for name in CONVENTIONS
-             if count.theirs[name] >= MIN_CONTESTED and count.theirs[name] > 1.5 * count.mine[name]]
+        return [
+            Finding(
+                FAIL,
+                'boxes',
+                f'{about}: the boxes are not in the frame of the points',
+                f'convert boxes to the LiDAR frame of their own sweep; {BOX_FIX}',
+            )
+        ]
+    wrong = [
+        name
+        for name in CONVENTIONS
+        if count.theirs[name] >= MIN_CONTESTED and count.theirs[name] > 1.5 * count.mine[name]
+    ]
     if wrong:
         best = max(wrong, key=lambda name: count.theirs[name] / (count.mine[name] + 1.0))
-        return [Finding(FAIL, 'boxes', f'{about}. Read with {best}, the boxes lose {count.mine[best]} points and gain '
-                        f'{count.theirs[best]}: the file follows another convention', BOX_FIX)]
+        return [
+            Finding(
+                FAIL,
+                'boxes',
+                f'{about}. Read with {best}, the boxes lose {count.mine[best]} points and gain '
+                f'{count.theirs[best]}: the file follows another convention',
+                BOX_FIX,
+            )
+        ]
     if count.expected >= 5 and count.hit < 0.9 * count.expected:
-        return [Finding(WARN, 'boxes', about, 'look at a frame: tools/visualize.py draws the cloud; are boxes of '
-                        'another time stamp than the sweep?')]
+        return [
+            Finding(
+                WARN,
+                'boxes',
+                about,
+                'look at a frame: tools/visualize.py draws the cloud; are boxes of another time stamp than the sweep?',
+            )
+        ]
     unsure = [name for name in CONVENTIONS if count.mine[name] + count.theirs[name] < MIN_CONTESTED]
     certain = f' (too few points to rule out: {"; ".join(unsure)})' if unsure else ''
     return [Finding(OK, 'boxes', f'{about}; no other convention fits better{certain}')]

@@ -3,6 +3,7 @@
 Three questions: is each matrix a rigid motion that puts an upright camera near the LiDAR; if not, which usual mistake
 explains it; and do edges of the points lie on edges of the images (:mod:`.edges`).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -31,28 +32,43 @@ _GL = _axes((1, 0, 0), (0, -1, 0), (0, 0, -1))
 _FLU = _axes((0, -1, 0), (0, 0, -1), (1, 0, 0))
 _FRD = _axes((0, 1, 0), (0, 0, 1), (1, 0, 0))
 _LUF = _axes((-1, 0, 0), (0, -1, 0), (0, 0, 1))
-_TURNS = {degrees: _axes((cos, -sin, 0), (sin, cos, 0), (0, 0, 1))
-          for degrees, cos, sin in ((90, 0, 1), (-90, 0, -1), (180, -1, 0))}
+_TURNS = {
+    degrees: _axes((cos, -sin, 0), (sin, cos, 0), (0, 0, 1))
+    for degrees, cos, sin in ((90, 0, 1), (-90, 0, -1), (180, -1, 0))
+}
 #: Usual mistakes: what the matrix is, the code that mends it, and the same as a function.
 MISTAKES: Dict[str, Tuple[str, Callable[[Array], Array]]] = {
     'inverted (it is camera to LiDAR)': ('np.linalg.inv(lidar2cam)', np.linalg.inv),
     'in camera axes x right, y up, z backward (OpenGL)': ('np.diag([1, -1, -1, 1]) @ lidar2cam', lambda m: _GL @ m),
-    'in camera axes x forward, y left, z up':
-        ('np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam', lambda m: _FLU @ m),
-    'in camera axes x forward, y right, z down':
-        ('np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam', lambda m: _FRD @ m),
+    'in camera axes x forward, y left, z up': (
+        'np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam',
+        lambda m: _FLU @ m,
+    ),
+    'in camera axes x forward, y right, z down': (
+        'np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam',
+        lambda m: _FRD @ m,
+    ),
     'in camera axes x left, y up, z forward': ('np.diag([-1, -1, 1, 1]) @ lidar2cam', lambda m: _LUF @ m),
-    'inverted, and in camera axes x right, y up, z backward (OpenGL)':
-        ('np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)', lambda m: _GL @ np.linalg.inv(m)),
-    'inverted, and in camera axes x forward, y left, z up':
-        ('np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ np.linalg.inv(lidar2cam)',
-         lambda m: _FLU @ np.linalg.inv(m)),
-    'of a LiDAR frame that is turned by 90 degrees (x forward against y forward)':
-        ('lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])', lambda m: m @ _TURNS[90]),
-    'of a LiDAR frame that is turned by -90 degrees (y forward against x forward)':
-        ('lidar2cam @ np.array([[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])', lambda m: m @ _TURNS[-90]),
-    'of a LiDAR frame that is turned by 180 degrees':
-        ('lidar2cam @ np.diag([-1, -1, 1, 1])', lambda m: m @ _TURNS[180]),
+    'inverted, and in camera axes x right, y up, z backward (OpenGL)': (
+        'np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)',
+        lambda m: _GL @ np.linalg.inv(m),
+    ),
+    'inverted, and in camera axes x forward, y left, z up': (
+        'np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ np.linalg.inv(lidar2cam)',
+        lambda m: _FLU @ np.linalg.inv(m),
+    ),
+    'of a LiDAR frame that is turned by 90 degrees (x forward against y forward)': (
+        'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])',
+        lambda m: m @ _TURNS[90],
+    ),
+    'of a LiDAR frame that is turned by -90 degrees (y forward against x forward)': (
+        'lidar2cam @ np.array([[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])',
+        lambda m: m @ _TURNS[-90],
+    ),
+    'of a LiDAR frame that is turned by 180 degrees': (
+        'lidar2cam @ np.diag([-1, -1, 1, 1])',
+        lambda m: m @ _TURNS[180],
+    ),
 }
 _WANTED = 'lidar2cam takes LiDAR coordinates to the camera (x right, y down, z forward; metres)'
 
@@ -76,6 +92,7 @@ class Rig:
 def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
     """Take a frame into the sums; ``images`` as in the info file, ``img_path`` absolute."""
     from PIL import Image
+
     lidar2cam = {name: _square(view['lidar2cam']) for name, view in images.items()}
     cam2img = {name: _square(view['cam2img']) for name, view in images.items()}
     rim = edge_points(points)
@@ -97,8 +114,9 @@ def judge(rig: Rig, where: str, look: str) -> List[Finding]:
     """Findings of a rig; ``where`` names the info file, ``look`` says which picture to look at."""
     found = _not_rigid(rig)
     sound = [name for name in rig.matrices if not any(name in problem.names for problem in found)]
-    tilted = [name for name in sound if _down(rig.matrices[name]) < UPRIGHT
-              and rig.fits[name][GIVEN].certainty < 5.0]  # mounted on its side or head, if the images say so
+    tilted = [
+        name for name in sound if _down(rig.matrices[name]) < UPRIGHT and rig.fits[name][GIVEN].certainty < 5.0
+    ]  # mounted on its side or head, if the images say so
     found += _tilted(rig, sound, tilted) + _far(rig, sound) + _intrinsics(rig)
     if not found:
         found = _contradicted(rig)
@@ -116,8 +134,9 @@ class _Problem:
     fix: str
 
     def finding(self, where: str, look: str) -> Finding:
-        return Finding(self.level, 'calibration', f'{where}: {", ".join(self.names)}: {self.text}',
-                       f'{self.fix}; {look}')
+        return Finding(
+            self.level, 'calibration', f'{where}: {", ".join(self.names)}: {self.text}', f'{self.fix}; {look}'
+        )
 
 
 def _merged(problems: Iterable[_Problem]) -> List[_Problem]:
@@ -133,7 +152,7 @@ def _merged(problems: Iterable[_Problem]) -> List[_Problem]:
 def _square(matrix: Any) -> Array:
     values = np.asarray(matrix, dtype=np.float64)
     full = np.eye(4)
-    full[:values.shape[0], :values.shape[1]] = values
+    full[: values.shape[0], : values.shape[1]] = values
     return full
 
 
@@ -181,34 +200,56 @@ def _tilted(rig: Rig, sound: List[str], tilted: List[str]) -> List[_Problem]:
 
     def rank(mistake: str) -> Tuple[int, float]:
         fits = [rig.fits[name][mistake] for name in tilted]
-        return (sum(_explains(rig.matrices[name], mistake) for name in tilted),
-                float(np.mean([fit.here + fit.gain if fit.points >= MIN_POINTS else 0.0 for fit in fits])))
+        return (
+            sum(_explains(rig.matrices[name], mistake) for name in tilted),
+            float(np.mean([fit.here + fit.gain if fit.points >= MIN_POINTS else 0.0 for fit in fits])),
+        )
 
     mistake = max(MISTAKES, key=rank)
     explained = [name for name in tilted if _explains(rig.matrices[name], mistake)]
     found = []
     rest = [name for name in tilted if name not in explained]
     if rest:
-        found.append(_Problem(WARN, rest, f'not upright (down axis {_degrees(rig, rest)} from the LiDAR\'s -z), and no '
-                              'usual mistake explains it', 'right if mounted so; else correct lidar2cam or the LiDAR '
-                              f'frame (z is up); {_WANTED}'))
+        found.append(
+            _Problem(
+                WARN,
+                rest,
+                f'not upright (down axis {_degrees(rig, rest)} from the LiDAR\'s -z), and no usual mistake explains it',
+                f'right if mounted so; else correct lidar2cam or the LiDAR frame (z is up); {_WANTED}',
+            )
+        )
     if explained:
-        also = [name for name in sound if name not in tilted and _explains(rig.matrices[name], mistake)
-                and not rig.fits[name][GIVEN].beats(rig.fits[name][mistake])]
-        text = (f'lidar2cam is {mistake}. As it is, the camera\'s down axis (y) is {_degrees(rig, explained)} from the '
-                'LiDAR\'s -z; mended, the cameras stand upright')
+        also = [
+            name
+            for name in sound
+            if name not in tilted
+            and _explains(rig.matrices[name], mistake)
+            and not rig.fits[name][GIVEN].beats(rig.fits[name][mistake])
+        ]
+        text = (
+            f'lidar2cam is {mistake}. As it is, the camera\'s down axis (y) is {_degrees(rig, explained)} from the '
+            'LiDAR\'s -z; mended, the cameras stand upright'
+        )
         if rig_fit(rig, explained, mistake).beats(rig_fit(rig, explained, GIVEN)):
             text += ' and edges of the points lie on edges of the images'
         if also:
             text += f'. {", ".join(also)}: too, if from the same place (both ways upright)'
-        found.append(_Problem(FAIL, explained, text, f'write lidar2cam = {MISTAKES[mistake][0]} and make the info file '
-                              f'again; {_WANTED}'))
+        found.append(
+            _Problem(
+                FAIL,
+                explained,
+                text,
+                f'write lidar2cam = {MISTAKES[mistake][0]} and make the info file again; {_WANTED}',
+            )
+        )
     return found
 
 
 def _degrees(rig: Rig, names: List[str]) -> str:
-    return ', '.join(f'{np.degrees(np.arccos(np.clip(_down(rig.matrices[name]), -1, 1))):.0f}' for name in names
-                     ) + ' degrees'
+    return (
+        ', '.join(f'{np.degrees(np.arccos(np.clip(_down(rig.matrices[name]), -1, 1))):.0f}' for name in names)
+        + ' degrees'
+    )
 
 
 def rig_fit(rig: Rig, names: Iterable[str], label: str) -> Agreement:
@@ -223,10 +264,15 @@ def _far(rig: Rig, names: List[str]) -> List[_Problem]:
         centre = _centre(rig.matrices[name])
         distance = float(np.linalg.norm(centre))
         if distance >= FAR_M:
-            found.append(_Problem(
-                FAIL if distance > VERY_FAR_M else WARN, [name], f'lidar2cam puts the camera {distance:.1f} m from the '
-                f'LiDAR, at {centre.round(1).tolist()}', 'usual causes: millimetres, world coordinates, the camera\'s '
-                f'place where -R @ place belongs; correct the translation; {_WANTED}'))
+            found.append(
+                _Problem(
+                    FAIL if distance > VERY_FAR_M else WARN,
+                    [name],
+                    f'lidar2cam puts the camera {distance:.1f} m from the LiDAR, at {centre.round(1).tolist()}',
+                    'usual causes: millimetres, world coordinates, the camera\'s '
+                    f'place where -R @ place belongs; correct the translation; {_WANTED}',
+                )
+            )
     return _merged(found)
 
 
@@ -243,10 +289,16 @@ def _contradicted(rig: Rig) -> List[_Problem]:
         return [_shifted(names, whole[GIVEN])]
     found = [problem for name in names for problem in _contradicted_alone(rig, name)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
-        found.append(_Problem(WARN, names, 'edges of the points do not lie on edges of the images: the calibration may '
-                              f'be wrong, or images and sweeps of different times ({whole[GIVEN].gain:+.3f} edge '
-                              'strength above points beside)', 'compare points and images; check lidar2cam, cam2img '
-                              'and time stamps'))
+        found.append(
+            _Problem(
+                WARN,
+                names,
+                'edges of the points do not lie on edges of the images: the calibration may '
+                f'be wrong, or images and sweeps of different times ({whole[GIVEN].gain:+.3f} edge '
+                'strength above points beside)',
+                'compare points and images; check lidar2cam, cam2img and time stamps',
+            )
+        )
     return found
 
 
@@ -257,30 +309,44 @@ def _contradicted_alone(rig: Rig, name: str) -> List[_Problem]:
     if mistake:
         return [_mended(FAIL if sure else WARN, [name], mistake, fits)]
     if other:
-        return [_Problem(FAIL if sure_other else WARN, [name], f'the image fits the calibration of {other} and not its '
-                         f'own ({_numbers(fits, other)})', 'calibrations or images are exchanged: correct the names in '
-                         'the info file')]
+        return [
+            _Problem(
+                FAIL if sure_other else WARN,
+                [name],
+                f'the image fits the calibration of {other} and not its own ({_numbers(fits, other)})',
+                'calibrations or images are exchanged: correct the names in the info file',
+            )
+        ]
     if fits[GIVEN].better_shift:
         return [_shifted([name], fits[GIVEN])]
     return []
 
 
 def _shifted(names: List[str], fit: Agreement) -> _Problem:
-    return _Problem(WARN, names, 'points and image fit better if the points move by '
-                    f'{fit.better_shift / WIDTH:+.1%} of the image\'s width', 'check the rotation in lidar2cam, the '
-                    'principal point in cam2img, and that image and sweep are of the same time')
+    return _Problem(
+        WARN,
+        names,
+        f'points and image fit better if the points move by {fit.better_shift / WIDTH:+.1%} of the image\'s width',
+        'check the rotation in lidar2cam, the '
+        'principal point in cam2img, and that image and sweep are of the same time',
+    )
 
 
 def _mended(level: str, names: List[str], mistake: str, fits: Dict[str, Agreement]) -> _Problem:
-    text = (f'edges of the points lie on edges of the image if lidar2cam is taken to be {mistake}, and not as it is '
-            f'({_numbers(fits, mistake)})')
-    return _Problem(level, names, text, f'write lidar2cam = {MISTAKES[mistake][0]} and make the info file again; '
-                    f'{_WANTED}')
+    text = (
+        f'edges of the points lie on edges of the image if lidar2cam is taken to be {mistake}, and not as it is '
+        f'({_numbers(fits, mistake)})'
+    )
+    return _Problem(
+        level, names, text, f'write lidar2cam = {MISTAKES[mistake][0]} and make the info file again; {_WANTED}'
+    )
 
 
 def _numbers(fits: Dict[str, Agreement], name: str) -> str:
-    return (f'edge strength {fits[name].here:.2f} instead of {fits[GIVEN].here:.2f}, {fits[name].gain:+.2f} and '
-            f'{fits[GIVEN].gain:+.2f} above points beside')
+    return (
+        f'edge strength {fits[name].here:.2f} instead of {fits[GIVEN].here:.2f}, {fits[name].gain:+.2f} and '
+        f'{fits[GIVEN].gain:+.2f} above points beside'
+    )
 
 
 def _intrinsics(rig: Rig) -> List[_Problem]:
@@ -293,11 +359,17 @@ def _intrinsics(rig: Rig) -> List[_Problem]:
         factor = 0.5 / x if x > 0.01 else 0.0
         resized = 0.3 < factor * y < 0.7 and 0.02 < factor < 50
         guess = f': the calibration of an image {1 / factor:.2g} times as wide?' if resized else ''
-        found.append(_Problem(
-            WARN, [name], f'the principal point in cam2img is ({cam2img[0, 2]:.0f}, {cam2img[1, 2]:.0f}), the image '
-            f'has {width} x {height} pixels{guess}',
-            'multiply the first two rows of cam2img by width now / width at calibration' if resized else
-            'right if the image was cut on one side; else write cam2img in pixels of this image'))
+        found.append(
+            _Problem(
+                WARN,
+                [name],
+                f'the principal point in cam2img is ({cam2img[0, 2]:.0f}, {cam2img[1, 2]:.0f}), the image '
+                f'has {width} x {height} pixels{guess}',
+                'multiply the first two rows of cam2img by width now / width at calibration'
+                if resized
+                else 'right if the image was cut on one side; else write cam2img in pixels of this image',
+            )
+        )
     return _merged(found)
 
 
@@ -305,6 +377,10 @@ def _all_well(rig: Rig, where: str, look: str) -> Finding:
     far = max((float(np.linalg.norm(_centre(m))) for m in rig.matrices.values()), default=0.0)
     seen = [name for name, fits in rig.fits.items() if fits[GIVEN].points >= MIN_POINTS and fits[GIVEN].certainty > 1.5]
     whole = rig_fit(rig, rig.matrices, GIVEN)
-    return Finding(OK, 'calibration', f'{where}: {len(rig.matrices)} cameras upright, within {far:.1f} m of the LiDAR; '
-                   f'edges of points and image agree in {len(seen)} of them (edge strength {whole.here:.2f}, '
-                   f'{whole.gain:+.2f} above points beside), no usual mistake fits better; {look}')
+    return Finding(
+        OK,
+        'calibration',
+        f'{where}: {len(rig.matrices)} cameras upright, within {far:.1f} m of the LiDAR; '
+        f'edges of points and image agree in {len(seen)} of them (edge strength {whole.here:.2f}, '
+        f'{whole.gain:+.2f} above points beside), no usual mistake fits better; {look}',
+    )

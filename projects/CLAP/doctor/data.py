@@ -1,4 +1,5 @@
 """Data roots, info files and what their frames look like."""
+
 from __future__ import annotations
 
 import os
@@ -20,11 +21,17 @@ CALIBRATION_FRAMES = 3
 def check_root() -> List[Finding]:
     """The folder of all data and which sets it holds; for a run without a configuration."""
     from projects.CLAP.clap.datasets.info_file import MAKE
+
     root = Path(os.environ.get('CLAP_DATA_ROOT') or 'data')
     if not root.is_dir():
-        return [Finding(WARN, 'data root', f'{root} is not a folder (seen from {Path.cwd()})',
-                        'export CLAP_DATA_ROOT=/where/the/data/are, or make some: '
-                        + MAKE['sim'].format(folder=root / 'sim'))]
+        return [
+            Finding(
+                WARN,
+                'data root',
+                f'{root} is not a folder (seen from {Path.cwd()})',
+                'export CLAP_DATA_ROOT=/where/the/data/are, or make some: ' + MAKE['sim'].format(folder=root / 'sim'),
+            )
+        ]
     findings = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         files = sorted(folder.glob('*_infos_*.pkl'))
@@ -36,33 +43,50 @@ def check_root() -> List[Finding]:
         return findings
     below = sorted({path.parent.parent for path in root.glob('*/*/*_infos_*.pkl')})
     if below:
-        return [Finding(WARN, 'data root', f'{root} holds no data set itself, but {", ".join(map(str, below))} '
-                        f'{"does" if len(below) == 1 else "do"}', 'export CLAP_DATA_ROOT=' +
-                        ', or export CLAP_DATA_ROOT='.join(str(path.absolute()) for path in below))]
-    return [Finding(WARN, 'data root', f'{root} holds none of {", ".join(MAKE)}, nor another folder with info files',
-                    MAKE['sim'].format(folder=root / 'sim'))]
+        return [
+            Finding(
+                WARN,
+                'data root',
+                f'{root} holds no data set itself, but {", ".join(map(str, below))} '
+                f'{"does" if len(below) == 1 else "do"}',
+                'export CLAP_DATA_ROOT=' + ', or export CLAP_DATA_ROOT='.join(str(path.absolute()) for path in below),
+            )
+        ]
+    return [
+        Finding(
+            WARN,
+            'data root',
+            f'{root} holds none of {", ".join(MAKE)}, nor another folder with info files',
+            MAKE['sim'].format(folder=root / 'sim'),
+        )
+    ]
 
 
 def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[Dict[str, Any]]]:
     """The stamp of an info file: version, frames, size, age, format; also its raw frames (none if it is unusable)."""
     from projects.CLAP.clap.datasets.errors import DataError
     from projects.CLAP.clap.datasets.info_file import read_info_file
+
     try:
         content = read_info_file(ann_file, data_root)
     except DataError as error:
         return [Finding(FAIL, 'info file', str(error), _make_again(ann_file))], []
     frames, meta, stat = content['data_list'], content['metainfo'], os.stat(ann_file)
     days = (time.time() - stat.st_mtime) / 86400
-    about = (f'{ann_file}: info_version {meta.get("info_version", "not stated")}, {meta.get("dataset", "dataset?")} '
-             f'{meta.get("version", "")}, {len(frames)} frames, {stat.st_size / 2**20:.1f} MiB, {days:.1f} days old')
+    about = (
+        f'{ann_file}: info_version {meta.get("info_version", "not stated")}, {meta.get("dataset", "dataset?")} '
+        f'{meta.get("version", "")}, {len(frames)} frames, {stat.st_size / 2**20:.1f} MiB, {days:.1f} days old'
+    )
     if 'info_version' not in meta:
-        return [Finding(WARN, 'info file', about, "add info_version='1.1' to its metainfo, or make the file again")], \
-            frames
+        return [
+            Finding(WARN, 'info file', about, "add info_version='1.1' to its metainfo, or make the file again")
+        ], frames
     return [Finding(OK, 'info file', about)], frames
 
 
 def _make_again(ann_file: str) -> str:
     from projects.CLAP.clap.datasets.info_file import remake
+
     return remake(ann_file)
 
 
@@ -94,8 +118,9 @@ def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]
         findings += stamp
         if frames:
             findings += check_frames(cfg, loader, node, ann_file, pictures)
-    return findings or [Finding(WARN, 'data', 'the configuration names no info file', 'give a configuration of '
-                                'projects/CLAP/configs')]
+    return findings or [
+        Finding(WARN, 'data', 'the configuration names no info file', 'give a configuration of projects/CLAP/configs')
+    ]
 
 
 def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Optional[str] = None) -> List[Finding]:
@@ -106,6 +131,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
 
     from projects.CLAP.clap.datasets.checks import check_dataset
     from projects.CLAP.clap.datasets.errors import DataError
+
     try:
         node = ConfigDict({**node, 'serialize_data': False})
         raw = DATASETS.build({**node, 'pipeline': [], 'lazy_init': False})
@@ -148,13 +174,21 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
     from PIL import Image
 
     from projects.CLAP.clap.visualization.lidar_on_images import lidar_on_images_figure, project
+
     drawn = []
     for name, view in images.items():
         with Image.open(view['img_path']) as image:
             rgb = np.asarray(image.convert('RGB').reduce(max(1, image.width // 800)))
             scale = np.diag([rgb.shape[1] / image.width, rgb.shape[0] / image.height, 1.0])
-        drawn.append(project(points, scale @ np.asarray(view['cam2img'], dtype=float)[:3, :3],
-                             np.asarray(view['lidar2cam'], dtype=float), rgb, name))
+        drawn.append(
+            project(
+                points,
+                scale @ np.asarray(view['cam2img'], dtype=float)[:3, :3],
+                np.asarray(view['lidar2cam'], dtype=float),
+                rgb,
+                name,
+            )
+        )
     path = Path(folder) / f'{Path(ann_file).stem}_lidar_on_images.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     lidar_on_images_figure(drawn, ann_file).savefig(path, dpi=110)
@@ -180,8 +214,13 @@ def _judge_range(clouds: List[Array], limits: Sequence[float], ann_file: str) ->
     share = float(np.mean([((cloud[:, :3] >= low) & (cloud[:, :3] < high)).all(axis=1).mean() for cloud in clouds]))
     about = f'{ann_file}: {share:.0%} of the points lie inside point_cloud_range'
     if share < 0.3:
-        return Finding(WARN, 'range', about, 'widen point_cloud_range (and sparse_shape with it), or check that the '
-                       'points are metres in the LiDAR frame')
+        return Finding(
+            WARN,
+            'range',
+            about,
+            'widen point_cloud_range (and sparse_shape with it), or check that the '
+            'points are metres in the LiDAR frame',
+        )
     return Finding(OK, 'range', about)
 
 
@@ -194,19 +233,29 @@ def _judge_projection(reports: Sequence[Any], ann_file: str) -> List[Finding]:
     if not means:
         return []
     text = f'{ann_file}: share of the LiDAR points in each image: ' + ', '.join(
-        f'{name} {share:.2f}' for name, share in means.items())
+        f'{name} {share:.2f}' for name, share in means.items()
+    )
     blind = [name for name, share in means.items() if share < 0.005]
     if blind:
-        return [Finding(WARN, 'projection', text, f'{", ".join(blind)} see hardly a point: check lidar2cam and '
-                        'cam2img of them in the info file, or leave them out with `cameras` of the data set')]
+        return [
+            Finding(
+                WARN,
+                'projection',
+                text,
+                f'{", ".join(blind)} see hardly a point: check lidar2cam and '
+                'cam2img of them in the info file, or leave them out with `cameras` of the data set',
+            )
+        ]
     return [Finding(OK, 'projection', f'{text} (a wrong calibration can look so too: see calibration)')]
 
 
 def _raw_frames(dataset: Any, ann_file: str, data_root: Optional[str]) -> Iterator[Tuple[Array, Array, Array]]:
     """Points, boxes and expected numbers of points of a few frames, as the files hold them."""
     from projects.CLAP.clap.datasets.info_file import read_info_file
-    raw = {frame.get('token', index): frame
-           for index, frame in enumerate(read_info_file(ann_file, data_root)['data_list'])}
+
+    raw = {
+        frame.get('token', index): frame for index, frame in enumerate(read_info_file(ann_file, data_root)['data_list'])
+    }
     for index in np.unique(np.linspace(0, len(dataset) - 1, FRAMES_LOOKED_AT).round().astype(int)):
         info = dataset.get_data_info(int(index))
         points = _points(info['lidar_points'])
@@ -222,6 +271,13 @@ def _stale(dataset: Any, ann_file: str) -> List[Finding]:
     """Point files that are newer than the info file that describes them."""
     path = dataset.get_data_info(0)['lidar_points']['lidar_path']
     if os.stat(path).st_mtime > os.stat(ann_file).st_mtime + 3600:
-        return [Finding(WARN, 'info file', f'{ann_file} is older than {path}', 'if the data were converted again after '
-                        f'it: {_make_again(ann_file)}; if they were only copied: touch {ann_file}')]
+        return [
+            Finding(
+                WARN,
+                'info file',
+                f'{ann_file} is older than {path}',
+                'if the data were converted again after '
+                f'it: {_make_again(ann_file)}; if they were only copied: touch {ann_file}',
+            )
+        ]
     return []

@@ -4,6 +4,7 @@ Where a near surface ends, the range jumps from one direction to the next; in th
 edge under those points is compared with the same points moved sideways (a moved pattern meets the same kind of image:
 road below, horizon in the middle), and with the same points under other matrices.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -70,13 +71,19 @@ class Agreement:
     def beats(self, other: Agreement, strongly: bool = False) -> bool:
         """Whether these matrices fit the images better than ``other``'s, beyond doubt if ``strongly``."""
         step, certain = (0.05, 3.0) if strongly else (0.02, 2.0)
-        return (self.points >= MIN_POINTS and self.certainty >= certain and other.certainty < 2.5
-                and self.here >= max(other.here + step, other.profile.max()) and self.gain >= other.gain + 0.8 * step)
+        return (
+            self.points >= MIN_POINTS
+            and self.certainty >= certain
+            and other.certainty < 2.5
+            and self.here >= max(other.here + step, other.profile.max())
+            and self.gain >= other.gain + 0.8 * step
+        )
 
 
 def edge_points(points: Array) -> Array:
     """Points (K, 3) of a sweep (N, >=3) at the rim of something nearer than what is beside it, LiDAR frame, metres."""
     from scipy.spatial import cKDTree
+
     rng = np.random.default_rng(0)
     distance = np.linalg.norm(points[:, :3], axis=1)
     near = (distance > 2.0) & (distance < 50.0)
@@ -96,6 +103,7 @@ def edge_points(points: Array) -> Array:
 def edge_map(image: Any) -> Tuple[Array, float]:
     """Edge strength of a PIL image, reduced to ``WIDTH`` columns, as a rank in 0..1; and the scale of the reduction."""
     from scipy.ndimage import gaussian_filter, sobel
+
     scale = WIDTH / image.width
     grey = np.asarray(image.convert('L').resize((WIDTH, max(1, round(image.height * scale)))), dtype=np.float32)
     grey = gaussian_filter(grey, 1.0)

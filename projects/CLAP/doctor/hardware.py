@@ -1,4 +1,5 @@
 """Compiled operators that are run, not just imported; the GPU and whether torch was built for it; memory and disk."""
+
 from __future__ import annotations
 
 import os
@@ -14,15 +15,21 @@ def check_mmcv_ops() -> List[Finding]:
     """Non-maximum suppression of three boxes with a known answer, on the CPU and on the GPU."""
     import torch
     from mmcv.ops import nms
+
     boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30]])
     scores = torch.tensor([0.9, 0.8, 0.7])
     findings = []
     for device in _devices(torch):
         kept = nms(boxes.to(device), scores.to(device), iou_threshold=0.5)[1].tolist()
         if kept != [0, 2]:
-            findings.append(Finding(FAIL, 'mmcv ops', f'nms on {device} kept boxes {kept}, expected [0, 2]',
-                                    'remove the wheel of this Python and torch below ~/.cache/clap/wheels, then '
-                                    + SETUP))
+            findings.append(
+                Finding(
+                    FAIL,
+                    'mmcv ops',
+                    f'nms on {device} kept boxes {kept}, expected [0, 2]',
+                    'remove the wheel of this Python and torch below ~/.cache/clap/wheels, then ' + SETUP,
+                )
+            )
         else:
             findings.append(Finding(OK, 'mmcv ops', f'nms ran on {device}'))
     return findings
@@ -34,6 +41,7 @@ def check_spconv() -> List[Finding]:
     from spconv.pytorch import SparseConvTensor
 
     from projects.CLAP.clap.models.sparse_conv import CLAPSubMConv3d
+
     generator = torch.Generator().manual_seed(0)
     coords = torch.randperm(6 * 6 * 6, generator=generator)[:50]
     indices = torch.stack([torch.zeros_like(coords), coords // 36, coords // 6 % 6, coords % 6], dim=1).int()
@@ -49,9 +57,15 @@ def check_spconv() -> List[Finding]:
             dense = torch.nn.functional.conv3d(volume, weight, padding=1) * (volume.abs().sum(1, keepdim=True) > 0)
         error = float((sparse - dense).abs().max())
         if error > 1e-3:
-            findings.append(Finding(FAIL, 'spconv', f'sparse and dense convolution differ by {error:.2g} on {device}',
-                                    'install the spconv build of your CUDA version (requirements/cuda118.txt names '
-                                    'spconv-cu118); on the CPU spconv==2.3.8'))
+            findings.append(
+                Finding(
+                    FAIL,
+                    'spconv',
+                    f'sparse and dense convolution differ by {error:.2g} on {device}',
+                    'install the spconv build of your CUDA version (requirements/cuda118.txt names '
+                    'spconv-cu118); on the CPU spconv==2.3.8',
+                )
+            )
         else:
             findings.append(Finding(OK, 'spconv', f'equals a dense convolution on {device} (error {error:.1g})'))
     return findings
@@ -64,24 +78,35 @@ def check_embree() -> List[Finding]:
         import numpy as np
         from embreex import rtcore_scene
         from embreex.mesh_construction import TriangleMesh
+
         scene = rtcore_scene.EmbreeScene()
         TriangleMesh(scene, np.array([[[0, 0, 1], [4, 0, 1], [0, 4, 1]]], dtype=np.float32))
         hit = int(scene.run(np.array([[1, 1, 0]], dtype=np.float32), np.array([[0, 0, 1]], dtype=np.float32))[0])
     except Exception as error:  # a broken binary may raise anything
         return [Finding(WARN, 'embree', f'cannot cast rays ({error})', fix)]
-    return [Finding(OK, 'embree', 'a ray hits its triangle') if hit == 0 else
-            Finding(WARN, 'embree', 'a ray misses its triangle', fix)]
+    return [
+        Finding(OK, 'embree', 'a ray hits its triangle')
+        if hit == 0
+        else Finding(WARN, 'embree', 'a ray misses its triangle', fix)
+    ]
 
 
 def check_gpu() -> List[Finding]:
     """Is there a GPU, can this torch use it, and does a kernel run on it?"""
     import torch
+
     if not torch.cuda.is_available():
         if shutil.which('nvidia-smi') or Path('/proc/driver/nvidia/version').exists():
-            return [Finding(WARN, 'gpu', f'this machine has an NVIDIA driver, but torch {torch.__version__} cannot use '
-                            'it (CPU build, or its CUDA is newer than the driver)',
-                            'bash tools/setup_env.sh --force --torch 2.1.2 --torch-index INDEX_WITH_CUDA_BUILDS '
-                            '--find-links PAGE_WITH_MMCV_WHEELS --requirements cuda118')]
+            return [
+                Finding(
+                    WARN,
+                    'gpu',
+                    f'this machine has an NVIDIA driver, but torch {torch.__version__} cannot use '
+                    'it (CPU build, or its CUDA is newer than the driver)',
+                    'bash tools/setup_env.sh --force --torch 2.1.2 --torch-index INDEX_WITH_CUDA_BUILDS '
+                    '--find-links PAGE_WITH_MMCV_WHEELS --requirements cuda118',
+                )
+            ]
         return [Finding(OK, 'gpu', 'none; clap_sim and clap_pandaset train on the CPU, clap_nus is sized for 8 GPUs')]
     findings, built_for = [], torch.cuda.get_arch_list()
     for index in range(torch.cuda.device_count()):
@@ -91,10 +116,16 @@ def check_gpu() -> List[Finding]:
         try:
             value = float((torch.ones(8, 8, device=f'cuda:{index}') @ torch.ones(8, 8, device=f'cuda:{index}')).sum())
         except RuntimeError as error:
-            findings.append(Finding(FAIL, 'gpu', f'{about}: no kernel runs ({str(error).splitlines()[0]}); this torch '
-                                    f'was built for {", ".join(built_for)}',
-                                    f'install a torch build with {arch}: bash tools/setup_env.sh --force --torch '
-                                    'VERSION --torch-index INDEX_WITH_CUDA_BUILDS'))
+            findings.append(
+                Finding(
+                    FAIL,
+                    'gpu',
+                    f'{about}: no kernel runs ({str(error).splitlines()[0]}); this torch '
+                    f'was built for {", ".join(built_for)}',
+                    f'install a torch build with {arch}: bash tools/setup_env.sh --force --torch '
+                    'VERSION --torch-index INDEX_WITH_CUDA_BUILDS',
+                )
+            )
             continue
         assert value == 512.0
         findings.append(Finding(OK, 'gpu', f'{about}; torch built for CUDA {torch.version.cuda}'))
@@ -108,11 +139,24 @@ def check_machine(work_dir: str = '.') -> List[Finding]:
     free = shutil.disk_usage(work_dir).free / 2**30
     about = f'{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free on disk'
     if free < 2:
-        return [Finding(WARN, 'machine', about, 'free 2 GiB of disk space, or point --work-dir and CLAP_DATA_ROOT to '
-                        'another disk: checkpoints and data may not fit')]
+        return [
+            Finding(
+                WARN,
+                'machine',
+                about,
+                'free 2 GiB of disk space, or point --work-dir and CLAP_DATA_ROOT to '
+                'another disk: checkpoints and data may not fit',
+            )
+        ]
     if memory < 6:
-        return [Finding(WARN, 'machine', about, 'lower train_dataloader.batch_size and num_workers: a step of '
-                        'clap_sim takes about 3 GiB')]
+        return [
+            Finding(
+                WARN,
+                'machine',
+                about,
+                'lower train_dataloader.batch_size and num_workers: a step of clap_sim takes about 3 GiB',
+            )
+        ]
     return [Finding(OK, 'machine', about)]
 
 

@@ -1,4 +1,5 @@
 """One whole training step of a configuration."""
+
 from __future__ import annotations
 
 import os
@@ -23,17 +24,28 @@ def check_weights(cfg: Any) -> List[Finding]:
         if not source:
             continue
         if '://' in source:
-            cached = os.path.join(os.environ.get('TORCH_HOME', os.path.expanduser('~/.cache/torch')), 'hub',
-                                  'checkpoints', os.path.basename(source))
+            cached = os.path.join(
+                os.environ.get('TORCH_HOME', os.path.expanduser('~/.cache/torch')),
+                'hub',
+                'checkpoints',
+                os.path.basename(source),
+            )
             if os.path.isfile(cached):
                 findings.append(Finding(OK, 'weights', f'{name}: {source} is in the cache'))
             else:
-                findings.append(Finding(
-                    WARN, 'weights', f'{name}: {source} is downloaded when training starts', 'without a network: fetch '
-                    f'it elsewhere to {cached}, or start from random weights with --cfg-options {name}=None'))
+                findings.append(
+                    Finding(
+                        WARN,
+                        'weights',
+                        f'{name}: {source} is downloaded when training starts',
+                        'without a network: fetch '
+                        f'it elsewhere to {cached}, or start from random weights with --cfg-options {name}=None',
+                    )
+                )
         elif not os.path.isfile(source):
-            findings.append(Finding(FAIL, 'weights', f'{name}: {source} does not exist',
-                                    f'correct it: --cfg-options {name}=PATH'))
+            findings.append(
+                Finding(FAIL, 'weights', f'{name}: {source} does not exist', f'correct it: --cfg-options {name}=PATH')
+            )
     return findings
 
 
@@ -45,6 +57,7 @@ def check_step(cfg: Any) -> List[Finding]:
     from mmengine.runner import Runner
 
     from projects.CLAP.clap.utils.step_timer import peak_memory_gib
+
     cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     _without_pretrained(cfg.model)
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
@@ -58,12 +71,21 @@ def check_step(cfg: Any) -> List[Finding]:
     logs = model.train_step(batch, optim)
     seconds = time.perf_counter() - start
     losses = {name: float(value.detach().mean()) for name, value in logs.items() if 'loss' in name}
-    about = (f'one sample in {seconds:.1f} s on {device.type}, peak memory {peak_memory_gib(device):.1f} GiB; ' +
-             ', '.join(f'{name} {value:.3g}' for name, value in losses.items()))
+    about = (
+        f'one sample in {seconds:.1f} s on {device.type}, peak memory {peak_memory_gib(device):.1f} GiB; '
+        + ', '.join(f'{name} {value:.3g}' for name, value in losses.items())
+    )
     bad = [name for name, value in losses.items() if value != value or abs(value) == float('inf')]
     if bad:
-        return [Finding(FAIL, 'step', f'{about}: not finite', 'check the frame that the data findings name; '
-                        'train with the default configuration to see whether an override causes it')]
+        return [
+            Finding(
+                FAIL,
+                'step',
+                f'{about}: not finite',
+                'check the frame that the data findings name; '
+                'train with the default configuration to see whether an override causes it',
+            )
+        ]
     return [Finding(OK, 'step', about)]
 
 

@@ -1,4 +1,5 @@
 """The supported versions: the one table of them. ``docs/installation.md`` shows it; a test keeps the two equal."""
+
 from __future__ import annotations
 
 import platform
@@ -36,8 +37,14 @@ SUPPORTED = (
     Supported('mmcv', '2.1.0', '2.2', '2.1.0', 'mmdet3d 1.4 refuses mmcv >= 2.2', ('mmcv', 'mmcv-full', 'mmcv-lite')),
     Supported('mmdet', '3.0.0', '3.4', '3.3.0', 'mmdet3d 1.4 refuses mmdet >= 3.4'),
     Supported('mmdet3d', '1.4.0', '1.5', '1.4.0', 'the project is built on its 1.4 interfaces'),
-    Supported('spconv', '2.3', '3', '2.3.8', 'sparse convolution; spconv-cuXXX on a GPU',
-              ('spconv', 'spconv-cu118', 'spconv-cu120', 'spconv-cu121', 'spconv-cu124', 'spconv-cu126')),
+    Supported(
+        'spconv',
+        '2.3',
+        '3',
+        '2.3.8',
+        'sparse convolution; spconv-cuXXX on a GPU',
+        ('spconv', 'spconv-cu118', 'spconv-cu120', 'spconv-cu121', 'spconv-cu124', 'spconv-cu126'),
+    ),
     Supported('nuscenes-devkit', '1.1.10', '2', '1.2.0', 'mmdet3d imports it'),
     Supported('rich', '10', '100', '15.0.0', 'progress bar', optional='no progress bar'),
     Supported('tensorboard', '2', '3', '2.21.0', 'curves', optional='TensorboardVisBackend does not work'),
@@ -79,9 +86,14 @@ def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
         else:
             fix = f'pip install "{name}=={row.tested}", or {SETUP}'
         return Finding(level, row.name, f'{name} {version}, supported: {wanted} ({row.why})', fix)
-    tested = as_numbers(version)[:len(as_numbers(row.tested))] == as_numbers(row.tested)
-    return Finding(OK, row.name, f'{version}' + (f' ({name})' if name != row.name else '') +
-                   ('' if tested else f', supported; tests run on {row.tested}'))
+    tested = as_numbers(version)[: len(as_numbers(row.tested))] == as_numbers(row.tested)
+    return Finding(
+        OK,
+        row.name,
+        f'{version}'
+        + (f' ({name})' if name != row.name else '')
+        + ('' if tested else f', supported; tests run on {row.tested}'),
+    )
 
 
 def check_versions() -> List[Finding]:

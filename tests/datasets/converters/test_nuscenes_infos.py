@@ -1,4 +1,5 @@
 """Info files by mmdetection3d's converter: content against the devkit, and clear errors."""
+
 from __future__ import annotations
 
 import json
@@ -46,8 +47,9 @@ def test_sweeps_are_listed_latest_first_and_relative_to_the_root() -> None:
 
 def _sensor_pose(record: dict) -> np.ndarray:
     nusc = tiny_nuscenes()
-    return (_matrix(nusc.get('ego_pose', record['ego_pose_token'])) @
-            _matrix(nusc.get('calibrated_sensor', record['calibrated_sensor_token'])))
+    return _matrix(nusc.get('ego_pose', record['ego_pose_token'])) @ _matrix(
+        nusc.get('calibrated_sensor', record['calibrated_sensor_token'])
+    )
 
 
 def test_sweep_matrices_equal_the_devkit_s() -> None:

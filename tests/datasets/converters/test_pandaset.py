@@ -29,8 +29,11 @@ def converted(tmp_path):
 def test_writes_the_info_files_and_the_split(converted):
     _, content = converted
     tokens = {name: [info['token'] for info in part['data_list']] for name, part in content.items()}
-    assert tokens == {'pandaset_infos_train': ['007_00', '007_02', '007_03'], 'pandaset_infos_val': ['007_07'],
-                      'pandaset_infos_all': ['007_00', '007_02', '007_03', '007_07']}
+    assert tokens == {
+        'pandaset_infos_train': ['007_00', '007_02', '007_03'],
+        'pandaset_infos_val': ['007_07'],
+        'pandaset_infos_all': ['007_00', '007_02', '007_03', '007_07'],
+    }
     assert content['pandaset_infos_all']['metainfo']['info_version'] == '1.1'
 
 
@@ -126,8 +129,11 @@ def test_earlier_sweeps_carry_the_point_to_the_same_place(converted):
     key_to_world = np.array(infos[3]['ego2global']) @ np.array(infos[3]['lidar_points']['lidar2ego'])
     other_to_world = np.array(infos[2]['ego2global']) @ np.array(infos[2]['lidar_points']['lidar2ego'])
     point = np.array([1.0, 2.0, 3.0, 1.0])
-    np.testing.assert_allclose(np.array(sweep['lidar_points']['lidar2sensor']) @ point,
-                               np.linalg.inv(other_to_world) @ key_to_world @ point, atol=1e-9)
+    np.testing.assert_allclose(
+        np.array(sweep['lidar_points']['lidar2sensor']) @ point,
+        np.linalg.inv(other_to_world) @ key_to_world @ point,
+        atol=1e-9,
+    )
 
 
 def test_five_sequences_are_split_whole(tmp_path):
@@ -160,14 +166,18 @@ def test_trajectory_goes_on_beyond_its_ends():
     np.testing.assert_allclose(trajectory.at(np.array([-0.05, 0.05, 0.15, 0.25]))[:, 0, 3], [-0.5, 0.5, 2.0, 4.0])
 
 
-@pytest.mark.parametrize('damage, message', [
-    (lambda folder: (folder / 'camera/front_camera/02.jpg').unlink(), r'02\.jpg does not exist'),
-    (lambda folder: (folder / 'camera/front_camera/intrinsics.json').write_text('{}'), r'expected numbers fx, fy'),
-    (lambda folder: (folder / 'lidar/timestamps.json').unlink(), r'timestamps\.json: the file does not exist'),
-    (lambda folder: (folder / 'lidar/poses.json').write_text('[{'), r'not valid JSON'),
-    (lambda folder: (folder / 'lidar/poses.json').write_text(json.dumps([1])), r'at least 8 entries'),
-    (lambda folder: (folder / 'lidar/02.pkl.gz').write_bytes(b'\x1f\x8b'), r'02\.pkl\.gz.*truncated'),
-], ids=['image', 'intrinsics', 'timestamps', 'json', 'too few poses', 'truncated sweep'])
+@pytest.mark.parametrize(
+    'damage, message',
+    [
+        (lambda folder: (folder / 'camera/front_camera/02.jpg').unlink(), r'02\.jpg does not exist'),
+        (lambda folder: (folder / 'camera/front_camera/intrinsics.json').write_text('{}'), r'expected numbers fx, fy'),
+        (lambda folder: (folder / 'lidar/timestamps.json').unlink(), r'timestamps\.json: the file does not exist'),
+        (lambda folder: (folder / 'lidar/poses.json').write_text('[{'), r'not valid JSON'),
+        (lambda folder: (folder / 'lidar/poses.json').write_text(json.dumps([1])), r'at least 8 entries'),
+        (lambda folder: (folder / 'lidar/02.pkl.gz').write_bytes(b'\x1f\x8b'), r'02\.pkl\.gz.*truncated'),
+    ],
+    ids=['image', 'intrinsics', 'timestamps', 'json', 'too few poses', 'truncated sweep'],
+)
 def test_damage_is_named(tmp_path, damage, message):
     folder = recording.write_recording(tmp_path / 'raw' / '007')
     damage(folder)
@@ -200,8 +210,9 @@ def test_classes_of_points_stay_with_their_points(tmp_path):
     found = np.fromfile(tmp_path / 'out' / 'lidar' / lidar['semantic_path'], dtype=np.uint8)
     keep = (table['d'] == 0) & np.isfinite(table[['x', 'y', 'z', 'i', 't']]).all(axis=1)
     np.testing.assert_array_equal(found, labels['class'][keep].to_numpy())
-    options = dict(data_root=str(tmp_path / 'out'), ann_file=path.name,
-                   data_prefix=dict(pts='lidar', sweeps='', img=''))
+    options = dict(
+        data_root=str(tmp_path / 'out'), ann_file=path.name, data_prefix=dict(pts='lidar', sweeps='', img='')
+    )
     assert 'semantic_path' not in CLAPDataset(**options).get_data_info(0)['lidar_points']
     labelled = CLAPDataset(**options, with_annotations=True, test_mode=True).get_data_info(0)
     assert labelled['lidar_points']['semantic_path'].endswith('lidar/007_00.semantic.bin')

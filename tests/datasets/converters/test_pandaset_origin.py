@@ -1,4 +1,5 @@
 """The optical centre: found again in made-up cones, and on the real recording."""
+
 from __future__ import annotations
 
 import pickle
@@ -48,8 +49,10 @@ def pandaset(real_data, tmp_path_factory):
 
 def _read(out, info):
     lidar = info['lidar_points']
-    points, origins = (np.fromfile(out / 'lidar' / lidar[key], dtype=np.float32).reshape(-1, columns)
-                       for key, columns in (('lidar_path', 5), ('origins_path', 3)))
+    points, origins = (
+        np.fromfile(out / 'lidar' / lidar[key], dtype=np.float32).reshape(-1, columns)
+        for key, columns in (('lidar_path', 5), ('origins_path', 3))
+    )
     return points[:, :3].astype(float), origins.astype(float)
 
 
@@ -88,10 +91,20 @@ def test_real_calibration_projects_the_known_shares(pandaset):
     """Share of all points of frame 00 (both LiDARs) that fall into each image."""
     out, infos = pandaset
     lidar = infos[0]['lidar_points']
-    points = np.concatenate([np.fromfile(out / 'lidar' / lidar[key], dtype=np.float32).reshape(-1, 5)
-                             for key in ('lidar_path', 'extra_lidar_path')])
-    expected = dict(front_camera=.41, front_left_camera=.24, front_right_camera=.26, left_camera=.16, right_camera=.16,
-                    back_camera=.15)
+    points = np.concatenate(
+        [
+            np.fromfile(out / 'lidar' / lidar[key], dtype=np.float32).reshape(-1, 5)
+            for key in ('lidar_path', 'extra_lidar_path')
+        ]
+    )
+    expected = dict(
+        front_camera=0.41,
+        front_left_camera=0.24,
+        front_right_camera=0.26,
+        left_camera=0.16,
+        right_camera=0.16,
+        back_camera=0.15,
+    )
     for name, share in expected.items():
         camera = infos[0]['images'][name]
         lidar2cam = np.array(camera['lidar2cam'])
@@ -107,7 +120,7 @@ def test_real_boxes_hold_the_points_that_are_labelled_as_objects(pandaset, real_
     out, infos = pandaset
     points, _ = _read(out, infos[0])
     sequence = find_sequences(real_data / 'pandaset')[0]
-    classes = read_table(sequence.folder / 'annotations/semseg/00.pkl.gz')['class'].to_numpy()[:len(points)]
+    classes = read_table(sequence.folder / 'annotations/semseg/00.pkl.gz')['class'].to_numpy()[: len(points)]
     is_object = np.isin(classes, [13, 14, 15, 17, 18, 19, 26, 30, 31, 37])
     in_box = np.zeros(len(points), dtype=bool)
     for instance in infos[0]['instances']:
@@ -116,4 +129,3 @@ def test_real_boxes_hold_the_points_that_are_labelled_as_objects(pandaset, real_
         in_box |= (np.abs((points - [x, y, z]) @ turn) <= np.array([length, width, height]) / 2 + 0.05).all(axis=1)
     assert in_box[is_object].mean() > 0.98
     assert is_object[in_box].mean() > 0.93
-

@@ -40,10 +40,18 @@ def test_reads_a_table_with_a_named_index(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / 'a.pkl'), table)
 
 
-@pytest.mark.parametrize('function, args', [
-    (os.mkdir, 'MARKER'), (eval, "__import__('os').mkdir('MARKER')"), (exec, "import os; os.mkdir('MARKER')"),
-    (pd.read_pickle, 'MARKER'), (np.load, 'MARKER'), (getattr, 'MARKER'),
-], ids=['os.mkdir', 'eval', 'exec', 'read_pickle', 'np.load', 'getattr'])
+@pytest.mark.parametrize(
+    'function, args',
+    [
+        (os.mkdir, 'MARKER'),
+        (eval, "__import__('os').mkdir('MARKER')"),
+        (exec, "import os; os.mkdir('MARKER')"),
+        (pd.read_pickle, 'MARKER'),
+        (np.load, 'MARKER'),
+        (getattr, 'MARKER'),
+    ],
+    ids=['os.mkdir', 'eval', 'exec', 'read_pickle', 'np.load', 'getattr'],
+)
 def test_hostile_pickle_is_refused_and_nothing_runs(tmp_path, monkeypatch, function, args):
     monkeypatch.chdir(tmp_path)
     call = (object, args) if function is getattr else (args,)
@@ -55,7 +63,7 @@ def test_hostile_pickle_is_refused_and_nothing_runs(tmp_path, monkeypatch, funct
 
 def test_truncated_foreign_and_missing_files_are_named(tmp_path):
     whole = gzip.compress(pickle.dumps(_table()))
-    (tmp_path / 'cut.pkl.gz').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'cut.pkl.gz').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'list.pkl').write_bytes(pickle.dumps([1, 2]))
     (tmp_path / 'text.pkl.gz').write_bytes(b'<html>404</html>')
     with pytest.raises(ValueError, match=r'cut\.pkl\.gz.*truncated'):

@@ -38,12 +38,19 @@ def test_evaluation_is_the_middle_of_the_paper_s_range_and_training_stays_in_it(
 
 
 @settings(max_examples=40, deadline=None)
-@given(scale=st.floats(0.5, 1.4), left=st.integers(-10, 60), top=st.integers(-10, 40), flip=st.booleans(),
-       angle=st.floats(-8, 8), u=st.floats(20, 180), v=st.floats(20, 100))
+@given(
+    scale=st.floats(0.5, 1.4),
+    left=st.integers(-10, 60),
+    top=st.integers(-10, 40),
+    flip=st.booleans(),
+    angle=st.floats(-8, 8),
+    u=st.floats(20, 180),
+    v=st.floats(20, 100),
+)
 def test_matrix_says_where_the_picture_went(scale, left, top, flip, angle, u, v):
     """A soft bright dot: its centre of mass in the augmented image is where the matrix puts it."""
     rows, columns = np.mgrid[0:120, 0:200] + 0.5
-    dot = 250 * np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * 3.0 ** 2))
+    dot = 250 * np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * 3.0**2))
     image = np.repeat(dot[..., None], 3, axis=2).astype(np.uint8)
     aug = ImageAugmentation((int(200 * scale), int(120 * scale)), (left, top), (160, 96), flip, angle)
     expected = _move(augmentation_matrix((120, 200), aug), np.array([[u, v]]))[0]
@@ -67,11 +74,14 @@ def test_cameras_of_different_sizes_end_at_one_size():
     np.testing.assert_allclose(corners[0], corners[1])
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(final_dim=(32, 64), resize_lim=(0.5, 0.4)), 'low <= high'),
-    (dict(final_dim=(32, 64), resize_lim=(0.0, 0.4)), 'must be positive'),
-    (dict(final_dim=(32,), resize_lim=(0.4, 0.4)), 'final_dim'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(final_dim=(32, 64), resize_lim=(0.5, 0.4)), 'low <= high'),
+        (dict(final_dim=(32, 64), resize_lim=(0.0, 0.4)), 'must be positive'),
+        (dict(final_dim=(32,), resize_lim=(0.4, 0.4)), 'final_dim'),
+    ],
+)
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         CLAPImageAug3D(**arguments)

@@ -13,8 +13,9 @@ def _results(with_boxes: bool = True) -> dict:
     points = torch.randn(50, 5) * 10
     results = dict(points=LiDARPoints(points.clone(), points_dim=5), original=points)
     if with_boxes:
-        boxes = torch.tensor([[2.0, 10.0, -1.0, 4.0, 2.0, 1.6, 0.3, 1.0, 0.5],
-                              [-5.0, 3.0, 0.0, 1.0, 0.6, 1.8, -2.0, 0.0, -2.0]])
+        boxes = torch.tensor(
+            [[2.0, 10.0, -1.0, 4.0, 2.0, 1.6, 0.3, 1.0, 0.5], [-5.0, 3.0, 0.0, 1.0, 0.6, 1.8, -2.0, 0.0, -2.0]]
+        )
         results['gt_bboxes_3d'] = LiDARInstance3DBoxes(boxes, box_dim=9, origin=(0.5, 0.5, 0.5))
         results['original_boxes'] = results['gt_bboxes_3d'].clone()
     return results
@@ -35,17 +36,23 @@ def test_matrix_moves_points_and_boxes_alike(seed):
     """After a random chain: matrix @ original = augmented, for points, for box corners and for velocities."""
     torch.manual_seed(seed)
     results = _results()
-    for step in (CLAPRandomFlip3D(), CLAPGlobalRotScaleTrans((-3, 3), (0.8, 1.2), (1.0, 2.0, 0.5)), CLAPRandomFlip3D(),
-                 CLAPGlobalRotScaleTrans((-0.7, 0.7), (0.9, 1.1), (0.5, 0.5, 0.5))):
+    for step in (
+        CLAPRandomFlip3D(),
+        CLAPGlobalRotScaleTrans((-3, 3), (0.8, 1.2), (1.0, 2.0, 0.5)),
+        CLAPRandomFlip3D(),
+        CLAPGlobalRotScaleTrans((-0.7, 0.7), (0.9, 1.1), (0.5, 0.5, 0.5)),
+    ):
         results = step.transform(results)
     matrix = results['lidar_aug_matrix']
-    torch.testing.assert_close(results['points'].tensor[:, :3].double(), _apply(matrix, results['original'][:, :3]),
-                               atol=2e-5, rtol=0)
+    torch.testing.assert_close(
+        results['points'].tensor[:, :3].double(), _apply(matrix, results['original'][:, :3]), atol=2e-5, rtol=0
+    )
     torch.testing.assert_close(results['points'].tensor[:, 3:], results['original'][:, 3:])
     boxes, before = results['gt_bboxes_3d'], results['original_boxes']
     for index in range(len(boxes)):
-        np.testing.assert_allclose(_sorted_rows(boxes.corners[index]),
-                                   _sorted_rows(_apply(matrix, before.corners[index])), atol=1e-4)
+        np.testing.assert_allclose(
+            _sorted_rows(boxes.corners[index]), _sorted_rows(_apply(matrix, before.corners[index])), atol=1e-4
+        )
     moved = _apply(matrix, torch.cat([before.tensor[:, 7:9], torch.zeros(2, 1)], 1)) - torch.from_numpy(matrix[:3, 3])
     torch.testing.assert_close(boxes.tensor[:, 7:9].double(), moved[:, :2], atol=1e-4, rtol=0)
 
@@ -72,9 +79,15 @@ def test_flips_by_name():
     assert 'lidar_aug_matrix' not in CLAPRandomFlip3D(0.0, 0.0).transform(_results())
 
 
-@pytest.mark.parametrize('make', [
-    lambda: CLAPGlobalRotScaleTrans(rot_range=(1, -1)), lambda: CLAPGlobalRotScaleTrans(scale_ratio_range=(0, 1)),
-    lambda: CLAPGlobalRotScaleTrans(translation_std=(1, 1)), lambda: CLAPRandomFlip3D(1.5)])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: CLAPGlobalRotScaleTrans(rot_range=(1, -1)),
+        lambda: CLAPGlobalRotScaleTrans(scale_ratio_range=(0, 1)),
+        lambda: CLAPGlobalRotScaleTrans(translation_std=(1, 1)),
+        lambda: CLAPRandomFlip3D(1.5),
+    ],
+)
 def test_wrong_arguments(make):
     with pytest.raises(ValueError, match='must be'):
         make()

@@ -109,8 +109,9 @@ def test_images_are_rgb_and_intrinsics_of_any_shape_are_taken(tmp_path, columns,
 def test_sizes_that_differ_are_listed(tmp_path):
     for name, size in (('a', (8, 6)), ('b', (10, 6))):
         Image.new('RGB', size).save(tmp_path / f'{name}.png')
-    images = {name: dict(img_path=str(tmp_path / f'{name}.png'), cam2img=np.eye(3), lidar2cam=np.eye(4))
-              for name in 'ab'}
+    images = {
+        name: dict(img_path=str(tmp_path / f'{name}.png'), cam2img=np.eye(3), lidar2cam=np.eye(4)) for name in 'ab'
+    }
     assert CLAPLoadMultiViewImages().transform(dict(images=images))['ori_shape'] == [(6, 8), (6, 10)]
 
 

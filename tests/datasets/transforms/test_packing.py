@@ -12,9 +12,16 @@ from tests.fixtures.driving_frames import make_points
 
 def _results(count: int = 20) -> dict:
     cloud = make_points(np.random.default_rng(0), count)
-    return dict(points=LiDARPoints(cloud, points_dim=5), keyframe_points=cloud[:, :3].astype(np.float64),
-                keyframe_origins=np.zeros((1, 3)), img=[np.full((4, 6, 3), 9, np.uint8)] * 2, lidar_path='a.bin',
-                cam_names=['l', 'r'], ori_shape=(8, 12), lidar2img=np.zeros((2, 4, 4), np.float32))
+    return dict(
+        points=LiDARPoints(cloud, points_dim=5),
+        keyframe_points=cloud[:, :3].astype(np.float64),
+        keyframe_origins=np.zeros((1, 3)),
+        img=[np.full((4, 6, 3), 9, np.uint8)] * 2,
+        lidar_path='a.bin',
+        cam_names=['l', 'r'],
+        ori_shape=(8, 12),
+        lidar2img=np.zeros((2, 4, 4), np.float32),
+    )
 
 
 def test_inputs_and_metainfo():

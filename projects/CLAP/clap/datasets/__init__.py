@@ -1,9 +1,18 @@
 """Data sets, transforms and checks. Importing this module registers them with mmdet3d."""
+
 from . import transforms
 from .checks import FrameReport, check_dataset, check_frame
 from .clap_dataset import CLAPDataset
 from .errors import DataError, DatasetError
 from .seeded_sampler import SeededSampler
 
-__all__ = ['CLAPDataset', 'DataError', 'DatasetError', 'FrameReport', 'SeededSampler', 'check_dataset', 'check_frame',
-           'transforms']
+__all__ = [
+    'CLAPDataset',
+    'DataError',
+    'DatasetError',
+    'FrameReport',
+    'SeededSampler',
+    'check_dataset',
+    'check_frame',
+    'transforms',
+]

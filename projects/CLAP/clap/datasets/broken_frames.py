@@ -1,4 +1,5 @@
 """What happens to a frame that cannot be used: the run stops, or goes on without it."""
+
 from __future__ import annotations
 
 import re
@@ -45,8 +46,9 @@ class BrokenFramePolicy:
                 if skipped:
                     sample['data_samples'].set_metainfo(dict(skipped_frames=skipped))
                 return sample
-        raise DataError(f'{len(skipped)} frames in a row cannot be used: on_broken_frame gives up skipping; first: '
-                        f'{skipped[0]}')
+        raise DataError(
+            f'{len(skipped)} frames in a row cannot be used: on_broken_frame gives up skipping; first: {skipped[0]}'
+        )
 
     def _load(self, index: int) -> Any:
         try:
@@ -54,9 +56,11 @@ class BrokenFramePolicy:
         except DataError:
             raise
         except Exception as error:  # decoders of damaged files raise anything; the cause stays attached
-            raise DataError(f'frame {index} ({self._name(index)}) cannot be loaded: {type(error).__name__}: {error}. '
-                            'Copy or convert its files again, leave it out (indices), or set '
-                            "on_broken_frame='skip'") from error
+            raise DataError(
+                f'frame {index} ({self._name(index)}) cannot be loaded: {type(error).__name__}: {error}. '
+                'Copy or convert its files again, leave it out (indices), or set '
+                "on_broken_frame='skip'"
+            ) from error
         self._check_matrices(sample, index)
         return sample
 
@@ -66,8 +70,10 @@ class BrokenFramePolicy:
         meta = sample['data_samples'].metainfo
         for key in _MATRICES:
             if key in meta and not np.isfinite(np.asarray(meta[key], dtype=np.float32)).all():
-                raise DataError(f'frame {index} ({self._name(index)}): {key} holds NaN, Inf or numbers too large for '
-                                'float32; correct the calibration in the info file, or convert the data again')
+                raise DataError(
+                    f'frame {index} ({self._name(index)}): {key} holds NaN, Inf or numbers too large for '
+                    'float32; correct the calibration in the info file, or convert the data again'
+                )
 
     def _name(self, index: int) -> str:
         try:

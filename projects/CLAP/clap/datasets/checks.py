@@ -1,4 +1,5 @@
 """Does a frame make sense? The questions that files and shapes cannot answer."""
+
 from __future__ import annotations
 
 import warnings
@@ -25,13 +26,15 @@ class FrameReport:
         in_range: share of them inside the point cloud range.
         visible: camera name -> share of the keyframe's points that project into its (augmented) image.
     """
+
     num_points: int
     in_range: float
     visible: Dict[str, float]
 
 
-def check_frame(inputs: Dict[str, Tensor], data_sample: Det3DDataSample,
-                point_cloud_range: Sequence[float]) -> FrameReport:
+def check_frame(
+    inputs: Dict[str, Tensor], data_sample: Det3DDataSample, point_cloud_range: Sequence[float]
+) -> FrameReport:
     """Checks one packed sample; ``DataError`` says what is wrong with it and what to do.
 
     Args:
@@ -53,13 +56,15 @@ def check_frame(inputs: Dict[str, Tensor], data_sample: Det3DDataSample,
         raise DataError(
             f'{name}: none of {len(points)} points lies inside point_cloud_range {list(point_cloud_range)}; they span '
             f'{points[:, :3].amin(0).tolist()} to {points[:, :3].amax(0).tolist()}. Points in world coordinates or in '
-            'another unit? Convert to the LiDAR frame in metres, or correct point_cloud_range')
+            'another unit? Convert to the LiDAR frame in metres, or correct point_cloud_range'
+        )
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
     return FrameReport(len(points), in_range, visible)
 
 
-def check_dataset(dataset, num_frames: int = 1, point_cloud_range: Sequence[float] = (-54, -54, -5, 54, 54, 3)
-                  ) -> List[FrameReport]:
+def check_dataset(
+    dataset, num_frames: int = 1, point_cloud_range: Sequence[float] = (-54, -54, -5, 54, 54, 3)
+) -> List[FrameReport]:
     """Runs the pipeline on ``num_frames`` frames, spread evenly, and checks each; for a hook before training."""
     indices = np.unique(np.linspace(0, len(dataset) - 1, max(1, num_frames)).round().astype(int))
     numpy_state = np.random.get_state()
@@ -74,15 +79,19 @@ def _check_cloud(points: Tensor, name: str) -> None:
         raise DataError(f'{name} is empty; leave the frame out, or check the file and the pipeline\'s filters')
     if not torch.isfinite(points).all():
         bad = int((~torch.isfinite(points)).any(dim=1).sum())
-        raise DataError(f"{name} holds NaN or Inf in {bad} of {len(points)} rows; repair the file, or load it with "
-                        "CLAPLoadKeyframe(nonfinite='drop')")
+        raise DataError(
+            f"{name} holds NaN or Inf in {bad} of {len(points)} rows; repair the file, or load it with "
+            "CLAPLoadKeyframe(nonfinite='drop')"
+        )
 
 
 def _check_origins(inputs: Dict[str, Tensor], name: str) -> None:
     origins, points = inputs['keyframe_origins'], inputs['keyframe_points']
     if origins.shape not in ((1, 3), tuple(points.shape)) or not torch.isfinite(origins).all():
-        raise DataError(f'{name}: keyframe_origins must be finite and of shape (1, 3) or {tuple(points.shape)}, got '
-                        f'{tuple(origins.shape)}; convert the data set again')
+        raise DataError(
+            f'{name}: keyframe_origins must be finite and of shape (1, 3) or {tuple(points.shape)}, got '
+            f'{tuple(origins.shape)}; convert the data set again'
+        )
 
 
 def _visible_shares(inputs: Dict[str, Tensor], data_sample: Det3DDataSample, name: str) -> Dict[str, float]:
@@ -94,8 +103,12 @@ def _visible_shares(inputs: Dict[str, Tensor], data_sample: Det3DDataSample, nam
     else:
         points = points @ lidar_aug[:3, :3].T + lidar_aug[:3, 3]
     projected = project_points(
-        points, torch.as_tensor(np.asarray(meta['lidar2img']), dtype=torch.float32),
-        torch.as_tensor(np.stack(meta['img_aug_matrix']), dtype=torch.float32), lidar_aug, inputs['img'].shape[-2:])
+        points,
+        torch.as_tensor(np.asarray(meta['lidar2img']), dtype=torch.float32),
+        torch.as_tensor(np.stack(meta['img_aug_matrix']), dtype=torch.float32),
+        lidar_aug,
+        inputs['img'].shape[-2:],
+    )
     shares = projected.visible.float().mean(dim=1).tolist()
     names = meta.get('cam_names', [str(index) for index in range(len(shares))])
     if max(shares) == 0.0:
@@ -103,7 +116,8 @@ def _visible_shares(inputs: Dict[str, Tensor], data_sample: Det3DDataSample, nam
         raise DataError(
             f'{name}: no point projects into any of the cameras {", ".join(names)}. lidar2cam or cam2img is wrong '
             f'(inverted, or of another frame); lidar2img of {names[0]} is {first}. Correct the calibration in the info '
-            'file, or convert the data again')
+            'file, or convert the data again'
+        )
     for camera, share in zip(names, shares):
         if share == 0.0 and camera not in _warned_cameras:
             _warned_cameras.add(camera)

@@ -1,4 +1,5 @@
 """The data set class of all three sources (nuScenes, PandaSet, simulation): mmdet3d info files, labels optional."""
+
 from __future__ import annotations
 
 import logging
@@ -17,8 +18,10 @@ from .errors import DatasetError
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
-_ADVICE = ('Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
-           "convert the data again with tools/create_data.py. (verify='off' switches this check off.)")
+_ADVICE = (
+    'Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
+    "convert the data again with tools/create_data.py. (verify='off' switches this check off.)"
+)
 
 
 @DATASETS.register_module()
@@ -49,28 +52,30 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         serialize_data, lazy_init, backend_args: as in mmdet3d.
     """
 
-    def __init__(self,
-                 data_root: str,
-                 ann_file: str,
-                 pipeline: Sequence[Union[dict, Callable]] = (),
-                 data_prefix: Optional[dict] = None,
-                 cameras: Optional[Sequence[str]] = None,
-                 modality: Optional[dict] = None,
-                 with_annotations: bool = False,
-                 filter_empty_gt: bool = False,
-                 test_mode: bool = False,
-                 indices: Optional[Union[int, Sequence[int]]] = None,
-                 load_interval: int = 1,
-                 load_offset: int = 0,
-                 keep_length: bool = False,
-                 metainfo: Optional[dict] = None,
-                 box_type_3d: str = 'LiDAR',
-                 use_valid_flag: bool = False,
-                 verify: str = 'stat',
-                 on_broken_frame: str = 'stop',
-                 serialize_data: bool = True,
-                 lazy_init: bool = False,
-                 backend_args: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        pipeline: Sequence[Union[dict, Callable]] = (),
+        data_prefix: Optional[dict] = None,
+        cameras: Optional[Sequence[str]] = None,
+        modality: Optional[dict] = None,
+        with_annotations: bool = False,
+        filter_empty_gt: bool = False,
+        test_mode: bool = False,
+        indices: Optional[Union[int, Sequence[int]]] = None,
+        load_interval: int = 1,
+        load_offset: int = 0,
+        keep_length: bool = False,
+        metainfo: Optional[dict] = None,
+        box_type_3d: str = 'LiDAR',
+        use_valid_flag: bool = False,
+        verify: str = 'stat',
+        on_broken_frame: str = 'stop',
+        serialize_data: bool = True,
+        lazy_init: bool = False,
+        backend_args: Optional[dict] = None,
+    ) -> None:
         if verify not in ('stat', 'full', 'off'):
             raise ValueError(f"verify must be 'stat', 'full' or 'off', got {verify!r}")
         if on_broken_frame not in ('stop', 'skip'):
@@ -81,8 +86,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if not isinstance(load_interval, int) or load_interval < 1:
             raise ValueError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
         if not isinstance(load_offset, int) or not 0 <= load_offset < load_interval:
-            raise ValueError(f'load_offset must be a whole number below load_interval = {load_interval}, got '
-                             f'{load_offset!r}')
+            raise ValueError(
+                f'load_offset must be a whole number below load_interval = {load_interval}, got {load_offset!r}'
+            )
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
         self._full_length = 0
         self.cameras = list(cameras) if cameras is not None else None
@@ -103,11 +109,14 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             use_valid_flag=use_valid_flag,
             serialize_data=serialize_data,
             lazy_init=True,
-            backend_args=backend_args)
+            backend_args=backend_args,
+        )
         self.show_ins_var = False
         if not with_annotations and any(isinstance(step, LoadAnnotations3D) for step in self.pipeline.transforms):
-            raise ValueError('the pipeline has LoadAnnotations3D but the data set leaves labels out; '
-                             'set with_annotations=True or remove the transform')
+            raise ValueError(
+                'the pipeline has LoadAnnotations3D but the data set leaves labels out; '
+                'set with_annotations=True or remove the transform'
+            )
         if not lazy_init:
             self.full_init()
 
@@ -131,26 +140,32 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         """The frames that ``indices`` and ``load_interval`` leave."""
         self._full_length = total = len(frames)
         if isinstance(self._indices, int):
-            frames = frames[:self._indices] if self._indices >= 0 else frames[self._indices:]
+            frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
         elif self._indices is not None:
             outside = [index for index in self._indices if not -total <= index < total]
             if outside:
-                raise DatasetError(f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
-                                   f'{total} frames; choose them below {total}, or take load_interval')
+                raise DatasetError(
+                    f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
+                    f'{total} frames; choose them below {total}, or take load_interval'
+                )
             frames = [frames[index] for index in self._indices]
-        available, frames = len(frames), frames[self.load_offset::self.load_interval]
+        available, frames = len(frames), frames[self.load_offset :: self.load_interval]
         if not frames:
-            raise DatasetError(f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}, '
-                               f'load_interval {self.load_interval}, load_offset {self.load_offset}'
-                               + (f'; the smallest share that has a frame at every offset is load_interval={available}'
-                                  if available else ''))
+            raise DatasetError(
+                f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}, '
+                f'load_interval {self.load_interval}, load_offset {self.load_offset}'
+                + (
+                    f'; the smallest share that has a frame at every offset is load_interval={available}'
+                    if available
+                    else ''
+                )
+            )
         if len(frames) < total:
             print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
         return frames
 
     def _report_labels(self) -> None:
-        """Boxes per class of the chosen frames: an error if there are none to train on, a warning for absent classes.
-        """
+        """Boxes per class of the chosen frames: an error if there are none to train on, a warning for absent classes"""
         names = self.metainfo['classes']
         labels = [info['eval_ann_info' if self.test_mode else 'ann_info']['gt_labels_3d'] for info in self.data_list]
         found = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
@@ -160,13 +175,19 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self.test_mode:
             return
         if not any(counts.values()):
-            raise DatasetError(f'{where}: no labelled box of the classes {", ".join(names)} in the chosen frames. '
-                               'A detector needs labels: choose more or other frames (indices, load_interval), make '
-                               'the info file with labels, or correct metainfo.classes')
+            raise DatasetError(
+                f'{where}: no labelled box of the classes {", ".join(names)} in the chosen frames. '
+                'A detector needs labels: choose more or other frames (indices, load_interval), make '
+                'the info file with labels, or correct metainfo.classes'
+            )
         absent = [name for name, count in counts.items() if not count]
         if absent:
-            print_log(f'{where}: no box of {", ".join(absent)}: the detector cannot learn what it never sees; expect '
-                      'an average precision of about 0 there, and mAP to count it', 'current', logging.WARNING)
+            print_log(
+                f'{where}: no box of {", ".join(absent)}: the detector cannot learn what it never sees; expect '
+                'an average precision of about 0 there, and mAP to count it',
+                'current',
+                logging.WARNING,
+            )
 
     def __len__(self) -> int:
         """Frames of an epoch."""
@@ -194,8 +215,12 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self.dropped_frames and (self.on_broken_frame == 'stop' or not parsed):
             raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ADVICE)
         if self.dropped_frames:
-            print_log(f'{self.ann_file}: {len(frames) - len(parsed)} of {len(frames)} frames left out, their entries '
-                      f'are unusable; the first: {self.dropped_frames[0]}', 'current', logging.WARNING)
+            print_log(
+                f'{self.ann_file}: {len(frames) - len(parsed)} of {len(frames)} frames left out, their entries '
+                f'are unusable; the first: {self.dropped_frames[0]}',
+                'current',
+                logging.WARNING,
+            )
         return parsed
 
     def _read_entry(self, frame: dict, index: int) -> Tuple[Optional[dict], List[str]]:

@@ -1,4 +1,5 @@
 """Errors of the data side. Both are ``ValueError``, so a caller needs no import to catch them."""
+
 from __future__ import annotations
 
 from typing import List, Sequence

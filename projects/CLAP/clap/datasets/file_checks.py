@@ -1,4 +1,5 @@
 """Are the files there, and can they be what the info file says? Thousands of files, so threads do the asking."""
+
 from __future__ import annotations
 
 import os
@@ -14,6 +15,7 @@ _CHUNK = 512
 
 class ExpectedFile(NamedTuple):
     """``row_bytes``: bytes per point of a point file, None for an image; ``may_be_empty``: no points is legal."""
+
     path: str
     key: str
     row_bytes: Optional[int]
@@ -26,8 +28,10 @@ def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[Expect
     if use_lidar:
         files += _lidar_files(info['lidar_points'], 'lidar_points', info['lidar_points']['num_pts_feats'])
         row_bytes = 4 * info['lidar_points']['num_pts_feats']  # mmdet3d leaves it None in the sweeps
-        files += [ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', row_bytes)
-                  for index, sweep in enumerate(info.get('lidar_sweeps', []))]
+        files += [
+            ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', row_bytes)
+            for index, sweep in enumerate(info.get('lidar_sweeps', []))
+        ]
     if use_camera:
         files += [ExpectedFile(camera['img_path'], f'images.{name}', None) for name, camera in info['images'].items()]
     return files
@@ -55,7 +59,7 @@ def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> Li
     for file in files:
         unique.setdefault(file.path, file)
     todo = list(unique.values())
-    chunks = [todo[start:start + _CHUNK] for start in range(0, len(todo), _CHUNK)]
+    chunks = [todo[start : start + _CHUNK] for start in range(0, len(todo), _CHUNK)]
 
     def look(chunk: List[ExpectedFile]) -> List[str]:
         lines = [_stat_problem(file) or (_content_problem(file) if open_files else None) for file in chunk]
@@ -73,8 +77,10 @@ def _stat_problem(file: ExpectedFile) -> Optional[str]:
     if size == 0 and not file.may_be_empty:
         return f'{file.path} ({file.key}) is empty'
     if file.row_bytes and size % file.row_bytes:
-        return (f'{file.path} ({file.key}) has {size} bytes, not a multiple of {file.row_bytes} '
-                f'({file.row_bytes // 4} float32 per point): truncated copy, or num_pts_feats is wrong')
+        return (
+            f'{file.path} ({file.key}) has {size} bytes, not a multiple of {file.row_bytes} '
+            f'({file.row_bytes // 4} float32 per point): truncated copy, or num_pts_feats is wrong'
+        )
     return None
 
 

@@ -1,4 +1,5 @@
 """Reads an mmdet3d info file and checks everything in it that needs no other file."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -31,38 +32,51 @@ def remake(ann_file: str, data_root: Optional[str] = None) -> str:
 def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
     """The content {metainfo, data_list} of ``ann_file``; ``DatasetError`` for a missing, foreign or old-format file."""
     if data_root and not Path(data_root).is_dir():
-        raise DatasetError(f'data_root {data_root} is not a folder (seen from {Path.cwd()}); set data_root or the '
-                           'environment variable CLAP_DATA_ROOT to where the data lie, or '
-                           f'{remake(ann_file, data_root)}')
+        raise DatasetError(
+            f'data_root {data_root} is not a folder (seen from {Path.cwd()}); set data_root or the '
+            'environment variable CLAP_DATA_ROOT to where the data lie, or '
+            f'{remake(ann_file, data_root)}'
+        )
     if not Path(ann_file).is_file():
         present = sorted(path.name for path in Path(ann_file).parent.glob('*.pkl'))
-        raise DatasetError(f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '
-                           f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or '
-                           f'{remake(ann_file, data_root)}')
+        raise DatasetError(
+            f'info file {ann_file} does not exist ({Path(ann_file).parent} holds '
+            f'{", ".join(present[:5]) or "no .pkl file"}); correct ann_file, or '
+            f'{remake(ann_file, data_root)}'
+        )
     try:
         content = load_plain_pickle(ann_file) if Path(ann_file).suffix in ('.pkl', '.pickle') else load(ann_file)
     except Exception as error:  # a damaged pickle can raise anything
-        raise DatasetError(f'info file {ann_file} cannot be read ({type(error).__name__}: {error}); truncated copy? '
-                           f'Copy it again or {remake(ann_file, data_root)}') from error
+        raise DatasetError(
+            f'info file {ann_file} cannot be read ({type(error).__name__}: {error}); truncated copy? '
+            f'Copy it again or {remake(ann_file, data_root)}'
+        ) from error
     _check_format(content, ann_file)
     return content
 
 
 def _check_format(content: Any, ann_file: str) -> None:
     if isinstance(content, list) or (isinstance(content, dict) and 'infos' in content):
-        raise DatasetError(f'info file {ann_file} has the old format of mmdet3d before 1.1 ({_describe(content)}); '
-                           f'expected {{metainfo, data_list}} of version 1.x. Please {remake(ann_file)}')
+        raise DatasetError(
+            f'info file {ann_file} has the old format of mmdet3d before 1.1 ({_describe(content)}); '
+            f'expected {{metainfo, data_list}} of version 1.x. Please {remake(ann_file)}'
+        )
     if not isinstance(content, dict) or not {'metainfo', 'data_list'} <= set(content):
-        raise DatasetError(f'info file {ann_file}: expected an mmdet3d info file with metainfo and data_list, found '
-                           f'{_describe(content)}; correct ann_file, or {remake(ann_file)}')
+        raise DatasetError(
+            f'info file {ann_file}: expected an mmdet3d info file with metainfo and data_list, found '
+            f'{_describe(content)}; correct ann_file, or {remake(ann_file)}'
+        )
     if not isinstance(content['metainfo'], dict) or not isinstance(content['data_list'], (list, tuple)):
-        raise DatasetError(f'info file {ann_file}: expected metainfo to be a dict and data_list a list, found '
-                           f'{_describe(content["metainfo"])} and {_describe(content["data_list"])}; '
-                           f'{remake(ann_file)}')
+        raise DatasetError(
+            f'info file {ann_file}: expected metainfo to be a dict and data_list a list, found '
+            f'{_describe(content["metainfo"])} and {_describe(content["data_list"])}; '
+            f'{remake(ann_file)}'
+        )
     version = str(content['metainfo'].get('info_version', '1.0'))
     if not version.startswith('1.'):
-        raise DatasetError(f'info file {ann_file} has info_version {version}; this program reads 1.x. Please '
-                           f'{remake(ann_file)}')
+        raise DatasetError(
+            f'info file {ann_file} has info_version {version}; this program reads 1.x. Please {remake(ann_file)}'
+        )
     if not content['data_list']:
         raise DatasetError(f'info file {ann_file} holds no frame; {remake(ann_file)}')
 
@@ -77,8 +91,10 @@ def check_cameras_exist(raw: dict, cameras: Sequence[str], ann_file: str) -> Non
     """``DatasetError`` when a camera that was asked for is not in the frame."""
     missing = [name for name in cameras if name not in raw.get('images', {})]
     if missing:
-        raise DatasetError(f'{ann_file}: no camera named {", ".join(missing)}; the file has '
-                           f'{", ".join(raw.get("images", {})) or "none"}. Correct `cameras` of the data set')
+        raise DatasetError(
+            f'{ann_file}: no camera named {", ".join(missing)}; the file has '
+            f'{", ".join(raw.get("images", {})) or "none"}. Correct `cameras` of the data set'
+        )
 
 
 def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> List[str]:
@@ -89,8 +105,9 @@ def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> 
     problems = []
     if use_lidar:
         lidar = raw.get('lidar_points', {})
-        problems += [f'{where}: key lidar_points.{key} is missing' for key in ('lidar_path', 'num_pts_feats')
-                     if key not in lidar]
+        problems += [
+            f'{where}: key lidar_points.{key} is missing' for key in ('lidar_path', 'num_pts_feats') if key not in lidar
+        ]
         for number, sweep in enumerate(raw.get('lidar_sweeps', [])):
             name, points = f'{where}: lidar_sweeps[{number}].lidar_points', sweep.get('lidar_points', {})
             problems += [] if 'lidar_path' in points else [f'{name}.lidar_path is missing']
@@ -102,8 +119,9 @@ def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> 
             if 'img_path' not in camera:
                 problems.append(f'{where}: images.{name}.img_path is missing')
             problems += _matrix_problems(camera.get('lidar2cam'), f'{where}: images.{name}.lidar2cam', ((4, 4),))
-            problems += _matrix_problems(camera.get('cam2img'), f'{where}: images.{name}.cam2img',
-                                         ((3, 3), (3, 4), (4, 4)))
+            problems += _matrix_problems(
+                camera.get('cam2img'), f'{where}: images.{name}.cam2img', ((3, 3), (3, 4), (4, 4))
+            )
     return problems
 
 
@@ -127,8 +145,10 @@ def _all_well(raw: dict, use_camera: bool, use_lidar: bool) -> bool:
         return False
     if shapes and shapes[-1] not in (((3, 3), (3, 4), (4, 4)) if use_camera else ((4, 4),)):
         return False
-    return all(np.isfinite(array).all() and (np.abs(np.linalg.det(array[:, :3, :3])) >= MIN_DETERMINANT).all()
-               for array in arrays)
+    return all(
+        np.isfinite(array).all() and (np.abs(np.linalg.det(array[:, :3, :3])) >= MIN_DETERMINANT).all()
+        for array in arrays
+    )
 
 
 def _matrix_problems(matrix: Any, name: str, shapes: Sequence[tuple]) -> List[str]:

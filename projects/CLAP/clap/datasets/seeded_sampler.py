@@ -1,4 +1,5 @@
 """Data order and augmentation as functions of (seed, epoch, place in the epoch)."""
+
 from __future__ import annotations
 
 import hashlib
@@ -74,8 +75,7 @@ class SeededSampler(DefaultSampler):
         dataset, shuffle, seed, round_up: see ``DefaultSampler``.
     """
 
-    def __init__(self, dataset: Sized, shuffle: bool = True, seed: Optional[int] = None,
-                 round_up: bool = True) -> None:
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: Optional[int] = None, round_up: bool = True) -> None:
         super().__init__(dataset, shuffle=shuffle, seed=seed, round_up=round_up)
         self._start = 0
 

@@ -1,4 +1,5 @@
 """Registered metrics."""
+
 from .info_metric import CLAPInfoMetric
 from .nuscenes_metric import CLAPNuScenesMetric
 from .render_metric import RenderMetric

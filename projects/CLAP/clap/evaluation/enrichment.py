@@ -1,4 +1,5 @@
 """What a ray sampler draws, relative to uniform drawing; the command is tools/analysis_tools/sampler_enrichment.py."""
+
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional, Sequence
@@ -17,8 +18,14 @@ from .frame_labels import FrameLabels
 BANDS = ((0, 10), (10, 20), (20, 30), (30, 54))
 
 
-def measure_frame(samplers: Dict[str, Any], field: Any, sweep: KeyframeSweep, views: Optional[CameraViews],
-                  labels: FrameLabels, seeds: int = 4) -> Dict[str, dict]:
+def measure_frame(
+    samplers: Dict[str, Any],
+    field: Any,
+    sweep: KeyframeSweep,
+    views: Optional[CameraViews],
+    labels: FrameLabels,
+    seeds: int = 4,
+) -> Dict[str, dict]:
     """Every figure of every sampler on one frame.
 
     Args:
@@ -45,7 +52,8 @@ def measure_frame(samplers: Dict[str, Any], field: Any, sweep: KeyframeSweep, vi
         drawn = [_draw(sampler, weights, field, sweep, views, seed) for seed in range(seeds)]
         result[name] = dict(
             lidar=_lidar_figures([d.lidar.source for d in drawn], candidates, masks, weights, roughness),
-            pixel=None if shown is None else _pixel_figures([d.camera.source for d in drawn], shown, masks))
+            pixel=None if shown is None else _pixel_figures([d.camera.source for d in drawn], shown, masks),
+        )
     return result
 
 
@@ -66,8 +74,9 @@ def _ratio(drawn: Sequence[Tensor], everything: Tensor, mask: Tensor) -> Optiona
     return float(torch.stack(shares).mean() / base) if base > 0 and shares else None
 
 
-def _lidar_figures(drawn: List[Tensor], candidates: Tensor, masks: Dict[str, Tensor], weights: Tensor,
-                   roughness: Tensor) -> dict:
+def _lidar_figures(
+    drawn: List[Tensor], candidates: Tensor, masks: Dict[str, Tensor], weights: Tensor, roughness: Tensor
+) -> dict:
     """Ratios of drawn points, rank correlation with surface variation, entropy and effective sample size.
 
     ``entropy`` is relative to that of uniform weights (0 to 1), ``effective_share`` is 1 / (N sum p^2).
@@ -77,16 +86,22 @@ def _lidar_figures(drawn: List[Tensor], candidates: Tensor, masks: Dict[str, Ten
     varies = len(p) > 2 and bool((weights != weights[0]).any())
     correlation = spearmanr(weights.cpu().numpy(), roughness.cpu().numpy())[0] if varies else 0.0
     ratios = {name: _ratio([d.cpu() for d in drawn], candidates.cpu(), mask) for name, mask in masks.items()}
-    return dict(object_ratio=ratios.pop('object'), road_ratio=ratios.pop('road'),
-                pca_rank_correlation=float(np.nan_to_num(correlation)), entropy=float(entropy),
-                effective_share=float(1 / (len(p) * p.square().sum().clamp(min=1e-300))), groups=ratios)
+    return dict(
+        object_ratio=ratios.pop('object'),
+        road_ratio=ratios.pop('road'),
+        pca_rank_correlation=float(np.nan_to_num(correlation)),
+        entropy=float(entropy),
+        effective_share=float(1 / (len(p) * p.square().sum().clamp(min=1e-300))),
+        groups=ratios,
+    )
 
 
 def point_of_pixel(sweep: KeyframeSweep, candidates: Tensor, views: CameraViews) -> Tensor:
     """(C, H, W) index into the sweep of the nearest point that projects into each pixel, -1 where none does."""
     cameras, _, height, width = views.rgb.shape
-    projected = project_points(sweep.points[candidates], views.lidar2img, views.img_aug, views.lidar_aug,
-                               (height, width))
+    projected = project_points(
+        sweep.points[candidates], views.lidar2img, views.img_aug, views.lidar_aug, (height, width)
+    )
     shown = torch.full((cameras, height * width), -1, dtype=torch.int64)
     for camera in range(cameras):
         visible = projected.visible[camera].nonzero().squeeze(-1)
@@ -114,6 +129,7 @@ def _pixel_figures(drawn: List[Tensor], shown: Tensor, masks: Dict[str, Tensor])
 
 def mean_figures(frames: List[Dict[str, dict]]) -> Dict[str, dict]:
     """Mean over the frames, figure by figure; a figure that some frames lack is the mean of the others."""
+
     def merge(values: List[Any]) -> Any:
         present = [v for v in values if v is not None]
         if not present:
@@ -127,10 +143,18 @@ def mean_figures(frames: List[Dict[str, dict]]) -> Dict[str, dict]:
 
 def summary(figures: Dict[str, dict], frames: int) -> dict:
     """The figures that the command prints as its last line."""
+
     def pick(part: Optional[dict], names: Sequence[str]) -> dict:
         values = {name: (part or {}).get(name) for name in names}
         return {name: None if value is None else round(value, 4) for name, value in values.items()}
 
-    return dict(frames=frames, samplers={
-        name: dict(lidar=pick(parts['lidar'], ('object_ratio', 'road_ratio', 'pca_rank_correlation')),
-                   pixel=pick(parts['pixel'], ('object_ratio', 'road_ratio'))) for name, parts in figures.items()})
+    return dict(
+        frames=frames,
+        samplers={
+            name: dict(
+                lidar=pick(parts['lidar'], ('object_ratio', 'road_ratio', 'pca_rank_correlation')),
+                pixel=pick(parts['pixel'], ('object_ratio', 'road_ratio')),
+            )
+            for name, parts in figures.items()
+        },
+    )

@@ -1,4 +1,5 @@
 """The enrichment figures as tables for people."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional
@@ -20,12 +21,32 @@ def format_tables(figures: Dict[str, dict]) -> str:
     rows = []
     for name in names:
         lidar, pixel = figures[name]['lidar'], figures[name]['pixel'] or {}
-        rows.append([name] + [_cell(lidar[key]) for key in ('object_ratio', 'road_ratio', 'pca_rank_correlation',
-                                                            'entropy', 'effective_share')]
-                    + [_cell(pixel.get(key)) for key in ('object_ratio', 'road_ratio', 'hit_share')])
-    main = _table(['relative to uniform', 'objects', 'road', 'rank corr. with PCA', 'entropy', 'effective share',
-                   'pixels: objects', 'pixels: road', 'pixels with a point'], rows)
+        rows.append(
+            [name]
+            + [
+                _cell(lidar[key])
+                for key in ('object_ratio', 'road_ratio', 'pca_rank_correlation', 'entropy', 'effective_share')
+            ]
+            + [_cell(pixel.get(key)) for key in ('object_ratio', 'road_ratio', 'hit_share')]
+        )
+    main = _table(
+        [
+            'relative to uniform',
+            'objects',
+            'road',
+            'rank corr. with PCA',
+            'entropy',
+            'effective share',
+            'pixels: objects',
+            'pixels: road',
+            'pixels with a point',
+        ],
+        rows,
+    )
     groups = figures[names[0]]['lidar']['groups']
-    rows = [[group] + [_cell(figures[name]['lidar']['groups'].get(group)) for name in names]
-            for group in groups if any(figures[name]['lidar']['groups'].get(group) is not None for name in names)]
+    rows = [
+        [group] + [_cell(figures[name]['lidar']['groups'].get(group)) for name in names]
+        for group in groups
+        if any(figures[name]['lidar']['groups'].get(group) is not None for name in names)
+    ]
     return main + '\n\n' + _table(['share of drawn points'] + names, rows)

@@ -1,4 +1,5 @@
 """What the points of a frame belong to: labelled boxes, road, semantic classes. For measurements, not for training."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """nuScenes' average precision for data without nuScenes tables: ground truth from the info file."""
+
 from __future__ import annotations
 
 from typing import Dict, Iterable, List, Optional, Sequence
@@ -32,8 +33,9 @@ class CLAPInfoMetric(BaseMetric):
         prefix: prefix of the names in the log.
     """
 
-    def __init__(self, ann_file: str, classes: Sequence[str], collect_device: str = 'cpu',
-                 prefix: Optional[str] = 'boxes') -> None:
+    def __init__(
+        self, ann_file: str, classes: Sequence[str], collect_device: str = 'cpu', prefix: Optional[str] = 'boxes'
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ann_file, self.classes = ann_file, list(classes)
 
@@ -43,21 +45,29 @@ class CLAPInfoMetric(BaseMetric):
             found = sample['pred_instances_3d']
             boxes = found['bboxes_3d']
             columns = np.concatenate([boxes.gravity_center.cpu().numpy(), boxes.tensor[:, 3:].cpu().numpy()], axis=1)
-            self.results.append(dict(token=sample['token'], boxes=columns, scores=found['scores_3d'].cpu().numpy(),
-                                     labels=found['labels_3d'].cpu().numpy()))
+            self.results.append(
+                dict(
+                    token=sample['token'],
+                    boxes=columns,
+                    scores=found['scores_3d'].cpu().numpy(),
+                    labels=found['labels_3d'].cpu().numpy(),
+                )
+            )
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Match, and average."""
         from nuscenes.eval.common.config import config_factory
         from nuscenes.eval.detection.algo import accumulate, calc_ap, calc_tp
         from nuscenes.eval.detection.data_classes import DetectionMetrics
+
         content = load(self.ann_file)
         check_whole_split([r['token'] for r in results], [i['token'] for i in content['data_list']], self.ann_file)
         cfg = config_factory('detection_cvpr_2019')
         names = {index: name for name, index in content['metainfo']['categories'].items()}
         truth = self._collect(cfg, ((i['token'], *self._truth(i, names)) for i in content['data_list']))
-        found = self._collect(cfg, ((r['token'], r['boxes'], [self.classes[k] for k in r['labels']], r['scores'], None)
-                                    for r in results))
+        found = self._collect(
+            cfg, ((r['token'], r['boxes'], [self.classes[k] for k in r['labels']], r['scores'], None) for r in results)
+        )
         present = {box.detection_name for box in truth.all}
         if not present:
             raise DatasetError(f'{self.ann_file} has no labelled box with LiDAR points in range; nothing to measure')
@@ -69,8 +79,7 @@ class CLAPInfoMetric(BaseMetric):
                 if threshold == cfg.dist_th_tp:
                     for error in _ERRORS:
                         undefined = name not in present or error in _UNDEFINED.get(name, ())
-                        metrics.add_label_tp(name, error, np.nan if undefined else
-                                             calc_tp(data, cfg.min_recall, error))
+                        metrics.add_label_tp(name, error, np.nan if undefined else calc_tp(data, cfg.min_recall, error))
         figures = average_precisions(dict(mean_dist_aps=metrics.mean_dist_aps), present)
         figures['mAP'] = figures.pop('mAP_present')
         for error, short in _ERRORS.items():
@@ -84,8 +93,12 @@ class CLAPInfoMetric(BaseMetric):
         """Boxes (G, 9), names, scores and numbers of points of a frame's labelled objects."""
         own = [item for item in info['instances'] if item['bbox_label_3d'] in names]
         boxes = [list(item['bbox_3d']) + np.nan_to_num(item['velocity']).tolist() for item in own]
-        return (np.array(boxes, dtype=np.float64).reshape(-1, 9), [names[item['bbox_label_3d']] for item in own],
-                [-1.0] * len(own), [int(item['num_lidar_pts']) for item in own])
+        return (
+            np.array(boxes, dtype=np.float64).reshape(-1, 9),
+            [names[item['bbox_label_3d']] for item in own],
+            [-1.0] * len(own),
+            [int(item['num_lidar_pts']) for item in own],
+        )
 
     @staticmethod
     def _collect(cfg, frames: Iterable[tuple]):
@@ -93,15 +106,24 @@ class CLAPInfoMetric(BaseMetric):
         from nuscenes.eval.common.data_classes import EvalBoxes
         from nuscenes.eval.detection.data_classes import DetectionBox
         from pyquaternion import Quaternion
+
         kept = EvalBoxes()
         for token, boxes, labels, scores, counts in frames:
             own = []
             for row, (box, name, score) in enumerate(zip(boxes.astype(np.float64), labels, scores)):
                 if np.hypot(box[0], box[1]) >= cfg.class_range[name] or (counts is not None and counts[row] == 0):
                     continue
-                own.append(DetectionBox(
-                    sample_token=token, translation=tuple(box[:3]), size=(box[4], box[3], box[5]),
-                    rotation=tuple(Quaternion(axis=[0, 0, 1], radians=box[6]).elements), velocity=tuple(box[7:9]),
-                    ego_translation=tuple(box[:3]), detection_name=name, detection_score=float(score)))
+                own.append(
+                    DetectionBox(
+                        sample_token=token,
+                        translation=tuple(box[:3]),
+                        size=(box[4], box[3], box[5]),
+                        rotation=tuple(Quaternion(axis=[0, 0, 1], radians=box[6]).elements),
+                        velocity=tuple(box[7:9]),
+                        ego_translation=tuple(box[:3]),
+                        detection_name=name,
+                        detection_score=float(score),
+                    )
+                )
             kept.add_boxes(token, own)
         return kept

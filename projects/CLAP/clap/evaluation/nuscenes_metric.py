@@ -1,4 +1,5 @@
 """nuScenes' official detection metric, class by class, over a whole split."""
+
 from __future__ import annotations
 
 import contextlib
@@ -36,11 +37,22 @@ class CLAPNuScenesMetric(NuScenesMetric):
         prefix: prefix of the names in the log.
     """
 
-    def __init__(self, data_root: str, ann_file: str, results_dir: Optional[str] = None, collect_device: str = 'cpu',
-                 prefix: str = 'nuscenes') -> None:
-        super().__init__(data_root=data_root, ann_file=ann_file, modality=dict(
-            use_camera=True, use_lidar=True, use_radar=False, use_map=False, use_external=False),
-            jsonfile_prefix=results_dir, collect_device=collect_device, prefix=prefix)
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        results_dir: Optional[str] = None,
+        collect_device: str = 'cpu',
+        prefix: str = 'nuscenes',
+    ) -> None:
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            modality=dict(use_camera=True, use_lidar=True, use_radar=False, use_map=False, use_external=False),
+            jsonfile_prefix=results_dir,
+            collect_device=collect_device,
+            prefix=prefix,
+        )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the boxes of a batch under their sample's token."""
@@ -55,8 +67,9 @@ class CLAPNuScenesMetric(NuScenesMetric):
         check_whole_split([result['token'] for result in results], list(place), self.ann_file)
         submission = [dict(pred_instances_3d=r['pred_instances_3d'], sample_idx=place[r['token']]) for r in results]
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            files, _ = self.format_results(submission, list(self.dataset_meta['classes']),
-                                           self.jsonfile_prefix or folder)
+            files, _ = self.format_results(
+                submission, list(self.dataset_meta['classes']), self.jsonfile_prefix or folder
+            )
             written = files['pred_instances_3d']
             if not any(load(written)['results'].values()):  # all boxes were out of range; the devkit would stop
                 return self._nothing_found()
@@ -64,22 +77,32 @@ class CLAPNuScenesMetric(NuScenesMetric):
 
     def _nothing_found(self) -> Dict[str, float]:
         classes = self.eval_detection_configs.class_names
-        return dict(mAP=0.0, NDS=0.0, **average_precisions(dict(mean_dist_aps=dict.fromkeys(classes, 0.0)), set()),
-                    **dict.fromkeys(_ERRORS.values(), 1.0))
+        return dict(
+            mAP=0.0,
+            NDS=0.0,
+            **average_precisions(dict(mean_dist_aps=dict.fromkeys(classes, 0.0)), set()),
+            **dict.fromkeys(_ERRORS.values(), 1.0),
+        )
 
     def _score(self, submission: str, folder: str) -> Dict[str, float]:
         from nuscenes import NuScenes
         from nuscenes.eval.detection.evaluate import DetectionEval
+
         version = self.dataset_meta.get('version')
         if version not in _SPLITS:
-            raise DatasetError(f'{self.ann_file} names the version {version!r}; the official metric exists for '
-                               f'{" and ".join(_SPLITS)}. Make the info file again with tools/create_data.py')
+            raise DatasetError(
+                f'{self.ann_file} names the version {version!r}; the official metric exists for '
+                f'{" and ".join(_SPLITS)}. Make the info file again with tools/create_data.py'
+            )
         if not (Path(self.data_root) / version).is_dir():
-            raise DatasetError(f'{Path(self.data_root) / version} does not exist; the official metric needs the tables '
-                               'of the dataset. Set data_root of the evaluator')
+            raise DatasetError(
+                f'{Path(self.data_root) / version} does not exist; the official metric needs the tables '
+                'of the dataset. Set data_root of the evaluator'
+            )
         tables = NuScenes(version=version, dataroot=self.data_root, verbose=False)
-        evaluation = DetectionEval(tables, self.eval_detection_configs, submission, _SPLITS[version], folder,
-                                   verbose=False)
+        evaluation = DetectionEval(
+            tables, self.eval_detection_configs, submission, _SPLITS[version], folder, verbose=False
+        )
         summary = evaluation.evaluate()[0].serialize()
         present = {box.detection_name for box in evaluation.gt_boxes.all}
         figures = dict(mAP=summary['mean_ap'], NDS=summary['nd_score'], **average_precisions(summary, present))
@@ -98,7 +121,9 @@ def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_fil
     """``DatasetError`` unless every frame of the split has been predicted, once."""
     missing, extra = set(expected) - set(predicted), set(predicted) - set(expected)
     if missing or extra or len(predicted) != len(expected):
-        raise DatasetError(f'the metric is defined on a whole split: {ann_file} has {len(expected)} frames, '
-                           f'{len(predicted)} were predicted ({len(missing)} missing, {len(extra)} of another file). '
-                           'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
-                           'set and evaluator be the same')
+        raise DatasetError(
+            f'the metric is defined on a whole split: {ann_file} has {len(expected)} frames, '
+            f'{len(predicted)} were predicted ({len(missing)} missing, {len(extra)} of another file). '
+            'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
+            'set and evaluator be the same'
+        )

@@ -1,4 +1,5 @@
 """How well the pre-trained field explains rays that the loss never saw."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence
@@ -45,23 +46,34 @@ class RenderMetric(BaseMetric):
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Pool the rays of all frames."""
+
         def pool(name: str) -> np.ndarray:
             return np.concatenate([r[name] for r in results if name in r] or [np.zeros(0)])
 
         true = pool('range_true_m')
         if not len(true):
-            raise ValueError('no held-back ray was rendered: heldout_ratio is 0, '
-                             'or no keyframe point lies in the volume')
+            raise ValueError(
+                'no held-back ray was rendered: heldout_ratio is 0, or no keyframe point lies in the volume'
+            )
         error = np.abs(pool('range_m') - true)
         metrics = dict(
-            range_median_m=float(np.median(error)), range_mae_m=float(error.mean()),
-            range_within_1m=float((error < 1.0).mean()), rays=float(len(error)))
+            range_median_m=float(np.median(error)),
+            range_mae_m=float(error.mean()),
+            range_within_1m=float((error < 1.0).mean()),
+            rays=float(len(error)),
+        )
         in_box = pool('in_box').astype(bool)
         if in_box.any():
-            metrics.update(range_median_m_objects=float(np.median(error[in_box])),
-                           range_mae_m_objects=float(error[in_box].mean()), rays_objects=float(in_box.sum()))
+            metrics.update(
+                range_median_m_objects=float(np.median(error[in_box])),
+                range_mae_m_objects=float(error[in_box].mean()),
+                rays_objects=float(in_box.sum()),
+            )
         rgb, mean_rgb = pool('rgb_error'), pool('rgb_mean_error')
         if len(rgb):
-            metrics.update(rgb_mae=float(rgb.mean()), rgb_mae_of_mean_colour=float(mean_rgb.mean()),
-                           rgb_ratio=float(rgb.mean() / max(mean_rgb.mean(), 1e-9)))
+            metrics.update(
+                rgb_mae=float(rgb.mean()),
+                rgb_mae_of_mean_colour=float(mean_rgb.mean()),
+                rgb_ratio=float(rgb.mean() / max(mean_rgb.mean(), 1e-9)),
+            )
         return metrics

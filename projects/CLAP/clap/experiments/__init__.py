@@ -1,4 +1,5 @@
 """Many runs that are compared: which, in what order, what each one gave, and what that says."""
+
 from .plan import Arm, Plan, PlanError, read_plan
 
 __all__ = ['Arm', 'Plan', 'PlanError', 'read_plan']

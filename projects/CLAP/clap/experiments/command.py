@@ -1,4 +1,5 @@
 """What ``tools/analysis_tools/label_efficiency.py`` does."""
+
 from __future__ import annotations
 
 import sys

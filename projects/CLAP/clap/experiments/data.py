@@ -1,4 +1,5 @@
 """The data of a comparison: fingerprints of the info files, and what is labelled in a share."""
+
 from __future__ import annotations
 
 import hashlib
@@ -28,8 +29,10 @@ def data_fingerprint(cfg: Config) -> Dict[str, str]:
         dataset = cfg[f'{name}_dataloader'].dataset
         path = Path(dataset.data_root) / dataset.ann_file
         if not path.is_file():
-            raise DatasetError(f'{path} does not exist. Make the data (tools/create_data.py), or say where they are: '
-                               'export CLAP_DATA_ROOT=/folder/with/the/data')
+            raise DatasetError(
+                f'{path} does not exist. Make the data (tools/create_data.py), or say where they are: '
+                'export CLAP_DATA_ROOT=/folder/with/the/data'
+            )
         found[name] = f'{path.name} {_sha256(str(path), path.stat().st_mtime_ns)}'
     return found
 
@@ -52,8 +55,15 @@ def labelled_subset(cfg: Config) -> Dict[str, Any]:
     level = logger.level
     logger.setLevel(logging.ERROR)  # the runs log the same
     try:
-        dataset = DATASETS.build({**cfg.train_dataloader.dataset, 'pipeline': [], 'verify': 'off',
-                                  'serialize_data': False, 'keep_length': False})
+        dataset = DATASETS.build(
+            {
+                **cfg.train_dataloader.dataset,
+                'pipeline': [],
+                'verify': 'off',
+                'serialize_data': False,
+                'keep_length': False,
+            }
+        )
     finally:
         logger.setLevel(level)
     names = dataset.metainfo['classes']
@@ -61,5 +71,10 @@ def labelled_subset(cfg: Config) -> Dict[str, Any]:
     found = np.concatenate(labels)
     boxes = {name: int((found == index).sum()) for index, name in enumerate(names)}
     frames, total = len(dataset), dataset._full_length
-    return dict(frames=frames, of=total, percent=round(100 * frames / total, 3), boxes=boxes,
-                absent=[name for name, count in boxes.items() if not count])
+    return dict(
+        frames=frames,
+        of=total,
+        percent=round(100 * frames / total, 3),
+        boxes=boxes,
+        absent=[name for name, count in boxes.items() if not count],
+    )

@@ -1,4 +1,5 @@
 """The whole configuration of a job, and the fingerprints by which its record is known again."""
+
 from __future__ import annotations
 
 import copy
@@ -15,10 +16,26 @@ from .jobs import Job
 from .plan import Plan, PlanError, Stage
 
 #: Keys that say where and how a run is written down, not what comes out of it.
-_NO_INFLUENCE = ('work_dir', 'vis_backends', 'visualizer', 'log_processor', 'log_level', 'launcher', 'resume',
-                 'load_from', 'experiment_name', 'test_dataloader', 'test_evaluator', 'auto_scale_lr',
-                 # copies of what is in the data loaders, left by the configuration files
-                 'train_pipeline', 'val_pipeline', 'data_root', 'data_prefix', 'metainfo')
+_NO_INFLUENCE = (
+    'work_dir',
+    'vis_backends',
+    'visualizer',
+    'log_processor',
+    'log_level',
+    'launcher',
+    'resume',
+    'load_from',
+    'experiment_name',
+    'test_dataloader',
+    'test_evaluator',
+    'auto_scale_lr',
+    # copies of what is in the data loaders, left by the configuration files
+    'train_pipeline',
+    'val_pipeline',
+    'data_root',
+    'data_prefix',
+    'metainfo',
+)
 _NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
 
 
@@ -30,6 +47,7 @@ class JobConfigs:
         plan: the plan.
         weights: folder of the exported encoders, one file per arm.
     """
+
     plan: Plan
     weights: Path
     _files: Dict[Tuple, Config] = field(default_factory=dict)
@@ -73,8 +91,10 @@ class JobConfigs:
     def _detector(self, cfg: Config, job: Job, stage: Stage) -> Config:
         dataset = cfg.train_dataloader.dataset
         if dataset.get('type') != 'CLAPDataset' or not dataset.get('with_annotations'):
-            raise PlanError(f'{stage.config}: train_dataloader.dataset must be a CLAPDataset with labels, without a '
-                            'wrapper, so that shares can be drawn from it')
+            raise PlanError(
+                f'{stage.config}: train_dataloader.dataset must be a CLAPDataset with labels, without a '
+                'wrapper, so that shares can be drawn from it'
+            )
         dataset.update(load_interval=job.interval, load_offset=job.offset, keep_length=True)
         if job.kind == 'probe':
             cfg.model.freeze_encoders = True
@@ -85,8 +105,10 @@ class JobConfigs:
         cfg.load_from = str(weights.resolve()) if weights else None
         checks = [hook for hook in cfg.custom_hooks if hook.type == 'TransferReportHook']
         if not checks:
-            raise PlanError(f'{stage.config}: custom_hooks has no TransferReportHook; without it a run would start '
-                            'from whatever happens to fit')
+            raise PlanError(
+                f'{stage.config}: custom_hooks has no TransferReportHook; without it a run would start '
+                'from whatever happens to fit'
+            )
         encoders = self.plan.arm(job.arm).encoders
         if encoders is not None:
             checks[0].modules = list(encoders)
@@ -115,8 +137,12 @@ class JobConfigs:
     def _start(self, job: Job) -> List[Any]:
         if job.kind == 'pretrain':
             return []
-        stages = {needed: Job(needed, 'pretrain', 0, self.plan.pretrain[needed[len('pretrain-'):]].epochs,
-                              needed[len('pretrain-'):]) for needed in job.needs}
+        stages = {
+            needed: Job(
+                needed, 'pretrain', 0, self.plan.pretrain[needed[len('pretrain-') :]].epochs, needed[len('pretrain-') :]
+            )
+            for needed in job.needs
+        }
         parts = dict(self.plan.arm(job.arm).weights)
         return [[self.fingerprint(stage), parts[stage.arm]] for stage in stages.values()]
 
@@ -128,8 +154,11 @@ def plain(cfg: Config) -> Dict[str, Any]:
         content.pop(key, None)
     for key in _NO_INFLUENCE_HOOKS:
         content.get('default_hooks', {}).pop(key, None)
-    roots = {str(loader['dataset']['data_root']) for loader in (cfg.train_dataloader, cfg.val_dataloader)
-             if 'data_root' in loader['dataset']}
+    roots = {
+        str(loader['dataset']['data_root'])
+        for loader in (cfg.train_dataloader, cfg.val_dataloader)
+        if 'data_root' in loader['dataset']
+    }
     return _without(content, sorted(roots, key=len, reverse=True))
 
 

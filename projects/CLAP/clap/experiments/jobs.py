@@ -1,4 +1,5 @@
 """The runs that a plan asks for, in the order in which they are worth having."""
+
 from __future__ import annotations
 
 import difflib
@@ -24,6 +25,7 @@ class Job:
         interval, offset: labelled frames are ``offset, offset + interval, ...``; None for a pre-training.
         needs: names of the jobs that must be finished before.
     """
+
     name: str
     kind: str
     seed: int
@@ -41,19 +43,24 @@ def all_jobs(plan: Plan) -> List[Job]:
     every arm before seed 1; then the schedule study; then the other shares. Whatever is there when time runs out
     can be compared.
     """
-    jobs = [Job(f'pretrain-{name}', 'pretrain', 0, plan.pretrain[name].epochs, name)
-            for name in dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)]
+    jobs = [
+        Job(f'pretrain-{name}', 'pretrain', 0, plan.pretrain[name].epochs, name)
+        for name in dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)
+    ]
     if plan.probe is not None:
         for seed in range(plan.probe.seeds):
-            for interval in plan.probe.shares or (plan.headline, ):
+            for interval in plan.probe.shares or (plan.headline,):
                 jobs += [_detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs) for arm in plan.arms]
     epochs = plan.finetune.epochs
     for seed in range(plan.headline_seeds):
         jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in plan.arms]
     if plan.schedule is not None:
         lengths, seeds = plan.schedule
-        jobs += [_detector(plan, 'schedule', plan.baseline, plan.headline, seed, length)
-                 for seed in range(seeds) for length in lengths]
+        jobs += [
+            _detector(plan, 'schedule', plan.baseline, plan.headline, seed, length)
+            for seed in range(seeds)
+            for length in lengths
+        ]
     for seed in range(plan.other_seeds):
         for interval in plan.shares:
             if interval != plan.headline:
@@ -63,8 +70,16 @@ def all_jobs(plan: Plan) -> List[Job]:
 
 def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:
     length = f'-{epochs}ep' if kind == 'schedule' else ''
-    return Job(f'{kind}-{arm}-{share_name(interval)}{length}-seed{seed}', kind, seed, epochs, arm, interval,
-               label_offset(seed, interval), tuple(f'pretrain-{stage}' for stage, _ in plan.arm(arm).weights))
+    return Job(
+        f'{kind}-{arm}-{share_name(interval)}{length}-seed{seed}',
+        kind,
+        seed,
+        epochs,
+        arm,
+        interval,
+        label_offset(seed, interval),
+        tuple(f'pretrain-{stage}' for stage, _ in plan.arm(arm).weights),
+    )
 
 
 def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
@@ -83,9 +98,11 @@ def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
             near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.3)
             arms = sorted({job.arm for job in jobs})
             shares = sorted({share_name(job.interval) for job in jobs if job.interval})
-            raise PlanError(f"--only {pattern}: no job of that name; near are {', '.join(near) or 'none'}. Names are "
-                            f'KIND-ARM-SHARE-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}, shares '
-                            f'{", ".join(shares)}, and * stands for anything')
+            raise PlanError(
+                f"--only {pattern}: no job of that name; near are {', '.join(near) or 'none'}. Names are "
+                f'KIND-ARM-SHARE-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}, shares '
+                f'{", ".join(shares)}, and * stands for anything'
+            )
         for job in found:
             wanted |= {job.name, *job.needs}
     return [job for job in jobs if job.name in wanted]

@@ -1,4 +1,5 @@
 """The plan of a comparison: arms, shares of the labels, seeds, lengths."""
+
 from __future__ import annotations
 
 import difflib
@@ -26,6 +27,7 @@ class Arm:
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
     """
+
     name: str
     title: str
     weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
@@ -43,6 +45,7 @@ class Arm:
 @dataclass(frozen=True)
 class Stage:
     """Runs of one kind: configuration file, overrides, epochs, epochs between validations, shares and seeds."""
+
     config: Path
     options: Tuple[str, ...]
     epochs: int
@@ -54,6 +57,7 @@ class Stage:
 @dataclass(frozen=True)
 class Aim:
     """What the headline should show: so many mAP points of an arm over the baseline, with p below."""
+
     arm: str
     points: float
     p: float
@@ -62,6 +66,7 @@ class Aim:
 @dataclass(frozen=True)
 class Plan:
     """What a plan file declares; see ``projects/CLAP/configs/label_efficiency/sim.py`` for every key."""
+
     name: str
     title: str
     readme: Optional[str]
@@ -122,8 +127,9 @@ def read_plan(path: Union[str, Path]) -> Plan:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'plan {path} does not exist; the ones of this project are in '
-                                'projects/CLAP/configs/label_efficiency')
+        raise FileNotFoundError(
+            f'plan {path} does not exist; the ones of this project are in projects/CLAP/configs/label_efficiency'
+        )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}
     _check_keys(str(path), content, keys, {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim'})
@@ -133,14 +139,25 @@ def read_plan(path: Union[str, Path]) -> Plan:
         if node:
             _check_keys(name, node, known, set())
     plan = Plan(
-        name=content['name'], title=content.get('title', content['name']), readme=content.get('readme'),
-        note=content.get('note', ''), pretrain=stages, arms=tuple(_arm(arm, stages) for arm in content['arms']),
-        baseline=content['baseline'], shares=tuple(sorted(set(content['shares']))), headline=content['headline'],
-        headline_seeds=content['headline_seeds'], other_seeds=content['other_seeds'],
-        other_arms=tuple(content['other_arms']), finetune=_stage('finetune', content['finetune'], path.parent),
+        name=content['name'],
+        title=content.get('title', content['name']),
+        readme=content.get('readme'),
+        note=content.get('note', ''),
+        pretrain=stages,
+        arms=tuple(_arm(arm, stages) for arm in content['arms']),
+        baseline=content['baseline'],
+        shares=tuple(sorted(set(content['shares']))),
+        headline=content['headline'],
+        headline_seeds=content['headline_seeds'],
+        other_seeds=content['other_seeds'],
+        other_arms=tuple(content['other_arms']),
+        finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
-        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None, aim=Aim(**aim) if aim else None,
-        workers=content.get('workers', 0), path=path)
+        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None,
+        aim=Aim(**aim) if aim else None,
+        workers=content.get('workers', 0),
+        path=path,
+    )
     _check(plan)
     return plan
 
@@ -149,8 +166,10 @@ def _check_keys(where: str, content: Dict[str, Any], known: set, optional: set) 
     for key in content:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
-            raise PlanError(f"{where}: there is no '{key}'"
-                            + (f"; did you mean '{near[0]}'?" if near else f'; known: {", ".join(sorted(known))}'))
+            raise PlanError(
+                f"{where}: there is no '{key}'"
+                + (f"; did you mean '{near[0]}'?" if near else f'; known: {", ".join(sorted(known))}')
+            )
     missing = known - optional - set(content)
     if missing:
         raise PlanError(f'{where}: {", ".join(sorted(missing))} missing')
@@ -164,8 +183,14 @@ def _stage(where: str, content: Dict[str, Any], folder: Path) -> Stage:
     for key in ('epochs', 'seeds'):
         if content.get(key, 1) < 1:
             raise PlanError(f'{where}.{key} must be at least 1, got {content[key]}')
-    return Stage(config, tuple(content.get('options', ())), content['epochs'], content.get('val_interval'),
-                 tuple(content.get('shares', ())), content.get('seeds', 1))
+    return Stage(
+        config,
+        tuple(content.get('options', ())),
+        content['epochs'],
+        content.get('val_interval'),
+        tuple(content.get('shares', ())),
+        content.get('seeds', 1),
+    )
 
 
 def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
@@ -179,17 +204,23 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
         unknown = [name for name in names or () if name not in ENCODERS]
         if unknown:
             raise PlanError(f'{where}: no encoder {", ".join(unknown)}; there are {", ".join(ENCODERS)}')
-    return Arm(content['name'], content.get('title', content['name']),
-               tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
-               tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())))
+    return Arm(
+        content['name'],
+        content.get('title', content['name']),
+        tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
+        tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())),
+    )
 
 
 def _check(plan: Plan) -> None:
     names: List[str] = [arm.name for arm in plan.arms]
     if len(set(names)) != len(names):
         raise PlanError(f'arms: a name comes twice among {", ".join(names)}')
-    for key, used in (('baseline', [plan.baseline]), ('other_arms', plan.other_arms),
-                      ('aim.arm', [plan.aim.arm] if plan.aim else [])):
+    for key, used in (
+        ('baseline', [plan.baseline]),
+        ('other_arms', plan.other_arms),
+        ('aim.arm', [plan.aim.arm] if plan.aim else []),
+    ):
         unknown = [name for name in used if name not in names]
         if unknown:
             raise PlanError(f'{key}: there is no arm {", ".join(unknown)}; declared are {", ".join(names)}')

@@ -1,4 +1,5 @@
 """Share of the labels against mAP."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,9 +34,17 @@ def label_share_plot(results: Results, path: Path) -> None:
                 continue
             # Error bars beside each other, not on top of each other: the axis is logarithmic.
             shift = 1.035 ** (place - (len(plan.arms) - 1) / 2)
-            axes.errorbar([x * shift for x, *_ in points], [y for _, y, *_ in points], [e for _, _, e, _ in points],
-                          color=_COLOURS[place % len(_COLOURS)], marker=_MARKERS[place % len(_MARKERS)], markersize=4.5,
-                          linewidth=1.2, capsize=2.5, label=arm.title)
+            axes.errorbar(
+                [x * shift for x, *_ in points],
+                [y for _, y, *_ in points],
+                [e for _, _, e, _ in points],
+                color=_COLOURS[place % len(_COLOURS)],
+                marker=_MARKERS[place % len(_MARKERS)],
+                markersize=4.5,
+                linewidth=1.2,
+                capsize=2.5,
+                label=arm.title,
+            )
         axes.set_xscale('log')
         shares = [share_percent(interval) for interval in plan.shares]
         axes.xaxis.set_major_locator(FixedLocator(shares))

@@ -1,4 +1,5 @@
 """Runs jobs as processes, several at once, until all are done or somebody stops it."""
+
 from __future__ import annotations
 
 import json
@@ -20,8 +21,16 @@ from .workplace import Workplace
 
 _ROOT = Path(__file__).resolve().parents[4]
 #: One core each: more threads would take it from the job beside it.
-_ONE_CORE = {name: '1' for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS',
-                                    'NUMBA_NUM_THREADS')}
+_ONE_CORE = {
+    name: '1'
+    for name in (
+        'OMP_NUM_THREADS',
+        'MKL_NUM_THREADS',
+        'OPENBLAS_NUM_THREADS',
+        'NUMEXPR_NUM_THREADS',
+        'NUMBA_NUM_THREADS',
+    )
+}
 TRAIN, TEST = str(_ROOT / 'tools' / 'train.py'), str(_ROOT / 'tools' / 'test.py')
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
@@ -31,6 +40,7 @@ _GRACE_SECONDS = 15.0
 @dataclass
 class Running:
     """A job's process, its log and when the job began."""
+
     job: Job
     process: subprocess.Popen
     log: Path
@@ -50,6 +60,7 @@ class Pool:
         lock: file descriptor that the processes inherit, see :meth:`Workplace.alone`.
         stream: where progress goes besides ``progress.log``.
     """
+
     place: Workplace
     jobs: Sequence[Job]
     left: List[Job]
@@ -113,13 +124,25 @@ class Pool:
 
     def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
         log = self.place.run_dir(job) / 'printed.log'
-        environment = {**os.environ, **_ONE_CORE, 'OMP_WAIT_POLICY': 'PASSIVE', 'MPLBACKEND': 'Agg',
-                       'CUDA_DEVICE_ORDER': 'PCI_BUS_ID', 'PYTHONUNBUFFERED': '1'}
+        environment = {
+            **os.environ,
+            **_ONE_CORE,
+            'OMP_WAIT_POLICY': 'PASSIVE',
+            'MPLBACKEND': 'Agg',
+            'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',
+            'PYTHONUNBUFFERED': '1',
+        }
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
-            process = subprocess.Popen([sys.executable, *command], env=environment, stdin=subprocess.DEVNULL,
-                                       stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-                                       pass_fds=() if self.lock is None else (self.lock, ))
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=() if self.lock is None else (self.lock,),
+            )
         testing = testing_since is not None
         self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
 
@@ -136,16 +159,21 @@ class Pool:
             record = self.place.finish(one.job, time.monotonic() - one.begun, metrics)
         except LookupError:  # the training was stopped between its last step and its evaluation
             folder = self.place.run_dir(one.job)
-            self._launch(one.job, [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job),
-                                   '--work-dir', str(folder / 'test')], testing_since=one.begun)
+            self._launch(
+                one.job,
+                [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job), '--work-dir', str(folder / 'test')],
+                testing_since=one.begun,
+            )
             return
         except (RuntimeError, ValueError, OSError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
             return
         self._done += 1
         self._learn(record)
-        self.say(f'finished   {one.job.name}: {_figures(record)}, {duration(record["seconds"])}; {self._done} of '
-                 f'{self._total}{self._time_left()}')
+        self.say(
+            f'finished   {one.job.name}: {_figures(record)}, {duration(record["seconds"])}; {self._done} of '
+            f'{self._total}{self._time_left()}'
+        )
 
     def _fail(self, job: Job, why: str) -> None:
         self.failed[job.name] = why
@@ -178,7 +206,8 @@ class Pool:
 
     def _learn(self, record: Dict[str, Any]) -> None:
         self._rates.setdefault(self._like(record['kind'], record['arm']), []).append(
-            record['seconds'] / record['epochs'])
+            record['seconds'] / record['epochs']
+        )
 
     @staticmethod
     def _like(kind: str, arm: str) -> str:

@@ -1,4 +1,5 @@
 """What a finished job gave, in one JSON file that is there whole or not at all."""
+
 from __future__ import annotations
 
 import json
@@ -63,8 +64,11 @@ def evaluations(work_dir: Path) -> Dict[int, Metrics]:
 
 def without_prefix(figures: Dict[str, Any]) -> Metrics:
     """``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop."""
-    return {name.split('/', 1)[1]: float(value) for name, value in figures.items()
-            if '/' in name and isinstance(value, (int, float))}
+    return {
+        name.split('/', 1)[1]: float(value)
+        for name, value in figures.items()
+        if '/' in name and isinstance(value, (int, float))
+    }
 
 
 def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics] = None) -> Dict[str, Any]:
@@ -84,18 +88,32 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
     sessions = read_card(work_dir)
     iterations = max((session['last_iter'] for session in sessions), default=0)
     if not sessions or iterations < sessions[-1]['max_iters']:
-        raise CheckpointError(f'{work_dir}: the training ended after {iterations} iterations; run the command again '
-                              'to go on')
+        raise CheckpointError(
+            f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
+        )
     curve = evaluations(work_dir)
     final = metrics or curve.get(job.epochs)
     if final is None:
         raise LookupError(f'{work_dir} has no evaluation after epoch {job.epochs}')
     record = dict(
-        format=FORMAT, job=job.name, kind=job.kind, arm=job.arm, seed=job.seed, epochs=job.epochs,
-        interval=job.interval, offset=job.offset, iterations=iterations, seconds=seconds + _seconds(sessions[:-1]),
-        sessions=len(sessions), metrics=final, curve=[[epoch, value] for epoch, value in _course(curve)],
-        loss=_loss(run), code=_different(sessions, 'code'), hardware=sessions[-1]['hardware'],
-        versions=sessions[-1]['versions'])
+        format=FORMAT,
+        job=job.name,
+        kind=job.kind,
+        arm=job.arm,
+        seed=job.seed,
+        epochs=job.epochs,
+        interval=job.interval,
+        offset=job.offset,
+        iterations=iterations,
+        seconds=seconds + _seconds(sessions[:-1]),
+        sessions=len(sessions),
+        metrics=final,
+        curve=[[epoch, value] for epoch, value in _course(curve)],
+        loss=_loss(run),
+        code=_different(sessions, 'code'),
+        hardware=sessions[-1]['hardware'],
+        versions=sessions[-1]['versions'],
+    )
     if job.kind == 'pretrain':
         record['health'] = {row.title: dict(value=row.value, level=row.level) for row in findings(run)}
     else:
@@ -139,6 +157,9 @@ def _transfer(work_dir: Path) -> Optional[Dict[str, Any]]:
     content = json.loads(path.read_text())
     modules = {name: entry for name, entry in content['modules'].items() if name != 'bbox_head' and entry['entries']}
     total = sum(entry['numbers'] for entry in modules.values())
-    return dict(share=sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1),
-                modules={name: entry['share'] for name, entry in modules.items()}, min_share=content['min_share'],
-                asked=content['asked'])
+    return dict(
+        share=sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1),
+        modules={name: entry['share'] for name, entry in modules.items()},
+        min_share=content['min_share'],
+        asked=content['asked'],
+    )

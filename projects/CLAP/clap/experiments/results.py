@@ -1,4 +1,5 @@
 """The records of a comparison, checked to belong together and sorted for the tables."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Results:
         records: by name of the job, in the plan's order.
         foreign: names of records that the plan does not ask for (any more); they are in no table.
     """
+
     plan: Plan
     records: Dict[str, Record]
     foreign: List[str]
@@ -48,24 +50,35 @@ class Results:
         self._same('configuration of fine-tuning', main, lambda r: r['common'])
         self._same('configuration of the probe', [r for r in detectors if r['kind'] == 'probe'], lambda r: r['common'])
         self._same('data', detectors, lambda r: sorted(r['data'].values()))
-        self._same('data of pre-training', [r for r in self.records.values() if r['kind'] == 'pretrain'],
-                   lambda r: r['data']['train'])
+        self._same(
+            'data of pre-training',
+            [r for r in self.records.values() if r['kind'] == 'pretrain'],
+            lambda r: r['data']['train'],
+        )
         for kind in ('finetune', 'probe'):
-            self._same(f'number of iterations ({kind})', [r for r in detectors if r['kind'] == kind],
-                       lambda r: r['iterations'])
+            self._same(
+                f'number of iterations ({kind})', [r for r in detectors if r['kind'] == kind], lambda r: r['iterations']
+            )
         for arm in self.plan.arms:
-            self._same(f'pre-trained weights of {arm.name}', [r for r in detectors if r['arm'] == arm.name],
-                       lambda r: r['weights'])
+            self._same(
+                f'pre-trained weights of {arm.name}',
+                [r for r in detectors if r['arm'] == arm.name],
+                lambda r: r['weights'],
+            )
 
     def _same(self, what: str, records: List[Record], key: Any) -> None:
         groups: Dict[str, List[str]] = {}
         for record in records:
             groups.setdefault(str(key(record)), []).append(record['job'])
         if len(groups) > 1:
-            told = '; '.join(f'{value}: {", ".join(names[:3])}{" ..." if len(names) > 3 else ""} ({len(names)})'
-                             for value, names in groups.items())
-            raise PlanError(f'the records cannot be put in one table, they differ in {what}: {told}. Remove those of '
-                            'one group from records/ and run their jobs again, or give every group a --work-dir')
+            told = '; '.join(
+                f'{value}: {", ".join(names[:3])}{" ..." if len(names) > 3 else ""} ({len(names)})'
+                for value, names in groups.items()
+            )
+            raise PlanError(
+                f'the records cannot be put in one table, they differ in {what}: {told}. Remove those of '
+                'one group from records/ and run their jobs again, or give every group a --work-dir'
+            )
 
     # ------------------------------------------------------------ looking up
 
@@ -73,8 +86,14 @@ class Results:
         """Records of one cell by seed; the study of the schedule takes the main length from the main runs."""
         if kind == 'schedule' and epochs == self.plan.finetune.epochs:
             kind, epochs = 'finetune', None
-        return {r['seed']: r for r in self.records.values() if r['kind'] == kind and r['arm'] == arm
-                and r['interval'] == interval and (epochs is None or r['epochs'] == epochs)}
+        return {
+            r['seed']: r
+            for r in self.records.values()
+            if r['kind'] == kind
+            and r['arm'] == arm
+            and r['interval'] == interval
+            and (epochs is None or r['epochs'] == epochs)
+        }
 
     def planned(self, kind: str, arm: str, interval: int) -> int:
         """Seeds that the plan asks for in a cell of fine-tuning or of the probe."""
@@ -92,10 +111,11 @@ class Results:
 
     def gain(self, name: str, kind: str, arm: str, interval: int, over: Optional[str] = None) -> Difference:
         """Of an arm over another one (the baseline), by seed."""
-        return paired(self.values(name, kind, arm, interval), self.values(name, kind, over or self.plan.baseline,
-                                                                          interval))
+        return paired(
+            self.values(name, kind, arm, interval), self.values(name, kind, over or self.plan.baseline, interval)
+        )
 
     def metric_names(self) -> Tuple[str, ...]:
         """mAP and, where the evaluation has it, NDS."""
         found = [record for record in self.records.values() if record['kind'] != 'pretrain']
-        return ('mAP', 'NDS') if any('NDS' in record['metrics'] for record in found) else ('mAP', )
+        return ('mAP', 'NDS') if any('NDS' in record['metrics'] for record in found) else ('mAP',)

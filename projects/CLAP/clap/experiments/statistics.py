@@ -1,4 +1,5 @@
 """Means, spreads and paired tests over seeds."""
+
 from __future__ import annotations
 
 import math
@@ -14,6 +15,7 @@ BySeed = Mapping[int, float]
 @dataclass(frozen=True)
 class Spread:
     """Mean and standard deviation (n - 1) over seeds; the latter is None for fewer than two."""
+
     count: int
     mean: Optional[float]
     std: Optional[float]
@@ -26,6 +28,7 @@ class Difference:
     All but ``count`` and ``mean`` are None for fewer than two seeds, and ``p`` where every difference is the same, for
     then there is no spread to test against.
     """
+
     count: int
     mean: Optional[float]
     low: Optional[float] = None

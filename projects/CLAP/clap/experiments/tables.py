@@ -1,4 +1,5 @@
 """Results as Markdown."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Sequence
@@ -60,8 +61,12 @@ def headline_table(results: Results) -> str:
     rows = []
     for arm in plan.arms:
         cell = ('finetune', arm.name, plan.headline)
-        row = [arm.title, loaded(results, arm), count(len(results.cell(*cell)), results.planned(*cell)),
-               *[pm(results.spread(name, *cell)) for name in names]]
+        row = [
+            arm.title,
+            loaded(results, arm),
+            count(len(results.cell(*cell)), results.planned(*cell)),
+            *[pm(results.spread(name, *cell)) for name in names],
+        ]
         for name in names:
             gain = results.gain(name, *cell)
             row += [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
@@ -86,13 +91,28 @@ def shares_table(results: Results) -> str:
             arm, cell = plan.arm(name), ('finetune', name, interval)
             gain = results.gain('mAP', *cell)
             over = [DASH, DASH] if name == plan.baseline else [signed(gain), p_value(gain)]
-            rows.append([f'{share_title(interval)} ({_frames(results, interval)} frames)', arm.title,
-                         count(len(results.cell(*cell)), results.planned(*cell)),
-                         *[pm(results.spread(m, *cell)) for m in results.metric_names()], *over,
-                         paper(arm, interval, False)])
-    return table(['labels', 'start of the detector', 'seeds', *results.metric_names(),
-                  f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p',
-                  'the paper: nuScenes at the same share, full size, mAP / NDS'], rows)
+            rows.append(
+                [
+                    f'{share_title(interval)} ({_frames(results, interval)} frames)',
+                    arm.title,
+                    count(len(results.cell(*cell)), results.planned(*cell)),
+                    *[pm(results.spread(m, *cell)) for m in results.metric_names()],
+                    *over,
+                    paper(arm, interval, False),
+                ]
+            )
+    return table(
+        [
+            'labels',
+            'start of the detector',
+            'seeds',
+            *results.metric_names(),
+            f'mAP over {plan.arm(plan.baseline).title} (95 % CI)',
+            'p',
+            'the paper: nuScenes at the same share, full size, mAP / NDS',
+        ],
+        rows,
+    )
 
 
 def _frames(results: Results, interval: int) -> str:
@@ -106,15 +126,31 @@ def probe_table(results: Results) -> Optional[str]:
     if plan.probe is None:
         return None
     rows = []
-    for interval in plan.probe.shares or (plan.headline, ):
+    for interval in plan.probe.shares or (plan.headline,):
         for arm in plan.arms:
             cell = ('probe', arm.name, interval)
             gain = results.gain('mAP', *cell)
             over = [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
-            rows.append([share_title(interval), arm.title, count(len(results.cell(*cell)), results.planned(*cell)),
-                         *[pm(results.spread(m, *cell)) for m in results.metric_names()], *over])
-    return table(['labels', 'frozen encoders', 'seeds', *results.metric_names(),
-                  f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p'], rows)
+            rows.append(
+                [
+                    share_title(interval),
+                    arm.title,
+                    count(len(results.cell(*cell)), results.planned(*cell)),
+                    *[pm(results.spread(m, *cell)) for m in results.metric_names()],
+                    *over,
+                ]
+            )
+    return table(
+        [
+            'labels',
+            'frozen encoders',
+            'seeds',
+            *results.metric_names(),
+            f'mAP over {plan.arm(plan.baseline).title} (95 % CI)',
+            'p',
+        ],
+        rows,
+    )
 
 
 def schedule_table(results: Results) -> Optional[str]:
@@ -130,11 +166,26 @@ def schedule_table(results: Results) -> Optional[str]:
         found = results.cell(*cell)
         steps = next((str(record['iterations']) for record in found.values()), DASH)
         gain = paired(results.values('mAP', *cell), results.values('mAP', 'finetune', plan.baseline, plan.headline))
-        rows.append([f'{epochs}{" (all arms)" if main else ""}', steps, count(len(found), planned),
-                     *[pm(results.spread(m, *cell)) for m in results.metric_names()],
-                     *([DASH, DASH] if main else [signed(gain), p_value(gain)])])
-    return table(['epochs', 'iterations', 'seeds', *results.metric_names(),
-                  f'mAP over {plan.finetune.epochs} epochs, same seeds (95 % CI)', 'p'], rows)
+        rows.append(
+            [
+                f'{epochs}{" (all arms)" if main else ""}',
+                steps,
+                count(len(found), planned),
+                *[pm(results.spread(m, *cell)) for m in results.metric_names()],
+                *([DASH, DASH] if main else [signed(gain), p_value(gain)]),
+            ]
+        )
+    return table(
+        [
+            'epochs',
+            'iterations',
+            'seeds',
+            *results.metric_names(),
+            f'mAP over {plan.finetune.epochs} epochs, same seeds (95 % CI)',
+            'p',
+        ],
+        rows,
+    )
 
 
 def class_table(results: Results) -> str:
@@ -147,8 +198,13 @@ def class_table(results: Results) -> str:
     for name in classes:
         boxes = sorted(record['labels']['boxes'][name] for record in records)
         told = str(boxes[0]) if boxes[0] == boxes[-1] else f'{boxes[0]}–{boxes[-1]}'
-        rows.append([name, told + (' (absent from some)' if not boxes[0] else ''),
-                     *[pm(results.spread(f'AP/{name}', *cell), 1) for cell in cells.values()]])
+        rows.append(
+            [
+                name,
+                told + (' (absent from some)' if not boxes[0] else ''),
+                *[pm(results.spread(f'AP/{name}', *cell), 1) for cell in cells.values()],
+            ]
+        )
     for name in ('mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'):
         if any(name in record['metrics'] for record in records):
             rows.append([f'{name} (error)', '', *[pm(results.spread(name, *cell), 3) for cell in cells.values()]])
@@ -164,10 +220,30 @@ def pretrain_table(results: Results) -> Optional[str]:
         metrics: Dict[str, Any] = record['metrics']
         notable = [f'{title}: {row["value"]}' for title, row in record['health'].items() if row['level'] == 'bad']
         ratio = metrics.get('rgb_ratio')
-        rows.append([record['arm'], str(record['epochs']), str(record['iterations']), f'{record["seconds"] / 60:.0f}',
-                     f'{metrics["range_median_m"]:.2f}', f'{metrics["range_within_1m"]:.0%}',
-                     DASH if ratio is None else f'{ratio:.2f}', '; '.join(notable) or 'none'])
+        rows.append(
+            [
+                record['arm'],
+                str(record['epochs']),
+                str(record['iterations']),
+                f'{record["seconds"] / 60:.0f}',
+                f'{metrics["range_median_m"]:.2f}',
+                f'{metrics["range_within_1m"]:.0%}',
+                DASH if ratio is None else f'{ratio:.2f}',
+                '; '.join(notable) or 'none',
+            ]
+        )
     if not rows:
         return None
-    return table(['pre-training', 'epochs', 'iterations', 'minutes', 'range error, median (m)', 'within 1 m',
-                  "colour error / mean colour's", 'health figures that are bad'], rows)
+    return table(
+        [
+            'pre-training',
+            'epochs',
+            'iterations',
+            'minutes',
+            'range error, median (m)',
+            'within 1 m',
+            "colour error / mean colour's",
+            'health figures that are bad',
+        ],
+        rows,
+    )

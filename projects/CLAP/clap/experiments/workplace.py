@@ -1,4 +1,5 @@
 """The folder of a comparison: where runs, weights and records lie, and what state every job is in."""
+
 from __future__ import annotations
 
 import fcntl
@@ -33,6 +34,7 @@ class Workplace:
         plan: the plan.
         folder: the folder; made when something is written.
     """
+
     plan: Plan
     folder: Path
 
@@ -61,8 +63,10 @@ class Workplace:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise PlanError(f'{self.folder} is in use by another label_efficiency.py, or by what a killed one '
-                                'has left running; wait for it, stop it, or choose another --work-dir') from None
+                raise PlanError(
+                    f'{self.folder} is in use by another label_efficiency.py, or by what a killed one '
+                    'has left running; wait for it, stop it, or choose another --work-dir'
+                ) from None
             yield lock.fileno()
 
     # ------------------------------------------------------------ states
@@ -108,7 +112,8 @@ class Workplace:
         raise PlanError(
             f'{job.name}: {what} was made with another configuration, other data or other pre-training than the plan '
             f'asks for now{self._difference(job)}. It is not used and not overwritten. Give --work-dir another folder '
-            f'for the changed plan, undo the change, or remove {path} to run this job again')
+            f'for the changed plan, undo the change, or remove {path} to run this job again'
+        )
 
     def _difference(self, job: Job) -> str:
         """The first keys in which a job's last configuration differs from the one it has now."""
@@ -131,8 +136,9 @@ class Workplace:
                 try:
                     self.subset(job)
                 except ValueError as error:
-                    raise PlanError(f'{job.name} ({share_title(job.interval)} of the labels, first frame '
-                                    f'{job.offset}): {error}') from error
+                    raise PlanError(
+                        f'{job.name} ({share_title(job.interval)} of the labels, first frame {job.offset}): {error}'
+                    ) from error
         return left
 
     # ------------------------------------------------------------ before and after a job
@@ -163,15 +169,19 @@ class Workplace:
                 run_dir = self.folder / 'runs' / f'pretrain-{stage}'
                 found = resumable_checkpoints(run_dir)
                 if not found:
-                    raise CheckpointError(f'{run_dir} has no checkpoint (any more); remove '
-                                          f'{self.folder}/records/pretrain-{stage}.json to pre-train again')
+                    raise CheckpointError(
+                        f'{run_dir} has no checkpoint (any more); remove '
+                        f'{self.folder}/records/pretrain-{stage}.json to pre-train again'
+                    )
                 parts.append((str(found[0]), names))
             try:
                 summary = merge_encoders(parts, str(target))
             except CheckpointError as error:
                 names = ', '.join(stage for stage, _ in self.plan.arm(arm).weights)
-                raise CheckpointError(f'{error}. To pre-train again ({names}), remove records/pretrain-NAME.json and '
-                                      f'runs/pretrain-NAME in {self.folder}') from error
+                raise CheckpointError(
+                    f'{error}. To pre-train again ({names}), remove records/pretrain-NAME.json and '
+                    f'runs/pretrain-NAME in {self.folder}'
+                ) from error
             declared = self.plan.arm(arm).encoders
             if declared is not None and set(declared) & set(summary['absent']):
                 target.unlink()
@@ -193,8 +203,13 @@ class Workplace:
         """
         record = collect(job, self.run_dir(job), seconds, metrics)
         stage = self.configs.stage(job)
-        record.update(fingerprint=self.fingerprint(job), common=self.configs.common(job), data=self.data(job),
-                      config=_relative(stage.config), options=list(stage.options))
+        record.update(
+            fingerprint=self.fingerprint(job),
+            common=self.configs.common(job),
+            data=self.data(job),
+            config=_relative(stage.config),
+            options=list(stage.options),
+        )
         if job.kind != 'pretrain':
             record.update(labels=self.subset(job), weights=self.make_weights(job.arm))
         write_record(self.record_path(job), record)

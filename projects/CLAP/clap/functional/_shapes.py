@@ -1,4 +1,5 @@
 """Shape checks shared by the functions of this package."""
+
 from __future__ import annotations
 
 from typing import Optional

@@ -3,6 +3,7 @@
 Source: the lift-splat sum (one feature vector per pixel and depth bin, weighted with the bin's probability, summed per
 BEV cell); the reordering that avoids the (pixels, bins, channels) tensor is the idea of BEVPool v2.
 """
+
 from __future__ import annotations
 
 from typing import Sequence
@@ -52,8 +53,10 @@ def bev_pool(features: Tensor, depth: Tensor, cells: Tensor, num_cells: int) -> 
         (num_cells, C) in at least fp32.
     """
     if depth.shape != cells.shape or features.shape[0] != depth.shape[0]:
-        raise ValueError(f'expected features (P, C), depth (P, D), cells (P, D); got {tuple(features.shape)}, '
-                         f'{tuple(depth.shape)}, {tuple(cells.shape)}')
+        raise ValueError(
+            f'expected features (P, C), depth (P, D), cells (P, D); got {tuple(features.shape)}, '
+            f'{tuple(depth.shape)}, {tuple(cells.shape)}'
+        )
     dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
     with torch.no_grad():
         flat = cells.reshape(-1)

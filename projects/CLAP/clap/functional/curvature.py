@@ -3,6 +3,7 @@
 Everything here is a measurement, not a loss: results are detached unless ``create_graph`` asks otherwise, gradients
 are taken with respect to positions only, and no parameter's ``.grad`` is touched. It works under ``no_grad`` callers.
 """
+
 from __future__ import annotations
 
 from typing import Callable, Sequence
@@ -49,7 +50,7 @@ def _differentiate(values: Tensor, position: Tensor, keep_graph: bool) -> Tensor
     """Row-wise derivative of ``values`` (N,) with respect to ``position`` (N, 3); zeros for a constant."""
     if not values.requires_grad:
         return torch.zeros_like(position)
-    grad, = torch.autograd.grad(values.sum(), position, create_graph=keep_graph, allow_unused=True)
+    (grad,) = torch.autograd.grad(values.sum(), position, create_graph=keep_graph, allow_unused=True)
     return torch.zeros_like(position) if grad is None else grad
 
 

@@ -1,4 +1,5 @@
 """Sparse depth images from a LiDAR cloud, as the camera branch of BEVFusion reads them."""
+
 from __future__ import annotations
 
 from typing import Tuple
@@ -10,8 +11,9 @@ from torch import Tensor
 DEPTH_RANGE = (1e-5, 1e5)
 
 
-def sparse_depth_map(points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_aug: Tensor,
-                     image_size: Tuple[int, int]) -> Tensor:
+def sparse_depth_map(
+    points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_aug: Tensor, image_size: Tuple[int, int]
+) -> Tensor:
     """Depth of the points at the pixels they fall on, 0 elsewhere.
 
     Steps: undo `lidar_aug`; project with `lidar2img`; clamp z to `DEPTH_RANGE` and divide by it; apply `img_aug`; keep
@@ -42,7 +44,7 @@ def sparse_depth_map(points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_a
         visible = (row >= 0) & (row < height) & (col >= 0) & (col < width)
         camera, point = torch.nonzero(visible, as_tuple=True)
         target = (camera * height + row[visible].long()) * width + col[visible].long()
-        last = torch.full((num_cameras * height * width, ), -1, dtype=torch.long, device=points.device)
+        last = torch.full((num_cameras * height * width,), -1, dtype=torch.long, device=points.device)
         # a maximum does not depend on the order of the writes, unlike assignment on a GPU
         last.scatter_reduce_(0, target, point, reduce='amax')
         hit = torch.nonzero(last >= 0).squeeze(1)

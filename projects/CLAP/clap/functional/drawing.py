@@ -3,6 +3,7 @@
 Every draw takes a ``torch.Generator``. It may live on the CPU while the data are on a GPU: the numbers are drawn where
 the generator lives and carried over, so that one seed gives one draw on every device.
 """
+
 from __future__ import annotations
 
 from typing import Optional, Sequence

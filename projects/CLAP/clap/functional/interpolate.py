@@ -3,6 +3,7 @@
 A volume is (C, Z, Y, X). Its cell centres sit at integer coordinates, so metres become cells by
 ``metres_to_cells``; the half cell it subtracts is what keeps a feature where its cell is.
 """
+
 from __future__ import annotations
 
 from typing import Sequence, Tuple
@@ -67,8 +68,9 @@ def _corner_indices_and_weights(grid_shape: Sequence[int], coords: Tensor) -> Tu
     return (z * size_y + y) * size_x + x, weights
 
 
-def trilinear_from_table(table: Tensor, grid_shape: Sequence[int], coords: Tensor,
-                         second_order: bool = False) -> Tensor:
+def trilinear_from_table(
+    table: Tensor, grid_shape: Sequence[int], coords: Tensor, second_order: bool = False
+) -> Tensor:
     r"""Eq. 5 on a table made by ``channel_last_table``: f(p) = sum over 8 corners of w_k(p) * table[k].
 
     Args:

@@ -2,6 +2,7 @@
 
 All are means over the rays of all ranks, see :mod:`.shared_mean`.
 """
+
 from __future__ import annotations
 
 from typing import Dict
@@ -24,8 +25,15 @@ def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return shared_mean(chosen.sum(), mask.sum())
 
 
-def rendering_loss(range_pred: Tensor, range_true: Tensor, surface_sdf: Tensor, rgb_pred: Tensor, rgb_true: Tensor,
-                   surface_weight: float = 0.05, rgb_weight: float = 0.05) -> Dict[str, Tensor]:
+def rendering_loss(
+    range_pred: Tensor,
+    range_true: Tensor,
+    surface_sdf: Tensor,
+    rgb_pred: Tensor,
+    rgb_true: Tensor,
+    surface_weight: float = 0.05,
+    rgb_weight: float = 0.05,
+) -> Dict[str, Tensor]:
     """Eq. 10: (1/N_L) sum(|r - r~| + w_sur |s|) + w_C / (3 N_C) sum |c - c~|.
 
     Args:

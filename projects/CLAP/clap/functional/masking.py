@@ -1,4 +1,5 @@
 """Masking of the inputs during pre-training: blocks of voxels and patches of images."""
+
 from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
@@ -16,8 +17,14 @@ def _num_dropped(ratio: float, total: int) -> int:
 
 
 @torch.no_grad()
-def mask_point_blocks(points: Tensor, box_min: Sequence[float], voxel_size: Sequence[float], block: Sequence[int],
-                      ratio: float, generator: Optional[torch.Generator] = None) -> Tensor:
+def mask_point_blocks(
+    points: Tensor,
+    box_min: Sequence[float],
+    voxel_size: Sequence[float],
+    block: Sequence[int],
+    ratio: float,
+    generator: Optional[torch.Generator] = None,
+) -> Tensor:
     """Which points survive when whole blocks of voxels are masked.
 
     Only blocks that hold a point count: masking empty space would hide nothing. Call it per sample.
@@ -53,8 +60,9 @@ def mask_point_blocks(points: Tensor, box_min: Sequence[float], voxel_size: Sequ
 
 
 @torch.no_grad()
-def mask_image_patches(imgs: Tensor, patch: int, ratio: float,
-                       generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Tensor]:
+def mask_image_patches(
+    imgs: Tensor, patch: int, ratio: float, generator: Optional[torch.Generator] = None
+) -> Tuple[Tensor, Tensor]:
     """Set whole patches of normalised images to 0, the mean colour.
 
     Args:
@@ -75,7 +83,7 @@ def mask_image_patches(imgs: Tensor, patch: int, ratio: float,
     rows, columns = -(-height // patch), -(-width // patch)
     order = uniform((*imgs.shape[:-3], rows * columns), imgs, generator).argsort(dim=-1)
     dropped = torch.zeros_like(order, dtype=torch.bool)
-    dropped.scatter_(-1, order[..., :_num_dropped(ratio, rows * columns)], True)
+    dropped.scatter_(-1, order[..., : _num_dropped(ratio, rows * columns)], True)
     dropped = dropped.view(*dropped.shape[:-1], rows, columns)
     pixels = dropped.repeat_interleave(patch, dim=-2)[..., :height, :]
     pixels = pixels.repeat_interleave(patch, dim=-1)[..., :width]

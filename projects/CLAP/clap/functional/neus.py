@@ -1,4 +1,5 @@
 """From signed distance to opacity (Eq. 7)."""
+
 from __future__ import annotations
 
 import torch

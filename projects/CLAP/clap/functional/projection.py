@@ -4,6 +4,7 @@ Frames: "augmented LiDAR" is the frame of the network's points, ``lidar_aug @ or
 Pixel (column i, row j) covers [i, i+1) x [j, j+1); its centre is (i + 0.5, j + 0.5), its index the truncated position.
 Matrices are 4 x 4 and act on column vectors; ``img_aug`` acts on pixels by its [:2, :2] and [:2, 3].
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple, Sequence, Tuple
@@ -55,8 +56,9 @@ def _check_cameras(**matrices: Tensor) -> None:
         expect_shape(name, matrix, cameras, 4, 4)
 
 
-def project_points(points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_aug: Tensor,
-                   image_size: Sequence[int]) -> ProjectedPoints:
+def project_points(
+    points: Tensor, lidar2img: Tensor, img_aug: Tensor, lidar_aug: Tensor, image_size: Sequence[int]
+) -> ProjectedPoints:
     """Pixels and depths of LiDAR points in every camera.
 
     inverse lidar_aug -> lidar2img -> divide by z (clamped to [1e-5, 1e5] for the division only) -> img_aug.
@@ -100,8 +102,9 @@ def original_pixels(uv: Tensor, img_aug: Tensor) -> Tensor:
     return _linear(torch.linalg.inv(img_aug[:, :2, :2]), uv - img_aug[:, None, :2, 3])
 
 
-def pixel_rays(uv: Tensor, cam2img: Tensor, cam2lidar: Tensor, img_aug: Tensor,
-               lidar_aug: Tensor) -> Tuple[Tensor, Tensor]:
+def pixel_rays(
+    uv: Tensor, cam2img: Tensor, cam2lidar: Tensor, img_aug: Tensor, lidar_aug: Tensor
+) -> Tuple[Tensor, Tensor]:
     """The rays that pixels look along, the inverse of ``project_points``.
 
     undo img_aug -> inverse intrinsics -> cam2lidar -> lidar_aug -> normalise.

@@ -3,6 +3,7 @@
 Rows are BEV cells (N = N_3D), columns prototypes (K = N_K). ``normalization='entries'`` divides by N * K as printed,
 ``'cells'`` by N only, which is SwAV's scale and K = 512 times larger.
 """
+
 from __future__ import annotations
 
 import torch
@@ -66,8 +67,14 @@ def em_loss(sim_lidar: Tensor, sim_camera: Tensor, temperature: float = 1.0, nor
     return shared_mean(-negative_entropy, _count(sim_lidar, normalization))
 
 
-def swapped_prediction_loss(sim_lidar: Tensor, sim_camera: Tensor, codes_lidar: Tensor, codes_camera: Tensor,
-                            temperature: float = 1.0, normalization: str = 'entries') -> Tensor:
+def swapped_prediction_loss(
+    sim_lidar: Tensor,
+    sim_camera: Tensor,
+    codes_lidar: Tensor,
+    codes_camera: Tensor,
+    temperature: float = 1.0,
+    normalization: str = 'entries',
+) -> Tensor:
     """Eq. 16: the LiDAR similarities predict the camera's codes, and the other way round.
 
     -(1 / (N K)) sum(Q_I log softmax(S_P / tau) + Q_P log softmax(S_I / tau)). The paper prints exp(S) / tau, in which

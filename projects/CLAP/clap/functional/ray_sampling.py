@@ -2,6 +2,7 @@
 
 All positions are sample *edges*: alpha (Eq. 7) belongs to the interval between two of them.
 """
+
 from __future__ import annotations
 
 from typing import Optional
@@ -13,8 +14,9 @@ from ._shapes import expect_shape
 from .drawing import uniform
 
 
-def stratified(near: Tensor, far: Tensor, num_samples: int, generator: Optional[torch.Generator] = None,
-               jitter: bool = True) -> Tensor:
+def stratified(
+    near: Tensor, far: Tensor, num_samples: int, generator: Optional[torch.Generator] = None, jitter: bool = True
+) -> Tensor:
     """Increasing sample edges between near and far, one per stratum.
 
     Without jitter the edges are evenly spaced and include near and far. With jitter every edge moves inside its own
@@ -45,8 +47,9 @@ def stratified(near: Tensor, far: Tensor, num_samples: int, generator: Optional[
 
 
 @torch.no_grad()
-def inverse_cdf(edges: Tensor, weights: Tensor, num_samples: int, generator: Optional[torch.Generator] = None,
-                jitter: bool = True) -> Tensor:
+def inverse_cdf(
+    edges: Tensor, weights: Tensor, num_samples: int, generator: Optional[torch.Generator] = None, jitter: bool = True
+) -> Tensor:
     """New ranges drawn where the render weights are large, by inverting their piecewise linear CDF.
 
     Nothing is added to the weights: an interval of weight zero is never chosen. A ray whose weights are all zero

@@ -1,4 +1,5 @@
 """Rays p = o + r d and the box they cross. Frame: augmented LiDAR frame, metres."""
+
 from __future__ import annotations
 
 from typing import Tuple
@@ -39,8 +40,9 @@ def rays_to_points(origins: Tensor, points: Tensor) -> Tuple[Tensor, Tensor]:
     return offset / range_m.clamp(min=tiny)[..., None], range_m
 
 
-def intersect_box(origins: Tensor, directions: Tensor, box_min: Tensor,
-                  box_max: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+def intersect_box(
+    origins: Tensor, directions: Tensor, box_min: Tensor, box_max: Tensor
+) -> Tuple[Tensor, Tensor, Tensor]:
     """Part of each ray that lies inside an axis-aligned box (slab method).
 
     A direction component of (almost) zero never divides: such a ray is inside the slab everywhere or nowhere.

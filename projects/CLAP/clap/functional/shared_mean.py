@@ -1,4 +1,5 @@
 """Means over the items of all ranks, when each rank holds a different number of them."""
+
 from __future__ import annotations
 
 from typing import Optional, Union

@@ -1,4 +1,5 @@
 """Balanced soft assignment of embeddings to prototypes (section 3.4)."""
+
 from __future__ import annotations
 
 from typing import Optional
@@ -32,8 +33,9 @@ def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tens
 
 
 @torch.no_grad()
-def sinkhorn(scores: Tensor, epsilon: float = 0.05, num_iters: int = 3,
-             group: Optional[dist.ProcessGroup] = None) -> Tensor:
+def sinkhorn(
+    scores: Tensor, epsilon: float = 0.05, num_iters: int = 3, group: Optional[dist.ProcessGroup] = None
+) -> Tensor:
     """Codes Q: exp(scores / epsilon), alternately normalised by columns and rows.
 
     The scores are similarities, so the sign is +: the nearest prototype gets the most. Every round makes all columns

@@ -1,4 +1,5 @@
 """Surface variation of a raw cloud: how far the neighbourhood of a point is from a plane. Needs no field."""
+
 from __future__ import annotations
 
 import torch
@@ -33,7 +34,7 @@ def nearest_neighbours(points: Tensor, num: int) -> Tensor:
         return result
     order = _compact_order(points)
     for start in range(0, len(order), _CHUNK):
-        chunk = order[start:start + _CHUNK]
+        chunk = order[start : start + _CHUNK]
         margin = 0.5
         while len(chunk):
             low, high = points[chunk].amin(0) - margin, points[chunk].amax(0) + margin

@@ -1,4 +1,5 @@
 """From opacity to rendered values (Eqs. 8 and 9)."""
+
 from __future__ import annotations
 
 import torch
@@ -58,5 +59,7 @@ def accumulate(weights: Tensor, values: Tensor) -> Tensor:
         return (weights * values).sum(-1)
     if values.shape[:-1] == weights.shape:
         return (weights[..., None] * values).sum(-2)
-    raise ValueError(f'values: expected shape {tuple(weights.shape)} or that with channels appended, got '
-                     f'{tuple(values.shape)}; K sample edges make K-1 intervals, so evaluate values per interval')
+    raise ValueError(
+        f'values: expected shape {tuple(weights.shape)} or that with channels appended, got '
+        f'{tuple(values.shape)}; K sample edges make K-1 intervals, so evaluate values per interval'
+    )

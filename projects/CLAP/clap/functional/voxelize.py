@@ -1,4 +1,5 @@
 """Hard voxelisation with mean features, as the BEVFusion encoder expects it, in plain tensor operations."""
+
 from __future__ import annotations
 
 from typing import Sequence, Tuple
@@ -10,17 +11,22 @@ from torch import Tensor
 def grid_size(voxel_size: Sequence[float], point_cloud_range: Sequence[float]) -> Tuple[int, int, int]:
     """Number of voxels along x, y, z: round((max - min) / size)."""
     if len(voxel_size) != 3 or len(point_cloud_range) != 6:
-        raise ValueError('expected voxel_size (x, y, z) and point_cloud_range (x, y, z minima, then maxima), got '
-                         f'{len(voxel_size)} and {len(point_cloud_range)} numbers')
+        raise ValueError(
+            'expected voxel_size (x, y, z) and point_cloud_range (x, y, z minima, then maxima), got '
+            f'{len(voxel_size)} and {len(point_cloud_range)} numbers'
+        )
     x, y, z = (round((point_cloud_range[axis + 3] - point_cloud_range[axis]) / voxel_size[axis]) for axis in range(3))
     if min(x, y, z) < 1:
-        raise ValueError(f'expected a range of at least one voxel, got {x} x {y} x {z} voxels of {tuple(voxel_size)} m '
-                         f'in {tuple(point_cloud_range)}')
+        raise ValueError(
+            f'expected a range of at least one voxel, got {x} x {y} x {z} voxels of {tuple(voxel_size)} m '
+            f'in {tuple(point_cloud_range)}'
+        )
     return x, y, z
 
 
-def _voxel_coords(points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float],
-                  grid: Sequence[int]) -> Tuple[Tensor, Tensor]:
+def _voxel_coords(
+    points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], grid: Sequence[int]
+) -> Tuple[Tensor, Tensor]:
     """Voxel (N, 3) of every point, int64, and whether it lies in the grid (N,)."""
     xyz = points[:, :3].float()
     # The divisor is a tensor on purpose: division by a Python number may be done as multiplication by the
@@ -31,8 +37,9 @@ def _voxel_coords(points: Tensor, voxel_size: Sequence[float], point_cloud_range
 
 
 @torch.no_grad()
-def voxelize(points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], max_points: int,
-             max_voxels: int) -> Tuple[Tensor, Tensor]:
+def voxelize(
+    points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], max_points: int, max_voxels: int
+) -> Tuple[Tensor, Tensor]:
     """Mean features of the occupied voxels of one sample.
 
     Voxel = floor((p - min) / size) in float32. Voxels are numbered by their first point; each keeps its first

@@ -1,4 +1,5 @@
 """Registered heads: of the pre-trainer, and of the detector."""
+
 from .neus_render_head import NeuSRenderHead
 from .prototype_head import PrototypeHead
 from .transfusion_assigner import CLAPHungarianAssigner3D

@@ -1,4 +1,5 @@
 """Differentiable rendering of range and colour from the fused features (section 3.2)."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Union
@@ -60,26 +61,28 @@ class NeuSRenderHead(BaseModule):
         truncation_m: distance that separates "free" from "near the surface", for the last two.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 point_cloud_range: Sequence[float],
-                 volume_channels: int = 32,
-                 num_z: int = 16,
-                 hidden_channels: int = 64,
-                 num_hidden: int = 2,
-                 softplus_beta: float = 100.0,
-                 num_samples: int = 72,
-                 num_upsamples: int = 24,
-                 upsample_inv_s: float = 64.0,
-                 near_m: float = 1.0,
-                 initial_variance: float = 0.3,
-                 loss_weight: float = 2.0,
-                 surface_weight: float = 0.05,
-                 rgb_weight: float = 0.05,
-                 eikonal_weight: float = 0.0,
-                 free_space_weight: float = 0.0,
-                 near_surface_weight: float = 0.0,
-                 truncation_m: float = 1.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        point_cloud_range: Sequence[float],
+        volume_channels: int = 32,
+        num_z: int = 16,
+        hidden_channels: int = 64,
+        num_hidden: int = 2,
+        softplus_beta: float = 100.0,
+        num_samples: int = 72,
+        num_upsamples: int = 24,
+        upsample_inv_s: float = 64.0,
+        near_m: float = 1.0,
+        initial_variance: float = 0.3,
+        loss_weight: float = 2.0,
+        surface_weight: float = 0.05,
+        rgb_weight: float = 0.05,
+        eikonal_weight: float = 0.0,
+        free_space_weight: float = 0.0,
+        near_surface_weight: float = 0.0,
+        truncation_m: float = 1.0,
+    ) -> None:
         super().__init__()
         if num_samples < 2:
             raise ValueError(f'num_samples must be at least 2 to make an interval, got {num_samples}')
@@ -104,8 +107,9 @@ class NeuSRenderHead(BaseModule):
         """f3D on (B, C, X, Y): one queryable field per sample."""
         return [self.sdf_field.bind(volume) for volume in self.volume_decoder(fused_bev)]
 
-    def render(self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator] = None,
-               with_rgb: bool = False) -> RenderOutput:
+    def render(
+        self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator] = None, with_rgb: bool = False
+    ) -> RenderOutput:
         """Eqs. 7-9 along every ray of a bundle.
 
         Args:
@@ -117,15 +121,20 @@ class NeuSRenderHead(BaseModule):
         """
         if torch.is_grad_enabled() or len(rays) <= self.CHUNK:
             return self._render(field, rays, generator, with_rgb)
-        parts = [self._render(field, rays[start:start + self.CHUNK], generator, with_rgb)
-                 for start in range(0, len(rays), self.CHUNK)]
-        return RenderOutput(**{
-            name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
-            for name in RenderOutput.__dataclass_fields__
-        })
+        parts = [
+            self._render(field, rays[start : start + self.CHUNK], generator, with_rgb)
+            for start in range(0, len(rays), self.CHUNK)
+        ]
+        return RenderOutput(
+            **{
+                name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts])
+                for name in RenderOutput.__dataclass_fields__
+            }
+        )
 
-    def _render(self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator],
-                with_rgb: bool) -> RenderOutput:
+    def _render(
+        self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator], with_rgb: bool
+    ) -> RenderOutput:
         with torch.autocast(device_type=rays.origins.device.type, enabled=False):
             near, far, hit = intersect_box(rays.origins, rays.directions, field.box_min, field.box_max)
             near = near.clamp(min=self.near_m)
@@ -139,12 +148,18 @@ class NeuSRenderHead(BaseModule):
                 # The colour of an interval is the mean of its two ends: exact to first order, no further query.
                 colour = accumulate(weights, 0.5 * (rgb[:, 1:] + rgb[:, :-1]))
             return RenderOutput(
-                range_m=accumulate(weights, midpoints(edges)), rgb=colour, opacity=weights.sum(-1), valid=valid,
-                sdf=sdf, edges=edges)
+                range_m=accumulate(weights, midpoints(edges)),
+                rgb=colour,
+                opacity=weights.sum(-1),
+                valid=valid,
+                sdf=sdf,
+                edges=edges,
+            )
 
     @torch.no_grad()
-    def _sample_edges(self, field: BoundField, rays: RayBundle, near: Tensor, far: Tensor,
-                      generator: Optional[torch.Generator]) -> Tensor:
+    def _sample_edges(
+        self, field: BoundField, rays: RayBundle, near: Tensor, far: Tensor, generator: Optional[torch.Generator]
+    ) -> Tensor:
         """(R, num_samples + num_upsamples) increasing ranges; no gradient through positions."""
         jitter = generator is not None and self.training
         edges = stratified(near, far, self.num_samples, generator=generator, jitter=jitter)
@@ -156,8 +171,13 @@ class NeuSRenderHead(BaseModule):
         extra = inverse_cdf(edges, weights, self.num_upsamples, generator=generator, jitter=jitter)
         return merge_sorted(edges, extra)
 
-    def loss(self, fields: List[BoundField], lidar_rays: List[RayBundle], camera_rays: List[RayBundle],
-             generator: Union[torch.Generator, Sequence[torch.Generator], None] = None) -> Dict[str, Tensor]:
+    def loss(
+        self,
+        fields: List[BoundField],
+        lidar_rays: List[RayBundle],
+        camera_rays: List[RayBundle],
+        generator: Union[torch.Generator, Sequence[torch.Generator], None] = None,
+    ) -> Dict[str, Tensor]:
         """L_rend (Eq. 10) times omega_r over a batch, with the renderer's health figures.
 
         Means run over all valid rays of the batch, on all ranks, so a sample with few rays weighs less.
@@ -172,8 +192,13 @@ class NeuSRenderHead(BaseModule):
         with torch.autocast(device_type=fields[0].table.device.type, enabled=False):
             return self._loss(fields, lidar_rays, camera_rays, draws)
 
-    def _loss(self, fields: List[BoundField], lidar_rays: List[RayBundle], camera_rays: List[RayBundle],
-              draws: Sequence[Optional[torch.Generator]]) -> Dict[str, Tensor]:
+    def _loss(
+        self,
+        fields: List[BoundField],
+        lidar_rays: List[RayBundle],
+        camera_rays: List[RayBundle],
+        draws: Sequence[Optional[torch.Generator]],
+    ) -> Dict[str, Tensor]:
         lidar = [self.render(f, r, g) for f, r, g in zip(fields, lidar_rays, draws)]
         camera = [self.render(f, r, g, with_rgb=True) for f, r, g in zip(fields, camera_rays, draws)]
         surface_points = [(r.origins + r.targets[:, None] * r.directions)[o.valid] for r, o in zip(lidar_rays, lidar)]
@@ -186,15 +211,23 @@ class NeuSRenderHead(BaseModule):
             return torch.cat([b.targets[o.valid] for b, o in zip(bundles, outputs)])
 
         range_pred, range_true = gather(lidar, 'range_m'), targets(lidar_rays, lidar)
-        losses = rendering_loss(range_pred, range_true, surface_sdf, gather(camera, 'rgb'),
-                                targets(camera_rays, camera), self.surface_weight, self.rgb_weight)
+        losses = rendering_loss(
+            range_pred,
+            range_true,
+            surface_sdf,
+            gather(camera, 'rgb'),
+            targets(camera_rays, camera),
+            self.surface_weight,
+            self.rgb_weight,
+        )
         losses.update(self._optional_losses(fields, lidar, range_true, surface_points))
         losses = {name: self.loss_weight * value for name, value in losses.items()}
         losses.update(self._health(range_pred, range_true, gather(lidar, 'opacity'), lidar + camera))
         return losses
 
-    def _optional_losses(self, fields: List[BoundField], lidar: List[RenderOutput], range_true: Tensor,
-                         surface_points: List[Tensor]) -> Dict[str, Tensor]:
+    def _optional_losses(
+        self, fields: List[BoundField], lidar: List[RenderOutput], range_true: Tensor, surface_points: List[Tensor]
+    ) -> Dict[str, Tensor]:
         """Terms that are off in the paper's configuration."""
         losses = {}
         if self.eikonal_weight:
@@ -205,15 +238,18 @@ class NeuSRenderHead(BaseModule):
             edges = torch.cat([o.edges[o.valid] for o in lidar])
             if self.free_space_weight:
                 losses['loss_free_space'] = self.free_space_weight * free_space_loss(
-                    sdf, edges, range_true, self.truncation_m)
+                    sdf, edges, range_true, self.truncation_m
+                )
             if self.near_surface_weight:
                 losses['loss_near_surface'] = self.near_surface_weight * near_surface_loss(
-                    sdf, edges, range_true, self.truncation_m)
+                    sdf, edges, range_true, self.truncation_m
+                )
         return losses
 
     @torch.no_grad()
-    def _health(self, range_pred: Tensor, range_true: Tensor, opacity: Tensor,
-                outputs: List[RenderOutput]) -> Dict[str, Tensor]:
+    def _health(
+        self, range_pred: Tensor, range_true: Tensor, opacity: Tensor, outputs: List[RenderOutput]
+    ) -> Dict[str, Tensor]:
         """Figures that tell whether rendering works; logged, not optimised."""
         valid = torch.cat([o.valid for o in outputs]).float()
         error = (range_pred - range_true).abs()
@@ -223,4 +259,5 @@ class NeuSRenderHead(BaseModule):
             range_median_m=error.median() if len(error) else empty,
             opacity=opacity.mean() if len(opacity) else empty,
             inv_s=self.inv_s.detach().clone(),
-            masked_rays=1.0 - valid.mean() if len(valid) else empty)
+            masked_rays=1.0 - valid.mean() if len(valid) else empty,
+        )

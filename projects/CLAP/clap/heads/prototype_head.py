@@ -1,4 +1,5 @@
 """Prototype learning across the two modalities (section 3.4, Eqs. 13-18)."""
+
 from __future__ import annotations
 
 import math
@@ -45,23 +46,25 @@ class PrototypeHead(BaseModule):
         gram_weight: omega_GMM of Eq. 18.
     """
 
-    def __init__(self,
-                 lidar_channels: int = 256,
-                 camera_channels: int = 80,
-                 embed_channels: int = 128,
-                 hidden_channels: int = 256,
-                 num_prototypes: int = 512,
-                 temperature: float = 1.0,
-                 epsilon: float = 0.05,
-                 sinkhorn_iters: int = 3,
-                 normalization: str = 'entries',
-                 cells: str = 'all',
-                 batch_norm: bool = False,
-                 squared_gram: bool = False,
-                 loss_weight: float = 1.0,
-                 swav_weight: float = 1.0,
-                 em_weight: float = 0.1,
-                 gram_weight: float = 0.1) -> None:
+    def __init__(
+        self,
+        lidar_channels: int = 256,
+        camera_channels: int = 80,
+        embed_channels: int = 128,
+        hidden_channels: int = 256,
+        num_prototypes: int = 512,
+        temperature: float = 1.0,
+        epsilon: float = 0.05,
+        sinkhorn_iters: int = 3,
+        normalization: str = 'entries',
+        cells: str = 'all',
+        batch_norm: bool = False,
+        squared_gram: bool = False,
+        loss_weight: float = 1.0,
+        swav_weight: float = 1.0,
+        em_weight: float = 0.1,
+        gram_weight: float = 0.1,
+    ) -> None:
         super().__init__()
         if cells not in ('all', 'occupied'):
             raise ValueError(f"cells must be 'all' or 'occupied', got {cells!r}")
@@ -102,14 +105,16 @@ class PrototypeHead(BaseModule):
             sim_camera = similarity(camera, self.prototypes)
             codes_lidar = sinkhorn(sim_lidar, self.epsilon, self.sinkhorn_iters)
             codes_camera = sinkhorn(sim_camera, self.epsilon, self.sinkhorn_iters)
-            swav = swapped_prediction_loss(sim_lidar, sim_camera, codes_lidar, codes_camera, self.temperature,
-                                           self.normalization)
+            swav = swapped_prediction_loss(
+                sim_lidar, sim_camera, codes_lidar, codes_camera, self.temperature, self.normalization
+            )
             em = em_loss(sim_lidar, sim_camera, self.temperature, self.normalization)
             gram = gram_loss(self.prototypes, self.squared_gram)
             losses = dict(
                 loss_swav=self.loss_weight * self.swav_weight * swav,
                 loss_em=self.loss_weight * self.em_weight * em,
-                loss_gram=self.loss_weight * self.gram_weight * gram)
+                loss_gram=self.loss_weight * self.gram_weight * gram,
+            )
             losses.update(self._health(sim_lidar, sim_camera, lidar, camera))
             # At 1 every prediction is uniform: the modalities say nothing about each other (collapse).
             num = len(self.prototypes)
@@ -120,8 +125,10 @@ class PrototypeHead(BaseModule):
     def assign(self, lidar_bev: Tensor, camera_bev: Tensor) -> Tuple[Tensor, ...]:
         """Index of the most similar prototype of every cell: two (B, X, Y) integer maps."""
         maps = []
-        for bev, projection, norm in ((lidar_bev, self.lidar_projection, self.lidar_norm),
-                                      (camera_bev, self.camera_projection, self.camera_norm)):
+        for bev, projection, norm in (
+            (lidar_bev, self.lidar_projection, self.lidar_norm),
+            (camera_bev, self.camera_projection, self.camera_norm),
+        ):
             cells = bev.float().permute(0, 2, 3, 1)
             scores = similarity(_unit(projection, norm, cells.flatten(0, 2)), self.prototypes)
             maps.append(scores.argmax(-1).view(cells.shape[:3]))
@@ -135,8 +142,14 @@ class PrototypeHead(BaseModule):
         off_diagonal = gram[~torch.eye(len(gram), dtype=torch.bool, device=gram.device)]
         figures = dict(gram_mean=off_diagonal.mean(), gram_max=off_diagonal.max())
         if not len(lidar):  # the same names on every rank: they are averaged over ranks
-            names = ('proto_perplexity_lidar', 'proto_perplexity_camera', 'proto_agreement', 'proto_max_prob',
-                     'feature_std_lidar', 'feature_std_camera')
+            names = (
+                'proto_perplexity_lidar',
+                'proto_perplexity_camera',
+                'proto_agreement',
+                'proto_max_prob',
+                'feature_std_lidar',
+                'feature_std_camera',
+            )
             return {**figures, **{name: gram.new_zeros(()) for name in names}}
         assigned_lidar, assigned_camera = sim_lidar.argmax(-1), sim_camera.argmax(-1)
         figures.update(
@@ -144,8 +157,9 @@ class PrototypeHead(BaseModule):
             proto_perplexity_camera=usage_perplexity(assigned_camera),
             proto_agreement=(assigned_lidar == assigned_camera).float().mean(),
             proto_max_prob=(sim_lidar / self.temperature).softmax(-1).amax(-1).mean(),
-            feature_std_lidar=lidar.std(0, unbiased=False).mean() * lidar.shape[1]**0.5,
-            feature_std_camera=camera.std(0, unbiased=False).mean() * camera.shape[1]**0.5)
+            feature_std_lidar=lidar.std(0, unbiased=False).mean() * lidar.shape[1] ** 0.5,
+            feature_std_camera=camera.std(0, unbiased=False).mean() * camera.shape[1] ** 0.5,
+        )
         return figures
 
 

@@ -1,4 +1,5 @@
 """Which query is responsible for which object: the cheapest one-to-one matching."""
+
 from __future__ import annotations
 
 from typing import NamedTuple, Sequence
@@ -15,6 +16,7 @@ _PROHIBITIVE = 1e4
 
 class Assignment(NamedTuple):
     """``queries`` and ``objects`` (M,) int64 are matched pairs by ascending query; ``ious`` (M,) their 3-D overlap."""
+
     queries: Tensor
     objects: Tensor
     ious: Tensor
@@ -22,6 +24,7 @@ class Assignment(NamedTuple):
 
 class Costs(NamedTuple):
     """Weighted costs, each (P, G), and the overlap they come from."""
+
     classification: Tensor
     position: Tensor
     overlap: Tensor
@@ -44,16 +47,23 @@ class CLAPHungarianAssigner3D:
         alpha, gamma: of the focal cost.
     """
 
-    def __init__(self, cls_weight: float = 0.15, reg_weight: float = 0.25, iou_weight: float = 0.25,
-                 alpha: float = 0.25, gamma: float = 2.0) -> None:
+    def __init__(
+        self,
+        cls_weight: float = 0.15,
+        reg_weight: float = 0.25,
+        iou_weight: float = 0.25,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+    ) -> None:
         self.cls_weight, self.reg_weight, self.iou_weight = cls_weight, reg_weight, iou_weight
         self.alpha, self.gamma = alpha, gamma
 
-    def costs(self, boxes: Tensor, logits: Tensor, gt_boxes: Tensor, gt_labels: Tensor,
-              point_cloud_range: Sequence[float]) -> Costs:
+    def costs(
+        self, boxes: Tensor, logits: Tensor, gt_boxes: Tensor, gt_labels: Tensor, point_cloud_range: Sequence[float]
+    ) -> Costs:
         """boxes (P, 7 or 9) decoded, logits (C, P), gt_boxes (G, 7 or 9), gt_labels (G,) -> costs (P, G)."""
         prob, eps = logits.sigmoid().t(), 1e-12
-        positive = -(prob + eps).log() * self.alpha * (1 - prob)**self.gamma
+        positive = -(prob + eps).log() * self.alpha * (1 - prob) ** self.gamma
         negative = -(1 - prob + eps).log() * (1 - self.alpha) * prob**self.gamma
         classification = self.cls_weight * (positive - negative)[:, gt_labels]
         bounds = boxes.new_tensor(point_cloud_range)
@@ -63,8 +73,9 @@ class CLAPHungarianAssigner3D:
         return Costs(classification, position, -self.iou_weight * ious, ious)
 
     @torch.no_grad()
-    def assign(self, boxes: Tensor, logits: Tensor, gt_boxes: Tensor, gt_labels: Tensor,
-               point_cloud_range: Sequence[float]) -> Assignment:
+    def assign(
+        self, boxes: Tensor, logits: Tensor, gt_boxes: Tensor, gt_labels: Tensor, point_cloud_range: Sequence[float]
+    ) -> Assignment:
         """Arguments as of :meth:`costs`; no object gives an empty assignment."""
         if len(gt_boxes) == 0:
             none = torch.zeros(0, dtype=torch.long, device=boxes.device)

@@ -1,4 +1,5 @@
 """Between boxes in metres and the numbers that the TransFusion head regresses in BEV cells."""
+
 from __future__ import annotations
 
 from typing import Dict, NamedTuple, Optional, Sequence
@@ -9,6 +10,7 @@ from torch import Tensor
 
 class DecodedBoxes(NamedTuple):
     """``boxes`` (B, P, 7 or 9): x, y, z of the bottom, dx, dy, dz, yaw[, vx, vy]; ``scores``, ``labels`` (B, P)."""
+
     boxes: Tensor
     scores: Tensor
     labels: Tensor
@@ -25,12 +27,18 @@ class TransFusionBoxCoder:
         score_threshold: scores must be greater; 0 or None keeps all.
     """
 
-    def __init__(self, origin: Sequence[float], cell_size: Sequence[float], with_velocity: bool = True,
-                 post_center_range: Sequence[float] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
-                 score_threshold: Optional[float] = 0.0) -> None:
+    def __init__(
+        self,
+        origin: Sequence[float],
+        cell_size: Sequence[float],
+        with_velocity: bool = True,
+        post_center_range: Sequence[float] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
+        score_threshold: Optional[float] = 0.0,
+    ) -> None:
         if len(post_center_range) != 6:
-            raise ValueError('post_center_range must be x, y, z minimum and x, y, z maximum, '
-                             f'got {list(post_center_range)}')
+            raise ValueError(
+                f'post_center_range must be x, y, z minimum and x, y, z maximum, got {list(post_center_range)}'
+            )
         self.origin, self.cell_size = list(origin), list(cell_size)
         self.with_velocity = with_velocity
         self.post_center_range, self.score_threshold = list(post_center_range), score_threshold

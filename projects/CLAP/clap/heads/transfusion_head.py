@@ -1,4 +1,5 @@
 """The TransFusion detection head: object queries from a heatmap, refined by attention over the BEV."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -49,52 +50,60 @@ class CLAPTransFusionHead(nn.Module):
             None keeps all.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_classes: int,
-                 point_cloud_range: Sequence[float],
-                 voxel_size: Sequence[float],
-                 out_size_factor: int = 8,
-                 num_proposals: int = 200,
-                 hidden_channel: int = 128,
-                 num_decoder_layers: int = 1,
-                 decoder_layer: Optional[dict] = None,
-                 with_velocity: bool = True,
-                 nms_kernel_size: int = 3,
-                 small_classes: Sequence[int] = (8, 9),
-                 bn_momentum: float = 0.1,
-                 gaussian_overlap: float = 0.1,
-                 min_radius: int = 2,
-                 assigner: Optional[dict] = None,
-                 code_weights: Sequence[float] = _CODE_WEIGHTS,
-                 loss_cls: Optional[dict] = None,
-                 loss_heatmap: Optional[dict] = None,
-                 loss_bbox: Optional[dict] = None,
-                 post_center_range: Sequence[float] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
-                 score_threshold: Optional[float] = 0.0,
-                 circle_nms: Optional[Dict[int, float]] = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        point_cloud_range: Sequence[float],
+        voxel_size: Sequence[float],
+        out_size_factor: int = 8,
+        num_proposals: int = 200,
+        hidden_channel: int = 128,
+        num_decoder_layers: int = 1,
+        decoder_layer: Optional[dict] = None,
+        with_velocity: bool = True,
+        nms_kernel_size: int = 3,
+        small_classes: Sequence[int] = (8, 9),
+        bn_momentum: float = 0.1,
+        gaussian_overlap: float = 0.1,
+        min_radius: int = 2,
+        assigner: Optional[dict] = None,
+        code_weights: Sequence[float] = _CODE_WEIGHTS,
+        loss_cls: Optional[dict] = None,
+        loss_heatmap: Optional[dict] = None,
+        loss_bbox: Optional[dict] = None,
+        post_center_range: Sequence[float] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
+        score_threshold: Optional[float] = 0.0,
+        circle_nms: Optional[Dict[int, float]] = None,
+    ) -> None:
         super().__init__()
         if nms_kernel_size < 3 or nms_kernel_size % 2 == 0:
             raise ValueError(f'nms_kernel_size must be odd and at least 3, got {nms_kernel_size}')
         self.in_channels, self.num_classes, self.num_proposals = in_channels, num_classes, num_proposals
         self.point_cloud_range = list(point_cloud_range)
         self.cell_size = [size * out_size_factor for size in voxel_size[:2]]
-        self.grid = tuple(round((high - low) / cell) for low, high, cell in
-                          zip(point_cloud_range[:2], point_cloud_range[3:5], self.cell_size))
+        self.grid = tuple(
+            round((high - low) / cell)
+            for low, high, cell in zip(point_cloud_range[:2], point_cloud_range[3:5], self.cell_size)
+        )
         if num_proposals > num_classes * self.grid[0] * self.grid[1]:
             raise ValueError(f'num_proposals {num_proposals} exceeds the {num_classes} classes x {self.grid} cells')
         self.nms_kernel_size = nms_kernel_size
         self.small_classes = [index for index in small_classes if index < num_classes]
         self.gaussian_overlap, self.min_radius = gaussian_overlap, min_radius
         self.circle_nms = {} if circle_nms is None else {int(k): float(v) for k, v in circle_nms.items()}
-        self.coder = TransFusionBoxCoder(point_cloud_range[:2], self.cell_size, with_velocity, post_center_range,
-                                         score_threshold)
+        self.coder = TransFusionBoxCoder(
+            point_cloud_range[:2], self.cell_size, with_velocity, post_center_range, score_threshold
+        )
         self.assigner = TASK_UTILS.build(assigner or dict(type='CLAPHungarianAssigner3D'))
-        self.code_weights = list(code_weights)[:self.coder.code_size]
-        self.loss_cls = MODELS.build(loss_cls or dict(
-            type='mmdet.FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, reduction='mean', loss_weight=1.0))
-        self.loss_heatmap = MODELS.build(loss_heatmap or dict(
-            type='mmdet.GaussianFocalLoss', reduction='mean', loss_weight=1.0))
+        self.code_weights = list(code_weights)[: self.coder.code_size]
+        self.loss_cls = MODELS.build(
+            loss_cls
+            or dict(type='mmdet.FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, reduction='mean', loss_weight=1.0)
+        )
+        self.loss_heatmap = MODELS.build(
+            loss_heatmap or dict(type='mmdet.GaussianFocalLoss', reduction='mean', loss_weight=1.0)
+        )
         self.loss_bbox = MODELS.build(loss_bbox or dict(type='mmdet.L1Loss', reduction='mean', loss_weight=0.25))
         self._build_layers(hidden_channel, num_decoder_layers, decoder_layer or {}, bn_momentum)
         centres = torch.meshgrid(*(torch.arange(size) + 0.5 for size in self.grid), indexing='ij')
@@ -105,7 +114,8 @@ class CLAPTransFusionHead(nn.Module):
         self.shared_conv = nn.Conv2d(self.in_channels, channels, 3, padding=1)
         self.heatmap_head = nn.Sequential(
             ConvModule(channels, channels, 3, padding=1, bias=False, norm_cfg=dict(type='BN2d')),
-            nn.Conv2d(channels, self.num_classes, 3, padding=1))
+            nn.Conv2d(channels, self.num_classes, 3, padding=1),
+        )
         self.class_encoding = nn.Conv1d(self.num_classes, channels, 1)
         self.decoder = nn.ModuleList(TransFusionDecoderLayer(channels, **decoder_layer) for _ in range(num_layers))
         outputs = dict(zip(_BOX_PARTS, ((2, 2), (1, 2), (3, 2), (2, 2), (2, 2))))
@@ -114,7 +124,8 @@ class CLAPTransFusionHead(nn.Module):
         outputs['heatmap'] = (self.num_classes, 2)
         self.prediction_heads = nn.ModuleList(
             SeparateHead(channels, dict(outputs), conv_cfg=dict(type='Conv1d'), norm_cfg=dict(type='BN1d'), bias=False)
-            for _ in range(num_layers))
+            for _ in range(num_layers)
+        )
         for module in self.modules():
             if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 module.momentum = bn_momentum
@@ -129,8 +140,10 @@ class CLAPTransFusionHead(nn.Module):
         that the queries were chosen by; ``dense_heatmap`` (B, C, X, Y) logits.
         """
         if tuple(bev.shape[-2:]) != self.grid:
-            raise ValueError(f'the BEV has {tuple(bev.shape[-2:])} cells, the head expects {self.grid} from '
-                             'point_cloud_range / (voxel_size * out_size_factor)')
+            raise ValueError(
+                f'the BEV has {tuple(bev.shape[-2:])} cells, the head expects {self.grid} from '
+                'point_cloud_range / (voxel_size * out_size_factor)'
+            )
         features = self.shared_conv(bev)
         with torch.autocast(device_type=bev.device.type, enabled=False):
             dense = self.heatmap_head(features.float())
@@ -180,10 +193,21 @@ class CLAPTransFusionHead(nn.Module):
         """
         preds = {name: value if name == 'query_labels' else value.float() for name, value in self(bev).items()}
         boxes, labels = self._ground_truth(gt_instances, bev.device)
-        maps = torch.stack([
-            heatmap_target(sample_boxes, sample_labels, self.num_classes, self.grid, self.point_cloud_range,
-                           self.cell_size, self.gaussian_overlap, self.min_radius)
-            for sample_boxes, sample_labels in zip(boxes, labels)])
+        maps = torch.stack(
+            [
+                heatmap_target(
+                    sample_boxes,
+                    sample_labels,
+                    self.num_classes,
+                    self.grid,
+                    self.point_cloud_range,
+                    self.cell_size,
+                    self.gaussian_overlap,
+                    self.min_radius,
+                )
+                for sample_boxes, sample_labels in zip(boxes, labels)
+            ]
+        )
         probability = preds['dense_heatmap'].sigmoid().clamp(1e-4, 1 - 1e-4)
         losses = dict(loss_heatmap=self.loss_heatmap(probability, maps, avg_factor=max(float((maps == 1).sum()), 1.0)))
         num_layers = len(self.decoder)
@@ -204,8 +228,9 @@ class CLAPTransFusionHead(nn.Module):
         codes = decoded.boxes.new_zeros(batch, num_queries, self.coder.code_size)
         ious = []
         for sample, (own_boxes, own_labels) in enumerate(zip(boxes, labels)):
-            found = self.assigner.assign(decoded.boxes[sample], preds['heatmap'][sample].detach(), own_boxes,
-                                         own_labels, self.point_cloud_range)
+            found = self.assigner.assign(
+                decoded.boxes[sample], preds['heatmap'][sample].detach(), own_boxes, own_labels, self.point_cloud_range
+            )
             query_labels[sample, found.queries] = own_labels[found.objects]
             codes[sample, found.queries] = self.coder.encode(own_boxes[found.objects])
             ious.append(found.ious.mean() if len(found.ious) else found.ious.new_zeros(()))
@@ -219,22 +244,29 @@ class CLAPTransFusionHead(nn.Module):
         weights = targets.matched.unsqueeze(-1) * codes.new_tensor(self.code_weights)
         return cls, self.loss_bbox(codes, targets.boxes, weights, avg_factor=factor)
 
-    def _ground_truth(self, instances: Sequence[InstanceData], device: torch.device
-                      ) -> Tuple[List[Tensor], List[Tensor]]:
+    def _ground_truth(
+        self, instances: Sequence[InstanceData], device: torch.device
+    ) -> Tuple[List[Tensor], List[Tensor]]:
         boxes, labels = [], []
         for own in instances:
             if 'bboxes_3d' not in own or 'labels_3d' not in own:
-                raise ValueError('training a detector needs labels, and a sample has none: set with_annotations=True '
-                                 "in the data set, LoadAnnotations3D in the pipeline and 'gt_bboxes_3d', "
-                                 "'gt_labels_3d' in the keys of CLAPPackInputs")
+                raise ValueError(
+                    'training a detector needs labels, and a sample has none: set with_annotations=True '
+                    "in the data set, LoadAnnotations3D in the pipeline and 'gt_bboxes_3d', "
+                    "'gt_labels_3d' in the keys of CLAPPackInputs"
+                )
             columns = 9 if self.coder.with_velocity else 7
             if own.bboxes_3d.tensor.shape[1] < columns:
-                raise ValueError(f'boxes have {own.bboxes_3d.tensor.shape[1]} numbers, with_velocity='
-                                 f'{self.coder.with_velocity} needs {columns}; set with_velocity=False in bbox_head')
+                raise ValueError(
+                    f'boxes have {own.bboxes_3d.tensor.shape[1]} numbers, with_velocity='
+                    f'{self.coder.with_velocity} needs {columns}; set with_velocity=False in bbox_head'
+                )
             classes = own.labels_3d.to(device).long()
             if len(classes) and (int(classes.min()) < 0 or int(classes.max()) >= self.num_classes):
-                raise ValueError(f'labels reach from {int(classes.min())} to {int(classes.max())}, expected 0 to '
-                                 f'{self.num_classes - 1}: put ObjectNameFilter into the pipeline')
+                raise ValueError(
+                    f'labels reach from {int(classes.min())} to {int(classes.max())}, expected 0 to '
+                    f'{self.num_classes - 1}: put ObjectNameFilter into the pipeline'
+                )
             boxes.append(own.bboxes_3d.tensor[:, :columns].to(device).float())
             labels.append(classes)
         return boxes, labels
@@ -252,7 +284,7 @@ class CLAPTransFusionHead(nn.Module):
 
         A query whose score is zero has label 0, whatever its class.
         """
-        last = {name: preds[name][..., -self.num_proposals:] for name in (*_BOX_PARTS, 'heatmap') if name in preds}
+        last = {name: preds[name][..., -self.num_proposals :] for name in (*_BOX_PARTS, 'heatmap') if name in preds}
         own_class = F.one_hot(preds['query_labels'], self.num_classes).transpose(1, 2)
         decoded = self.coder.decode(last, last['heatmap'].sigmoid() * preds['query_heatmap_score'] * own_class)
         kept = self.coder.keep(decoded)
@@ -262,6 +294,11 @@ class CLAPTransFusionHead(nn.Module):
             if self.circle_nms:
                 survivors = circle_nms_mask(boxes[:, :2], scores, labels, self.circle_nms)
                 boxes, scores, labels = boxes[survivors], scores[survivors], labels[survivors]
-            results.append(InstanceData(bboxes_3d=meta['box_type_3d'](boxes, box_dim=boxes.shape[-1]),
-                                        scores_3d=scores, labels_3d=labels.int()))
+            results.append(
+                InstanceData(
+                    bboxes_3d=meta['box_type_3d'](boxes, box_dim=boxes.shape[-1]),
+                    scores_3d=scores,
+                    labels_3d=labels.int(),
+                )
+            )
         return results

@@ -1,4 +1,5 @@
 """Non-maximum suppression by the distance of centres."""
+
 from __future__ import annotations
 
 from typing import Dict

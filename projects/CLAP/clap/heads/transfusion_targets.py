@@ -1,4 +1,5 @@
 """What the TransFusion head is trained towards: a heatmap of object centres, and a box for each matched query."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,14 +20,23 @@ class QueryTargets:
         matched: (B, P) bool.
         mean_iou: mean over samples of the mean overlap of matched pairs; a sample without objects counts 0.
     """
+
     labels: Tensor
     boxes: Tensor
     matched: Tensor
     mean_iou: Tensor
 
 
-def heatmap_target(boxes: Tensor, labels: Tensor, num_classes: int, grid: Tuple[int, int], origin: Sequence[float],
-                   cell_size: Sequence[float], min_overlap: float = 0.1, min_radius: int = 2) -> Tensor:
+def heatmap_target(
+    boxes: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    grid: Tuple[int, int],
+    origin: Sequence[float],
+    cell_size: Sequence[float],
+    min_overlap: float = 0.1,
+    min_radius: int = 2,
+) -> Tensor:
     """A Gaussian bump per object in the map of its class, 1 at the centre's cell.
 
     The bump's radius is the largest shift of the box's corners (mmdetection3d's

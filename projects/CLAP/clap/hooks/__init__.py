@@ -1,4 +1,5 @@
 """Registered hooks."""
+
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .dataset_check_hook import DatasetCheckHook
 from .frozen_norm_hook import FrozenNormHook

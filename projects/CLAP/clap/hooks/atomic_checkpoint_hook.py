@@ -1,4 +1,5 @@
 """Checkpoints that are written whole or not at all, and found again when the last one is broken."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -45,19 +46,39 @@ class AtomicCheckpointHook(CheckpointHook):
         out_dir: must stay None; ``--resume`` looks in the work directory.
     """
 
-    def __init__(self, interval: int = 1, by_epoch: bool = True, max_keep_ckpts: int = 3, save_optimizer: bool = True,
-                 save_param_scheduler: bool = True, save_last: bool = True, save_begin: int = 0,
-                 filename_tmpl: Optional[str] = None, out_dir: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        interval: int = 1,
+        by_epoch: bool = True,
+        max_keep_ckpts: int = 3,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        save_last: bool = True,
+        save_begin: int = 0,
+        filename_tmpl: Optional[str] = None,
+        out_dir: Optional[str] = None,
+    ) -> None:
         if max_keep_ckpts != -1 and max_keep_ckpts < 2:
-            raise ValueError('max_keep_ckpts must be at least 2 (or -1 for all), so that a broken checkpoint has one '
-                             f'before it to fall back to; got {max_keep_ckpts}')
+            raise ValueError(
+                'max_keep_ckpts must be at least 2 (or -1 for all), so that a broken checkpoint has one '
+                f'before it to fall back to; got {max_keep_ckpts}'
+            )
         if out_dir is not None:
-            raise ValueError(f'out_dir must be None, got {out_dir!r}: checkpoints lie in the work directory, where '
-                             '--resume looks for them; choose it by --work-dir')
+            raise ValueError(
+                f'out_dir must be None, got {out_dir!r}: checkpoints lie in the work directory, where '
+                '--resume looks for them; choose it by --work-dir'
+            )
         super().__init__(
-            interval=interval, by_epoch=by_epoch, max_keep_ckpts=max_keep_ckpts, save_optimizer=save_optimizer,
-            save_param_scheduler=save_param_scheduler, save_last=save_last, save_begin=save_begin,
-            filename_tmpl=filename_tmpl, backend_args=dict(backend='atomic_local'))
+            interval=interval,
+            by_epoch=by_epoch,
+            max_keep_ckpts=max_keep_ckpts,
+            save_optimizer=save_optimizer,
+            save_param_scheduler=save_param_scheduler,
+            save_last=save_last,
+            save_begin=save_begin,
+            filename_tmpl=filename_tmpl,
+            backend_args=dict(backend='atomic_local'),
+        )
 
     def before_run(self, runner: Runner) -> None:
         """Choose what an automatic resume goes on from, before the runner looks."""
@@ -81,8 +102,10 @@ class AtomicCheckpointHook(CheckpointHook):
                 return path
             problems.append(problem)
         if problems:
-            raise CheckpointError(f'nothing in {runner.work_dir} can be resumed from: {"; ".join(problems)}. Remove '
-                                  'these files to start from the beginning, or name a checkpoint: --resume CHECKPOINT')
+            raise CheckpointError(
+                f'nothing in {runner.work_dir} can be resumed from: {"; ".join(problems)}. Remove '
+                'these files to start from the beginning, or name a checkpoint: --resume CHECKPOINT'
+            )
         return None
 
     def before_train(self, runner: Runner) -> None:
@@ -110,20 +133,27 @@ class AtomicCheckpointHook(CheckpointHook):
             kept = [number for number in self.keep_ckpt_ids if number != step] + [step]
             # The checkpoint lists the outdated one too: if the run is killed before deleting it, the resumed one does.
             runner.message_hub.update_info('keep_ckpt_ids', kept)
-            outdated = kept[:-self.max_keep_ckpts]
+            outdated = kept[: -self.max_keep_ckpts]
         path = Path(self.out_dir) / self.filename_tmpl.format(step)
         runner.message_hub.update_info('last_ckpt', str(path))
         try:
             runner.save_checkpoint(
-                self.out_dir, path.name, save_optimizer=self.save_optimizer,
-                save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-                backend_args=self.backend_args, **self.args)
+                self.out_dir,
+                path.name,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
             if is_main_process():
                 write_atomic(Path(runner.work_dir) / _POINTER, str(path).encode())
         except OSError as error:
             raise CheckpointError(
                 f'checkpoint {path} could not be written ({error}). The run stops; the checkpoints before it are '
-                f'intact (last: {self.last_ckpt or "none"}). Make room, then --resume') from error
+                f'intact (last: {self.last_ckpt or "none"}). Make room, then --resume'
+            ) from error
         self.last_ckpt = str(path)
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids.extend([] if step in self.keep_ckpt_ids else [step])  # a deque of max_keep_ckpts

@@ -1,4 +1,5 @@
 """A look at a few frames before the first step."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import HOOKS
@@ -32,5 +33,7 @@ class DatasetCheckHook(Hook):
         dataset = runner.train_dataloader.dataset
         for report in check_dataset(dataset, self.num_frames, model.voxelize_cfg['point_cloud_range']):
             cameras = ', '.join(f'{name} {share:.2f}' for name, share in report.visible.items())
-            runner.logger.info(f'frame check: {report.num_points} points, {report.in_range:.0%} in range, share of the '
-                               f'keyframe in each image: {cameras or "no cameras"}')
+            runner.logger.info(
+                f'frame check: {report.num_points} points, {report.in_range:.0%} in range, share of the '
+                f'keyframe in each image: {cameras or "no cameras"}'
+            )

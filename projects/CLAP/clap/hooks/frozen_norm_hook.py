@@ -1,4 +1,5 @@
 """Batch-norm statistics of encoders that are frozen: every arm of a probe gets those of its own features."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import HOOKS
@@ -33,7 +34,9 @@ class FrozenNormHook(Hook):
         """Estimate; a resumed run comes to the same numbers."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not getattr(model, 'freeze_encoders', False):
-            raise TypeError('FrozenNormHook is for a detector with freeze_encoders=True; leave the hook out, or set '
-                            'model.freeze_encoders=True')
+            raise TypeError(
+                'FrozenNormHook is for a detector with freeze_encoders=True; leave the hook out, or set '
+                'model.freeze_encoders=True'
+            )
         with augmented_frames(runner, self.num_frames, epoch=0) as batches:
             estimate_norm_statistics(model, batches)

@@ -1,4 +1,5 @@
 """How fast a run is, and a progress bar where somebody is watching."""
+
 from __future__ import annotations
 
 import atexit

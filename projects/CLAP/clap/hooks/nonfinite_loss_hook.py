@@ -1,4 +1,5 @@
 """Keeps the inputs of a step whose loss is not finite."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -75,10 +76,19 @@ class NonFiniteLossHook(Hook):
         path.parent.mkdir(parents=True, exist_ok=True)
         batch = self._batch if isinstance(self._batch, dict) else {}
         samples = [sample.metainfo for sample in batch.get('data_samples', [])]
-        torch.save(dict(batch=to_plain(dict(inputs=batch.get('inputs'), data_samples=samples)),
-                        losses=to_plain(error.losses), iteration=runner.iter, epoch=runner.epoch,
-                        step_seed=step_seed(runner.seed, runner.iter, 'all'), rank=get_rank(),
-                        world_size=get_world_size(), state_dict=model.state_dict()), path)
+        torch.save(
+            dict(
+                batch=to_plain(dict(inputs=batch.get('inputs'), data_samples=samples)),
+                losses=to_plain(error.losses),
+                iteration=runner.iter,
+                epoch=runner.epoch,
+                step_seed=step_seed(runner.seed, runner.iter, 'all'),
+                rank=get_rank(),
+                world_size=get_world_size(),
+                state_dict=model.state_dict(),
+            ),
+            path,
+        )
         return path
 
 

@@ -1,4 +1,5 @@
 """Pictures of what pre-training does while it runs."""
+
 from __future__ import annotations
 
 import random
@@ -39,17 +40,19 @@ class PretrainVisualizationHook(Hook):
 
     priority = 'VERY_LOW'
 
-    def __init__(self,
-                 interval: int = 500,
-                 frames: Sequence[int] = (0, ),
-                 dataset: str = 'val',
-                 figures: Sequence[str] = (lidar_on_images.NAME, 'cameras', 'lidar_range', 'curvature', 'prototypes',
-                                           'rays'),
-                 stride: int = 8,
-                 max_points: int = 8192) -> None:
+    def __init__(
+        self,
+        interval: int = 500,
+        frames: Sequence[int] = (0,),
+        dataset: str = 'val',
+        figures: Sequence[str] = (lidar_on_images.NAME, 'cameras', 'lidar_range', 'curvature', 'prototypes', 'rays'),
+        stride: int = 8,
+        max_points: int = 8192,
+    ) -> None:
         if interval < 1 or stride < 1 or max_points < 1:
-            raise ValueError('interval, stride and max_points must be positive, got '
-                             f'{interval}, {stride} and {max_points}')
+            raise ValueError(
+                f'interval, stride and max_points must be positive, got {interval}, {stride} and {max_points}'
+            )
         if dataset not in ('val', 'train'):
             raise ValueError(f"dataset must be 'val' or 'train', got {dataset!r}")
         known = {*FIGURES, lidar_on_images.NAME}
@@ -63,13 +66,16 @@ class PretrainVisualizationHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check the choice of frames; draw the untrained model."""
         if self.dataset == 'val' and runner._val_loop is None:
-            raise ValueError("PretrainVisualizationHook(dataset='val') needs a val_dataloader; "
-                             "add one or set dataset='train'")
+            raise ValueError(
+                "PretrainVisualizationHook(dataset='val') needs a val_dataloader; add one or set dataset='train'"
+            )
         dataset = self._dataset(runner)
         for frame in self.frames:
             if not 0 <= frame < len(dataset):
-                raise ValueError(f'PretrainVisualizationHook: frame {frame} does not exist; '
-                                 f'the {self.dataset} dataset has frames 0 to {len(dataset) - 1}')
+                raise ValueError(
+                    f'PretrainVisualizationHook: frame {frame} does not exist; '
+                    f'the {self.dataset} dataset has frames 0 to {len(dataset) - 1}'
+                )
         if runner.iter == 0:
             self._try(runner)
 

@@ -1,4 +1,5 @@
 """Writes down what a run was, for the report and for whoever finds the checkpoint."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -51,8 +52,14 @@ class RunRecordHook(Hook):
         if runner.val_loop is not None:
             datasets['val'] = runner.val_dataloader.dataset
         self._session = describe(runner.cfg.filename, runner.seed, datasets, get_world_size())
-        self._session.update(facts={**model_facts(runner.model), **curvature_from(runner)}, started=now(), ended=None,
-                             first_iter=runner.iter, last_iter=runner.iter, max_iters=runner.max_iters)
+        self._session.update(
+            facts={**model_facts(runner.model), **curvature_from(runner)},
+            started=now(),
+            ended=None,
+            first_iter=runner.iter,
+            last_iter=runner.iter,
+            max_iters=runner.max_iters,
+        )
         self._sessions = [*read_card(Path(runner.work_dir)), self._session]
         write_card(Path(runner.work_dir), self._sessions)
 

@@ -1,4 +1,5 @@
 """Uniform rays first, curvature rays once the surface means something (section 3.3)."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import HOOKS
@@ -33,14 +34,17 @@ class SamplingWarmupHook(Hook):
         """Set the mode of the step that begins; per step, because loops over iterations begin only one epoch."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not hasattr(model, 'warming_up'):
-            raise TypeError('SamplingWarmupHook needs a model with ray samplers such as CLAP, '
-                            f'got {type(model).__name__}')
+            raise TypeError(
+                f'SamplingWarmupHook needs a model with ray samplers such as CLAP, got {type(model).__name__}'
+            )
         model.warming_up = runner.epoch < self.warmup_epochs
         self._curvature = isinstance(model.active_sampler, CurvatureRaySampler)
         if model.warming_up != self._last:
             name = type(model.active_sampler).__name__
-            runner.logger.info(f'ray sampling from epoch {runner.epoch + 1}: {name}'
-                               f' ({"warm-up" if model.warming_up else "main"}; {self.warmup_epochs} warm-up epochs)')
+            runner.logger.info(
+                f'ray sampling from epoch {runner.epoch + 1}: {name}'
+                f' ({"warm-up" if model.warming_up else "main"}; {self.warmup_epochs} warm-up epochs)'
+            )
             self._last = model.warming_up
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:

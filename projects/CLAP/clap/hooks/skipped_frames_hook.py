@@ -1,4 +1,5 @@
 """Counts the frames that ``on_broken_frame='skip'`` has left out, and lists them at the end."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -56,8 +57,9 @@ class SkippedFramesHook(Hook):
             return
         lines = [f'  {count} x {reason}' for reason, count in self._before.most_common()]
         lines += [f'  never loaded: {reason}' for reason in dropped]
-        runner.logger.warning(f'{len(lines)} broken frames were skipped ({sum(self._before.values())} times):\n' +
-                              '\n'.join(lines))
+        runner.logger.warning(
+            f'{len(lines)} broken frames were skipped ({sum(self._before.values())} times):\n' + '\n'.join(lines)
+        )
 
     @property
     def counts(self) -> Dict[str, int]:

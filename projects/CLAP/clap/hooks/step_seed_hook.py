@@ -1,4 +1,5 @@
 """Every iteration's randomness from (seed, iteration, place in the global batch)."""
+
 from __future__ import annotations
 
 import hashlib

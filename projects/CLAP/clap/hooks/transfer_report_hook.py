@@ -1,4 +1,5 @@
 """Says what a run got from the weights it was given, and stops it if that is too little."""
+
 from __future__ import annotations
 
 import json
@@ -58,8 +59,11 @@ class TransferReportHook(Hook):
                 runner.logger.info('transfer: load_from is not set, the encoders start from their initialisation')
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._check(runner, self.modules or [name for name in ENCODERS if getattr(model, name, None) is not None],
-                    self.min_share)
+        self._check(
+            runner,
+            self.modules or [name for name in ENCODERS if getattr(model, name, None) is not None],
+            self.min_share,
+        )
 
     def before_val(self, runner: Runner) -> None:
         """A validation of its own is an evaluation."""
@@ -76,25 +80,52 @@ class TransferReportHook(Hook):
         reports = compare(model, self._source)
         self._geometry(runner, model.state_dict(), self._source)
         self._source = None
-        runner.logger.info(f'transfer from {self._name} (* asked for, compared by value):\n'
-                           + table(reports, asked))
+        runner.logger.info(f'transfer from {self._name} (* asked for, compared by value):\n' + table(reports, asked))
         found = problems(reports, asked, min_share)
         if is_main_process():
-            record = dict(load_from=self._name, asked=asked, min_share=min_share, problems=found, modules={
-                name: dict(entries=r.total, loaded=r.taken, numbers=r.numbers, share=r.share, missing=len(r.missing),
-                           other_shape=len(r.other_shape), refused=len(r.not_taken) + len(r.not_finite),
-                           unexpected=len(r.unexpected)) for name, r in reports.items()})
+            record = dict(
+                load_from=self._name,
+                asked=asked,
+                min_share=min_share,
+                problems=found,
+                modules={
+                    name: dict(
+                        entries=r.total,
+                        loaded=r.taken,
+                        numbers=r.numbers,
+                        share=r.share,
+                        missing=len(r.missing),
+                        other_shape=len(r.other_shape),
+                        refused=len(r.not_taken) + len(r.not_finite),
+                        unexpected=len(r.unexpected),
+                    )
+                    for name, r in reports.items()
+                },
+            )
             (Path(runner.work_dir) / 'transfer.json').write_text(json.dumps(record, indent=1))
         if found:
             raise CheckpointError(
                 f'{self._name} did not give this model the weights that were asked for:\n  - '
-                + '\n  - '.join(found) + '\n' + table(reports, asked) + '\nGive a checkpoint of the same encoders. To '
-                'start from a part of them on purpose, name the part in modules=[...] of TransferReportHook')
+                + '\n  - '.join(found)
+                + '\n'
+                + table(reports, asked)
+                + '\nGive a checkpoint of the same encoders. To '
+                'start from a part of them on purpose, name the part in modules=[...] of TransferReportHook'
+            )
 
     @staticmethod
     def _geometry(runner: Runner, own: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
-        other = [key for key in GEOMETRY if key in own and key in source and (
-            own[key].shape != source[key].shape or not own[key].cpu().allclose(source[key].cpu().to(own[key].dtype)))]
+        other = [
+            key
+            for key in GEOMETRY
+            if key in own
+            and key in source
+            and (
+                own[key].shape != source[key].shape or not own[key].cpu().allclose(source[key].cpu().to(own[key].dtype))
+            )
+        ]
         if other:
-            runner.logger.warning(f'the checkpoint was made with another geometry of the view transform '
-                                  f'({", ".join(other)}); the configuration\'s is kept')
+            runner.logger.warning(
+                f'the checkpoint was made with another geometry of the view transform '
+                f'({", ".join(other)}); the configuration\'s is kept'
+            )

@@ -1,4 +1,5 @@
 """Batch-norm statistics of the input that the encoders will really see."""
+
 from __future__ import annotations
 
 from contextlib import contextmanager

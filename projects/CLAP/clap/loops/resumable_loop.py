@@ -1,4 +1,5 @@
 """Training by epochs that can go on in the middle of one."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import LOOPS
@@ -34,13 +35,15 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             self.runner.logger.warning(
                 f'the checkpoint counts {self._iter} iterations in {self._epoch} epochs, this run has {batches} '
                 'batches an epoch: another batch size, number of processes or data set. The epoch starts from its '
-                'beginning; the result will not be that of an uninterrupted run')
+                'beginning; the result will not be that of an uninterrupted run'
+            )
             return 0
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'start_at'):
             self.runner.logger.warning(
                 f'{type(sampler).__name__} cannot begin in the middle of an epoch (SeededSampler can): the epoch '
-                'starts from its beginning; the result will not be that of an uninterrupted run')
+                'starts from its beginning; the result will not be that of an uninterrupted run'
+            )
             return 0
         self.runner.logger.info(f'going on with batch {done + 1} of {batches} of epoch {self._epoch + 1}')
         sampler.start_at(done * self.dataloader.batch_size)

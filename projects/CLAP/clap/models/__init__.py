@@ -1,4 +1,5 @@
 """The encoders of BEVFusion, the CLAP pre-trainer and the BEVFusion detector."""
+
 from .bevfusion import CLAPBEVFusion
 from .clap import CLAP
 from .data_preprocessor import CLAPDataPreprocessor
@@ -9,6 +10,12 @@ from .sparse_encoder import CLAPSparseEncoder
 from .view_transform import CLAPDepthLSSTransform
 
 __all__ = [
-    'CLAP', 'CLAPBEVFusion', 'CLAPConvFuser', 'CLAPDataPreprocessor', 'CLAPDepthLSSTransform', 'CLAPEncoderBase',
-    'CLAPLSSFPN', 'CLAPSparseEncoder'
+    'CLAP',
+    'CLAPBEVFusion',
+    'CLAPConvFuser',
+    'CLAPDataPreprocessor',
+    'CLAPDepthLSSTransform',
+    'CLAPEncoderBase',
+    'CLAPLSSFPN',
+    'CLAPSparseEncoder',
 ]

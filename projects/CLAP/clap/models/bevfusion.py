@@ -1,4 +1,5 @@
 """The BEVFusion detector: the encoders that CLAP pre-trains, and a TransFusion head."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional
@@ -26,23 +27,33 @@ class CLAPBEVFusion(CLAPEncoderBase):
         init_cfg: as everywhere in MMEngine.
     """
 
-    def __init__(self,
-                 data_preprocessor: dict,
-                 voxelize_cfg: dict,
-                 bbox_head: dict,
-                 pts_middle_encoder: Optional[dict] = None,
-                 img_backbone: Optional[dict] = None,
-                 img_neck: Optional[dict] = None,
-                 view_transform: Optional[dict] = None,
-                 fusion_layer: Optional[dict] = None,
-                 pts_backbone: Optional[dict] = None,
-                 pts_neck: Optional[dict] = None,
-                 freeze_encoders: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        data_preprocessor: dict,
+        voxelize_cfg: dict,
+        bbox_head: dict,
+        pts_middle_encoder: Optional[dict] = None,
+        img_backbone: Optional[dict] = None,
+        img_neck: Optional[dict] = None,
+        view_transform: Optional[dict] = None,
+        fusion_layer: Optional[dict] = None,
+        pts_backbone: Optional[dict] = None,
+        pts_neck: Optional[dict] = None,
+        freeze_encoders: bool = False,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor, voxelize_cfg=voxelize_cfg, pts_middle_encoder=pts_middle_encoder,
-            img_backbone=img_backbone, img_neck=img_neck, view_transform=view_transform, fusion_layer=fusion_layer,
-            pts_backbone=pts_backbone, pts_neck=pts_neck, init_cfg=init_cfg)
+            data_preprocessor=data_preprocessor,
+            voxelize_cfg=voxelize_cfg,
+            pts_middle_encoder=pts_middle_encoder,
+            img_backbone=img_backbone,
+            img_neck=img_neck,
+            view_transform=view_transform,
+            fusion_layer=fusion_layer,
+            pts_backbone=pts_backbone,
+            pts_neck=pts_neck,
+            init_cfg=init_cfg,
+        )
         self.bbox_head = MODELS.build(bbox_head)
         self.freeze_encoders = freeze_encoders
         if freeze_encoders:
@@ -78,8 +89,9 @@ class CLAPBEVFusion(CLAPEncoderBase):
         boxes = self.bbox_head.predict(self.bev(batch_inputs_dict, metas), metas)
         return self.add_pred_to_datasample(batch_data_samples, boxes)
 
-    def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused
-                 ) -> Dict[str, Tensor]:
+    def _forward(
+        self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused
+    ) -> Dict[str, Tensor]:
         """What the head predicts before anything is decoded (mode ``tensor``)."""
         metas = [sample.metainfo for sample in batch_data_samples or []]
         return self.bbox_head(self.bev(batch_inputs_dict, metas))

@@ -1,4 +1,5 @@
 """The camera calibration of a batch, gathered from the samples' meta information."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ class CameraMatrices:
         img_aug: (B, C, 4, 4) original -> augmented pixels.
         lidar_aug: (B, 4, 4) original -> augmented LiDAR frame.
     """
+
     lidar2img: Tensor
     cam2img: Tensor
     cam2lidar: Tensor
@@ -47,12 +49,15 @@ def _stack(metas: Sequence[Dict[str, Any]], key: str, shape: tuple, default: Opt
         value = meta.get(key, default)
         sample = meta.get('token', meta.get('sample_idx', '?'))
         if value is None:
-            raise ValueError(f'sample {sample} has no "{key}" in its meta information; expected {shape} matrices: add '
-                             f'"{key}" to meta_keys of Pack3DDetInputs and load the images before packing')
+            raise ValueError(
+                f'sample {sample} has no "{key}" in its meta information; expected {shape} matrices: add '
+                f'"{key}" to meta_keys of Pack3DDetInputs and load the images before packing'
+            )
         matrix = np.asarray([np.asarray(m) for m in value], dtype=np.float64)
         if matrix.shape != shape:
-            raise ValueError(f'sample {sample}: "{key}" has shape {matrix.shape}, expected {shape}; give one 4x4 '
-                             'matrix per image')
+            raise ValueError(
+                f'sample {sample}: "{key}" has shape {matrix.shape}, expected {shape}; give one 4x4 matrix per image'
+            )
         if not np.isfinite(matrix).all():
             raise ValueError(f'sample {sample}: "{key}" has non-finite entries; check the calibration in the info file')
         matrices.append(matrix)

@@ -1,4 +1,5 @@
 """The CLAP pre-trainer: masked encoding, rendering of sampled rays, prototypes (Eq. 4)."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Optional, Tuple
@@ -42,38 +43,50 @@ class CLAP(CLAPEncoderBase):
             the rendered range is measured on.
     """
 
-    def __init__(self,
-                 data_preprocessor: dict,
-                 voxelize_cfg: dict,
-                 render_head: dict,
-                 ray_sampler: dict,
-                 pts_middle_encoder: Optional[dict] = None,
-                 img_backbone: Optional[dict] = None,
-                 img_neck: Optional[dict] = None,
-                 view_transform: Optional[dict] = None,
-                 fusion_layer: Optional[dict] = None,
-                 pts_backbone: Optional[dict] = None,
-                 pts_neck: Optional[dict] = None,
-                 prototype_head: Optional[dict] = None,
-                 warmup_sampler: Optional[dict] = None,
-                 masking: Optional[dict] = None,
-                 depth_source: str = 'masked',
-                 heldout_ratio: float = 0.02) -> None:
+    def __init__(
+        self,
+        data_preprocessor: dict,
+        voxelize_cfg: dict,
+        render_head: dict,
+        ray_sampler: dict,
+        pts_middle_encoder: Optional[dict] = None,
+        img_backbone: Optional[dict] = None,
+        img_neck: Optional[dict] = None,
+        view_transform: Optional[dict] = None,
+        fusion_layer: Optional[dict] = None,
+        pts_backbone: Optional[dict] = None,
+        pts_neck: Optional[dict] = None,
+        prototype_head: Optional[dict] = None,
+        warmup_sampler: Optional[dict] = None,
+        masking: Optional[dict] = None,
+        depth_source: str = 'masked',
+        heldout_ratio: float = 0.02,
+    ) -> None:
         super().__init__(
-            data_preprocessor=data_preprocessor, voxelize_cfg=voxelize_cfg, pts_middle_encoder=pts_middle_encoder,
-            img_backbone=img_backbone, img_neck=img_neck, view_transform=view_transform, fusion_layer=fusion_layer,
-            pts_backbone=pts_backbone, pts_neck=pts_neck)
+            data_preprocessor=data_preprocessor,
+            voxelize_cfg=voxelize_cfg,
+            pts_middle_encoder=pts_middle_encoder,
+            img_backbone=img_backbone,
+            img_neck=img_neck,
+            view_transform=view_transform,
+            fusion_layer=fusion_layer,
+            pts_backbone=pts_backbone,
+            pts_neck=pts_neck,
+        )
         if depth_source not in ('masked', 'all'):
             raise ValueError(f"depth_source must be 'masked' or 'all', got {depth_source!r}")
         if not 0.0 <= heldout_ratio < 1.0:
             raise ValueError(f'heldout_ratio must be in [0, 1), got {heldout_ratio}')
         if prototype_head is not None and (pts_middle_encoder is None or img_backbone is None):
-            raise ValueError('prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
-                             'set prototype_head=None to pre-train one modality')
+            raise ValueError(
+                'prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
+                'set prototype_head=None to pre-train one modality'
+            )
         if list(render_head['point_cloud_range']) != list(voxelize_cfg['point_cloud_range']):
             raise ValueError(
                 'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '
-                f'made of the BEV map. Got {render_head["point_cloud_range"]} and {voxelize_cfg["point_cloud_range"]}')
+                f'made of the BEV map. Got {render_head["point_cloud_range"]} and {voxelize_cfg["point_cloud_range"]}'
+            )
         self.render_head = MODELS.build(render_head)
         self.prototype_head = MODELS.build(prototype_head) if prototype_head else None
         self.ray_sampler = TASK_UTILS.build(ray_sampler)
@@ -117,8 +130,10 @@ class CLAP(CLAPEncoderBase):
         rank, world_size = get_dist_info()
         base = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
         places = [index * world_size + rank for index in range(num)]
-        return [torch.Generator(self.generator.device).manual_seed((base + 0x9E3779B97F4A7C15 * place) % 2**62)
-                for place in places]
+        return [
+            torch.Generator(self.generator.device).manual_seed((base + 0x9E3779B97F4A7C15 * place) % 2**62)
+            for place in places
+        ]
 
     @property
     def active_sampler(self):
@@ -147,8 +162,9 @@ class CLAP(CLAPEncoderBase):
         losses.update(stats)
         return losses
 
-    def encode_masked(self, inputs: Dict, metas: List[dict],
-                      draws: Optional[List[torch.Generator]] = None) -> EncoderOutput:
+    def encode_masked(
+        self, inputs: Dict, metas: List[dict], draws: Optional[List[torch.Generator]] = None
+    ) -> EncoderOutput:
         """Eqs. 1-3 on the masked input; in evaluation mode on all of it."""
         points, imgs = inputs['points'], inputs.get('imgs')
         seen = points
@@ -160,9 +176,13 @@ class CLAP(CLAPEncoderBase):
         depth_points = seen if self.depth_source == 'masked' else points
         return self.encode(seen, imgs, depth_points, metas)
 
-    def sample_rays(self, fields: List[BoundField], sweeps: List[KeyframeSweep],
-                    views: List[Optional[CameraViews]], draws: Optional[List[torch.Generator]] = None
-                    ) -> Tuple[List[RayBundle], List[RayBundle], Dict[str, Tensor]]:
+    def sample_rays(
+        self,
+        fields: List[BoundField],
+        sweeps: List[KeyframeSweep],
+        views: List[Optional[CameraViews]],
+        draws: Optional[List[torch.Generator]] = None,
+    ) -> Tuple[List[RayBundle], List[RayBundle], Dict[str, Tensor]]:
         """Rays of every sample by the active sampler, and the mean of its figures."""
         drawn = [
             self.active_sampler(field.detach(), sweep, view, draw)
@@ -207,10 +227,17 @@ class CLAP(CLAPEncoderBase):
                 return rgb.new_tensor(_matrix(meta, name, len(rgb)))
 
             sizes = torch.as_tensor(meta['ori_shape'], device=rgb.device).reshape(-1, 2).expand(len(rgb), 2)
-            views.append(CameraViews(
-                rgb=rgb, lidar2img=stack('lidar2img'), cam2img=stack('cam2img'), cam2lidar=stack('cam2lidar'),
-                img_aug=stack('img_aug_matrix'), lidar_aug=rgb.new_tensor(_matrix(meta, 'lidar_aug_matrix')),
-                original_size=sizes))
+            views.append(
+                CameraViews(
+                    rgb=rgb,
+                    lidar2img=stack('lidar2img'),
+                    cam2img=stack('cam2img'),
+                    cam2lidar=stack('cam2lidar'),
+                    img_aug=stack('img_aug_matrix'),
+                    lidar_aug=rgb.new_tensor(_matrix(meta, 'lidar_aug_matrix')),
+                    original_size=sizes,
+                )
+            )
         return views
 
     # ---------------------------------------------------------------- evaluation
@@ -245,8 +272,11 @@ class CLAP(CLAPEncoderBase):
         generator = torch.Generator(sweep.points.device).manual_seed(0)
         rays = lidar_rays(sweep, self.warmup_sampler.candidates(field, held))
         out = self.render_head.render(field, rays)
-        result = dict(range_m=out.range_m[out.valid], range_true_m=rays.targets[out.valid],
-                      points_m=sweep.points[rays.source[out.valid]])
+        result = dict(
+            range_m=out.range_m[out.valid],
+            range_true_m=rays.targets[out.valid],
+            points_m=sweep.points[rays.source[out.valid]],
+        )
         if view is not None:
             camera = self.warmup_sampler(field, held, view, generator).camera
             out = self.render_head.render(field, camera, with_rgb=True)
@@ -254,7 +284,8 @@ class CLAP(CLAPEncoderBase):
             mean_rgb = ((view.rgb * valid).sum((-2, -1)) / valid.sum((-2, -1)))[camera.source[:, 0]]
             result.update(
                 rgb_error=(out.rgb - camera.targets).abs().mean(-1)[out.valid],
-                rgb_mean_error=(mean_rgb - camera.targets).abs().mean(-1)[out.valid])
+                rgb_mean_error=(mean_rgb - camera.targets).abs().mean(-1)[out.valid],
+            )
         return result
 
     # ---------------------------------------------------------------- plumbing
@@ -262,8 +293,9 @@ class CLAP(CLAPEncoderBase):
     def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused) -> EncoderOutput:
         """Encoder features (mode ``tensor``)."""
         metas = [sample.metainfo for sample in batch_data_samples or []]
-        return self.encode(batch_inputs_dict['points'], batch_inputs_dict.get('imgs'), batch_inputs_dict['points'],
-                           metas)
+        return self.encode(
+            batch_inputs_dict['points'], batch_inputs_dict.get('imgs'), batch_inputs_dict['points'], metas
+        )
 
 
 def without_points(cloud: Tensor, removed: Tensor) -> Tensor:
@@ -272,6 +304,7 @@ def without_points(cloud: Tensor, removed: Tensor) -> Tensor:
     Holds for points that went through the same arithmetic: the evaluation
     pipelines, which do not augment. Others are left as they are.
     """
+
     def keys(points: Tensor) -> Tensor:
         bits = points[:, :3].float().contiguous().view(torch.int32).long()
         return bits[:, 0] * 73856093 ^ bits[:, 1] * 19349663 ^ bits[:, 2] * 83492791

@@ -1,4 +1,5 @@
 """Batches samples, moves them to the device and normalises the images. Voxelisation is the encoder's job."""
+
 from __future__ import annotations
 
 from typing import Optional, Sequence
@@ -24,11 +25,17 @@ class CLAPDataPreprocessor(Det3DDataPreprocessor):
         non_blocking: asynchronous copies to the device.
     """
 
-    def __init__(self, mean: Optional[Sequence[float]] = (123.675, 116.28, 103.53),
-                 std: Optional[Sequence[float]] = (58.395, 57.12, 57.375), pad_size_divisor: int = 32,
-                 bgr_to_rgb: bool = False, non_blocking: bool = False) -> None:
-        super().__init__(mean=mean, std=std, pad_size_divisor=pad_size_divisor,
-                         bgr_to_rgb=bgr_to_rgb, non_blocking=non_blocking)
+    def __init__(
+        self,
+        mean: Optional[Sequence[float]] = (123.675, 116.28, 103.53),
+        std: Optional[Sequence[float]] = (58.395, 57.12, 57.375),
+        pad_size_divisor: int = 32,
+        bgr_to_rgb: bool = False,
+        non_blocking: bool = False,
+    ) -> None:
+        super().__init__(
+            mean=mean, std=std, pad_size_divisor=pad_size_divisor, bgr_to_rgb=bgr_to_rgb, non_blocking=non_blocking
+        )
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
         """As the parent's, with the two ray inputs carried along."""

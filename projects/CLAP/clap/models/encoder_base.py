@@ -1,4 +1,5 @@
 """The encoders of BEVFusion under its attribute names (Eqs. 1-3), shared by the pre-trainer and the detector."""
+
 from __future__ import annotations
 
 import copy
@@ -38,20 +39,26 @@ class CLAPEncoderBase(Base3DDetector):
         init_cfg: Initialisation config.
     """
 
-    def __init__(self,
-                 data_preprocessor: ConfigType = None,
-                 voxelize_cfg: ConfigType = None,
-                 pts_middle_encoder: ConfigType = None,
-                 img_backbone: ConfigType = None,
-                 img_neck: ConfigType = None,
-                 view_transform: ConfigType = None,
-                 fusion_layer: ConfigType = None,
-                 pts_backbone: ConfigType = None,
-                 pts_neck: ConfigType = None,
-                 init_cfg: ConfigType = None) -> None:
+    def __init__(
+        self,
+        data_preprocessor: ConfigType = None,
+        voxelize_cfg: ConfigType = None,
+        pts_middle_encoder: ConfigType = None,
+        img_backbone: ConfigType = None,
+        img_neck: ConfigType = None,
+        view_transform: ConfigType = None,
+        fusion_layer: ConfigType = None,
+        pts_backbone: ConfigType = None,
+        pts_neck: ConfigType = None,
+        init_cfg: ConfigType = None,
+    ) -> None:
         super().__init__(data_preprocessor=copy.deepcopy(data_preprocessor), init_cfg=init_cfg)
-        configs = dict(zip(PARTS, (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer,
-                                   pts_backbone, pts_neck)))
+        configs = dict(
+            zip(
+                PARTS,
+                (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
+            )
+        )
         check_modalities(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
         for name, config in configs.items():
@@ -90,8 +97,9 @@ class CLAPEncoderBase(Base3DDetector):
         max_voxels = cfg['max_voxels'][0 if self.training else 1]
         features, coords = [], []
         for index, cloud in enumerate(points):
-            means, cells = voxelize(cloud.float(), cfg['voxel_size'], cfg['point_cloud_range'], cfg['max_num_points'],
-                                    max_voxels)
+            means, cells = voxelize(
+                cloud.float(), cfg['voxel_size'], cfg['point_cloud_range'], cfg['max_num_points'], max_voxels
+            )
             features.append(means)
             coords.append(torch.nn.functional.pad(cells.int(), (1, 0), value=index))
         return torch.cat(features), torch.cat(coords)
@@ -115,14 +123,22 @@ class CLAPEncoderBase(Base3DDetector):
         encoder runs on a few stand-in voxels, and its output counts nothing.
         """
         size = grid_size(self.voxelize_cfg['voxel_size'], self.voxelize_cfg['point_cloud_range'])
-        places = [[0, int(share_x * size[0]), int(share_y * size[1]), int(0.5 * size[2])]
-                  for share_x in (0.25, 0.75) for share_y in (0.25, 0.75)]
-        stand_in = self.pts_middle_encoder(features.new_zeros(len(places), features.shape[1]),
-                                           coords.new_tensor(places), batch)
+        places = [
+            [0, int(share_x * size[0]), int(share_y * size[1]), int(0.5 * size[2])]
+            for share_x in (0.25, 0.75)
+            for share_y in (0.25, 0.75)
+        ]
+        stand_in = self.pts_middle_encoder(
+            features.new_zeros(len(places), features.shape[1]), coords.new_tensor(places), batch
+        )
         return stand_in * 0.0
 
-    def extract_camera(self, imgs: Optional[Tensor], depth_points: Optional[Sequence[Tensor]],
-                       metas: Optional[Sequence[Dict[str, Any]]]) -> Optional[Tensor]:
+    def extract_camera(
+        self,
+        imgs: Optional[Tensor],
+        depth_points: Optional[Sequence[Tensor]],
+        metas: Optional[Sequence[Dict[str, Any]]],
+    ) -> Optional[Tensor]:
         """Eq. 2: imgs (B, N, 3, H, W) normalised, clouds for the depth images, camera matrices -> I-hat (B, C, X, Y).
 
         None without a camera branch.
@@ -130,13 +146,17 @@ class CLAPEncoderBase(Base3DDetector):
         if not self.has_camera:
             return None
         if imgs is None or depth_points is None or metas is None:
-            raise ValueError('this model has a camera branch; expected images, depth points and meta information, got '
-                             f'imgs={type(imgs).__name__}, depth_points={type(depth_points).__name__}, '
-                             f'metas={type(metas).__name__}')
+            raise ValueError(
+                'this model has a camera branch; expected images, depth points and meta information, got '
+                f'imgs={type(imgs).__name__}, depth_points={type(depth_points).__name__}, '
+                f'metas={type(metas).__name__}'
+            )
         if imgs.dim() != 5 or tuple(imgs.shape[-2:]) != self.view_transform.image_size:
-            raise ValueError(f'expected images (B, cameras, 3, H, W) with (H, W) = {self.view_transform.image_size} '
-                             f'(view_transform.image_size), got {tuple(imgs.shape)}; change the image augmentation or '
-                             'image_size')
+            raise ValueError(
+                f'expected images (B, cameras, 3, H, W) with (H, W) = {self.view_transform.image_size} '
+                f'(view_transform.image_size), got {tuple(imgs.shape)}; change the image augmentation or '
+                'image_size'
+            )
         levels = self.img_neck(self.img_backbone(imgs.flatten(0, 1)))
         return self.view_transform(levels[0].unflatten(0, imgs.shape[:2]), list(depth_points), metas)
 
@@ -149,11 +169,13 @@ class CLAPEncoderBase(Base3DDetector):
         fused = self.pts_neck(self.pts_backbone(bev))
         return fused[0] if isinstance(fused, (list, tuple)) else fused
 
-    def encode(self,
-               points: Optional[Sequence[Tensor]] = None,
-               imgs: Optional[Tensor] = None,
-               depth_points: Optional[Sequence[Tensor]] = None,
-               metas: Optional[Sequence[Dict[str, Any]]] = None) -> EncoderOutput:
+    def encode(
+        self,
+        points: Optional[Sequence[Tensor]] = None,
+        imgs: Optional[Tensor] = None,
+        depth_points: Optional[Sequence[Tensor]] = None,
+        metas: Optional[Sequence[Dict[str, Any]]] = None,
+    ) -> EncoderOutput:
         """All three BEV maps. `depth_points` are the clouds behind the depth images; default: `points`."""
         lidar_bev = self.extract_lidar(points)
         camera_bev = self.extract_camera(imgs, points if depth_points is None else depth_points, metas)
@@ -175,7 +197,10 @@ class CLAPEncoderBase(Base3DDetector):
             all_reduce(packed, op='mean')
             log_vars = {name: value.to(total.dtype) for name, value in zip(log_vars, packed)}
         if not torch.isfinite(log_vars['loss']):
-            bad = {name: float(value.detach()) for name, value in log_vars.items()
-                   if name != 'loss' and not bool(torch.isfinite(value))}
+            bad = {
+                name: float(value.detach())
+                for name, value in log_vars.items()
+                if name != 'loss' and not bool(torch.isfinite(value))
+            }
             raise NonFiniteLossError(bad)
         return total, log_vars

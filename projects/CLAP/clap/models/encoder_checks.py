@@ -1,4 +1,5 @@
 """Consistency of the encoders' configuration, checked before anything runs."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Optional
@@ -17,19 +18,22 @@ def check_modalities(voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, 
     missing = [name for name in CAMERA_PARTS if configs[name] is None]
     has_camera = len(missing) < len(CAMERA_PARTS)
     if has_camera and missing:
-        raise ValueError(f'the camera branch needs {", ".join(CAMERA_PARTS)}; missing: {", ".join(missing)}. Give all '
-                         'of them, or none for a LiDAR-only model')
+        raise ValueError(
+            f'the camera branch needs {", ".join(CAMERA_PARTS)}; missing: {", ".join(missing)}. Give all '
+            'of them, or none for a LiDAR-only model'
+        )
     has_lidar = configs['pts_middle_encoder'] is not None
     # without a LiDAR branch voxelize_cfg may stay: its range also serves masking and rendering
     if has_lidar and voxelize_cfg is None:
-        raise ValueError('the LiDAR branch (pts_middle_encoder) needs voxelize_cfg: give it '
-                         f'{sorted(VOXELIZE_KEYS)}')
+        raise ValueError(f'the LiDAR branch (pts_middle_encoder) needs voxelize_cfg: give it {sorted(VOXELIZE_KEYS)}')
     if not has_lidar and not has_camera:
         raise ValueError('the model has no sensor: give pts_middle_encoder (LiDAR), img_backbone (camera) or both')
     if (has_lidar and has_camera) != (configs['fusion_layer'] is not None):
-        raise ValueError('fusion_layer joins two modalities: expected it with LiDAR and camera, and None with one; got '
-                         f'LiDAR {has_lidar}, camera {has_camera}, fusion_layer '
-                         f'{configs["fusion_layer"] is not None}')
+        raise ValueError(
+            'fusion_layer joins two modalities: expected it with LiDAR and camera, and None with one; got '
+            f'LiDAR {has_lidar}, camera {has_camera}, fusion_layer '
+            f'{configs["fusion_layer"] is not None}'
+        )
     for name in ('pts_backbone', 'pts_neck'):
         if configs[name] is None:
             raise ValueError(f'{name} is missing; the BEV encoder needs pts_backbone and pts_neck')
@@ -41,8 +45,10 @@ def check_voxelize_cfg(cfg: Dict[str, Any]) -> None:
     if len(cfg['max_voxels']) != 2:
         raise ValueError(f'voxelize_cfg.max_voxels: expected [training, evaluation], got {cfg["max_voxels"]}')
     if len(cfg['voxel_size']) != 3 or len(cfg['point_cloud_range']) != 6:
-        raise ValueError('voxelize_cfg: expected voxel_size (x, y, z) and point_cloud_range (x, y, z lower, x, y, z '
-                         f'upper), got {cfg["voxel_size"]} and {cfg["point_cloud_range"]}')
+        raise ValueError(
+            'voxelize_cfg: expected voxel_size (x, y, z) and point_cloud_range (x, y, z lower, x, y, z '
+            f'upper), got {cfg["voxel_size"]} and {cfg["point_cloud_range"]}'
+        )
 
 
 def check_voxel_grid(cfg: Dict[str, Any], encoder: nn.Module) -> None:
@@ -51,12 +57,16 @@ def check_voxel_grid(cfg: Dict[str, Any], encoder: nn.Module) -> None:
     exact = [(high - low) / size for low, high, size in zip(lower, upper, cfg['voxel_size'])]
     cells = [round(count) for count in exact]
     if any(abs(count - whole) > 1e-3 for count, whole in zip(exact, cells)):
-        raise ValueError(f'point_cloud_range {cfg["point_cloud_range"]} is no whole number of voxels of '
-                         f'{cfg["voxel_size"]}: {exact}; change one of them')
+        raise ValueError(
+            f'point_cloud_range {cfg["point_cloud_range"]} is no whole number of voxels of '
+            f'{cfg["voxel_size"]}: {exact}; change one of them'
+        )
     shape = list(encoder.sparse_shape)
     if shape[:2] != cells[:2] or shape[2] < cells[2]:
-        raise ValueError(f'pts_middle_encoder.sparse_shape {shape} does not fit the voxel grid: expected '
-                         f'[{cells[0]}, {cells[1]}, {cells[2]} or more] from point_cloud_range / voxel_size')
+        raise ValueError(
+            f'pts_middle_encoder.sparse_shape {shape} does not fit the voxel grid: expected '
+            f'[{cells[0]}, {cells[1]}, {cells[2]} or more] from point_cloud_range / voxel_size'
+        )
 
 
 def check_bev(model: CLAPEncoderBase, configs: Dict[str, Optional[Dict[str, Any]]]) -> None:
@@ -65,30 +75,39 @@ def check_bev(model: CLAPEncoderBase, configs: Dict[str, Optional[Dict[str, Any]
         _check_same_area(model)
         lidar, camera = model.pts_middle_encoder, model.view_transform
         if lidar.bev_shape != camera.bev_shape:
-            raise ValueError(f'the BEV grids differ: LiDAR {lidar.bev_shape} (sparse_shape {lidar.sparse_shape}), '
-                             f'camera {camera.bev_shape} (bounds {camera.bounds} and downsample); make them equal')
+            raise ValueError(
+                f'the BEV grids differ: LiDAR {lidar.bev_shape} (sparse_shape {lidar.sparse_shape}), '
+                f'camera {camera.bev_shape} (bounds {camera.bounds} and downsample); make them equal'
+            )
         expected = [camera.bev_channels, lidar.bev_channels]
         if model.fusion_layer.in_channels != expected:
-            raise ValueError(f'fusion_layer.in_channels (camera, LiDAR): expected {expected}, got '
-                             f'{model.fusion_layer.in_channels}')
+            raise ValueError(
+                f'fusion_layer.in_channels (camera, LiDAR): expected {expected}, got {model.fusion_layer.in_channels}'
+            )
         channels = model.fusion_layer.out_channels
     else:
         channels = (model.pts_middle_encoder if model.has_lidar else model.view_transform).bev_channels
     if model.has_camera:
         context = model.view_transform.in_channels
         if model.img_neck.out_channels != context:
-            raise ValueError(f'view_transform.in_channels: expected {model.img_neck.out_channels} '
-                             f'(img_neck.out_channels), got {context}')
+            raise ValueError(
+                f'view_transform.in_channels: expected {model.img_neck.out_channels} '
+                f'(img_neck.out_channels), got {context}'
+            )
     first = next(module for module in model.pts_backbone.modules() if isinstance(module, nn.Conv2d))
     if first.in_channels != channels:
-        raise ValueError(f'pts_backbone.in_channels: expected {channels} (the channels of the '
-                         f'{"fused" if model.fusion_layer is not None else "only"} BEV), got {first.in_channels}')
+        raise ValueError(
+            f'pts_backbone.in_channels: expected {channels} (the channels of the '
+            f'{"fused" if model.fusion_layer is not None else "only"} BEV), got {first.in_channels}'
+        )
     stride = 1
     for factor in configs['pts_backbone'].get('layer_strides', ()):
         stride *= factor
     if any(size % stride for size in model.bev_shape):
-        raise ValueError(f'the BEV grid {model.bev_shape} must be divisible by {stride}, the product of '
-                         'pts_backbone.layer_strides; change the range, the voxel size or the strides')
+        raise ValueError(
+            f'the BEV grid {model.bev_shape} must be divisible by {stride}, the product of '
+            'pts_backbone.layer_strides; change the range, the voxel size or the strides'
+        )
 
 
 def _check_same_area(model: CLAPEncoderBase) -> None:
@@ -96,5 +115,7 @@ def _check_same_area(model: CLAPEncoderBase) -> None:
     for axis, name in enumerate('xy'):
         lower, upper, _ = model.view_transform.bounds[axis]
         if abs(lower - box[axis]) > 1e-3 or abs(upper - box[axis + 3]) > 1e-3:
-            raise ValueError(f'view_transform.{name}bound covers {lower} to {upper} m, point_cloud_range '
-                             f'{box[axis]} to {box[axis + 3]} m; both branches must cover the same area')
+            raise ValueError(
+                f'view_transform.{name}bound covers {lower} to {upper} m, point_cloud_range '
+                f'{box[axis]} to {box[axis + 3]} m; both branches must cover the same area'
+            )

@@ -1,4 +1,5 @@
 """Convolutional fusion of the two BEV maps (bevfusion_contract: module `fusion_layer`)."""
+
 from __future__ import annotations
 
 from typing import Sequence
@@ -30,6 +31,7 @@ class CLAPConvFuser(nn.Sequential):
         """[camera (B, C_1, X, Y), LiDAR (B, C_2, X, Y)] -> (B, out_channels, X, Y)."""
         channels = [tensor.shape[1] for tensor in inputs]
         if channels != self.in_channels:
-            raise ValueError(f'fusion_layer expected inputs [camera, LiDAR] of {self.in_channels} channels, got '
-                             f'{channels}')
+            raise ValueError(
+                f'fusion_layer expected inputs [camera, LiDAR] of {self.in_channels} channels, got {channels}'
+            )
         return super().forward(torch.cat(list(inputs), dim=1))

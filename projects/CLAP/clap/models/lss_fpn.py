@@ -1,4 +1,5 @@
 """Image feature pyramid of BEVFusion (bevfusion_contract: module `img_neck`)."""
+
 from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
@@ -35,15 +36,19 @@ class CLAPLSSFPN(nn.Module):
         for i in range(levels):
             coarser = in_channels[i + 1] if i == levels - 1 else out_channels
             self.lateral_convs.append(
-                ConvModule(in_channels[i] + coarser, out_channels, 1, norm_cfg=norm_cfg, inplace=False))
+                ConvModule(in_channels[i] + coarser, out_channels, 1, norm_cfg=norm_cfg, inplace=False)
+            )
             self.fpn_convs.append(
-                ConvModule(out_channels, out_channels, 3, padding=1, norm_cfg=norm_cfg, inplace=False))
+                ConvModule(out_channels, out_channels, 3, padding=1, norm_cfg=norm_cfg, inplace=False)
+            )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Feature maps fine to coarse, (B, C_i, H_i, W_i) -> the same sizes but the coarsest, out_channels each."""
         if len(inputs) != len(self.in_channels):
-            raise ValueError(f'expected {len(self.in_channels)} levels (in_channels {self.in_channels}), got '
-                             f'{len(inputs)}; check out_indices of the image backbone')
+            raise ValueError(
+                f'expected {len(self.in_channels)} levels (in_channels {self.in_channels}), got '
+                f'{len(inputs)}; check out_indices of the image backbone'
+            )
         coarser = inputs[-1]
         outputs = []
         for i in range(len(inputs) - 2, -1, -1):

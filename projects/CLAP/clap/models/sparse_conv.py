@@ -3,6 +3,7 @@
 spconv 2.3.8 races on the CPU with more than one thread and has no CPU backward pass. The classes here are spconv's
 (parameters, state-dict layout and version, index pairs); only the arithmetic on CPU tensors is replaced.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from mmdet3d.models.layers.spconv import IS_SPCONV2_AVAILABLE
 from torch import Tensor
 
 if not IS_SPCONV2_AVAILABLE:
-    raise ImportError('CLAP needs spconv >= 2.0 (expected an installed "spconv" or "spconv-cuXXX" package, found none '
-                      'that mmdet3d accepts); install it with tools/setup_env.sh')
+    raise ImportError(
+        'CLAP needs spconv >= 2.0 (expected an installed "spconv" or "spconv-cuXXX" package, found none '
+        'that mmdet3d accepts); install it with tools/setup_env.sh'
+    )
 
 from spconv.core import ConvAlgo
 from spconv.pytorch import SparseConv3d, SparseConvTensor, SubMConv3d, ops
@@ -33,6 +36,7 @@ class KernelPairs:
         in_spatial_shape: Cells of the input grid, to check that layers sharing a key share a grid.
         out_spatial_shape: Cells of the output grid.
     """
+
     pairs: List[Pair]
     out_indices: Tensor
     in_spatial_shape: List[int]
@@ -68,8 +72,9 @@ class _PairedConv(torch.autograd.Function):
                 if pair is None:
                     torch.mm(features.t(), grad_out, out=grad_weight[k])
                 elif pair[0].numel():
-                    torch.mm(features.index_select(0, pair[0]).t(), grad_out.index_select(0, pair[1]),
-                             out=grad_weight[k])
+                    torch.mm(
+                        features.index_select(0, pair[0]).t(), grad_out.index_select(0, pair[1]), out=grad_weight[k]
+                    )
         return grad_features, grad_weight, None, None
 
 
@@ -80,8 +85,9 @@ def _apply_pairs(features: Tensor, weight: Tensor, pairs: List[Pair], num_out: i
             out.addmm_(features, weight[k])
         elif pair[0].numel():
             rows_in, rows_out = pair
-            out.index_copy_(0, rows_out,
-                            torch.addmm(out.index_select(0, rows_out), features.index_select(0, rows_in), weight[k]))
+            out.index_copy_(
+                0, rows_out, torch.addmm(out.index_select(0, rows_out), features.index_select(0, rows_in), weight[k])
+            )
     return out
 
 
@@ -102,12 +108,17 @@ def _submanifold_pairs(raw: Tensor, counts: List[int]) -> List[Pair]:
 def build_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -> KernelPairs:
     """Index pairs of `conv` on the CPU tensor `x`, from spconv's (single-threaded, deterministic) generator."""
     in_shape = list(x.spatial_shape)
-    out_shape = in_shape if conv.subm else ops.get_conv_output_size(in_shape, conv.kernel_size, conv.stride,
-                                                                    conv.padding, conv.dilation)
+    out_shape = (
+        in_shape
+        if conv.subm
+        else ops.get_conv_output_size(in_shape, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
+    )
     if any(size <= 0 for size in out_shape):
-        raise ValueError(f'a sparse convolution (kernel {conv.kernel_size}, stride {conv.stride}, padding '
-                         f'{conv.padding}) shrinks the grid {in_shape} to {out_shape}; expected every size >= 1: '
-                         'use a larger sparse_shape or fewer strided stages')
+        raise ValueError(
+            f'a sparse convolution (kernel {conv.kernel_size}, stride {conv.stride}, padding '
+            f'{conv.padding}) shrinks the grid {in_shape} to {out_shape}; expected every size >= 1: '
+            'use a larger sparse_shape or fewer strided stages'
+        )
     if x.indices.shape[0] == 0:
         volume = 1
         for size in conv.kernel_size:
@@ -115,8 +126,18 @@ def build_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -> 
         empty = x.indices.new_zeros(0, dtype=torch.int64)
         return KernelPairs([(empty, empty)] * volume, x.indices, in_shape, out_shape)
     out_indices, raw, counts = ops.get_indice_pairs(
-        x.indices.contiguous(), x.batch_size, in_shape, ConvAlgo.Native, conv.kernel_size, conv.stride, conv.padding,
-        conv.dilation, conv.output_padding, conv.subm, False)
+        x.indices.contiguous(),
+        x.batch_size,
+        in_shape,
+        ConvAlgo.Native,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        conv.dilation,
+        conv.output_padding,
+        conv.subm,
+        False,
+    )
     raw, count_list = raw.long(), counts.tolist()
     if conv.subm:
         pairs = _submanifold_pairs(raw, count_list)
@@ -137,16 +158,20 @@ def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -
     volume = conv.weight[0, ..., 0].numel()
     same_rows = known.out_indices.shape == x.indices.shape and known.in_spatial_shape == list(x.spatial_shape)
     if not conv.subm or len(known.pairs) != volume or not same_rows:
-        raise ValueError(f'indice_key "{key}" already holds the pairs of another grid or kernel; only submanifold '
-                         'layers on the same grid with the same kernel may share a key: give this layer its own')
+        raise ValueError(
+            f'indice_key "{key}" already holds the pairs of another grid or kernel; only submanifold '
+            'layers on the same grid with the same kernel may share a key: give this layer its own'
+        )
     return known
 
 
 def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
     """The convolution on CPU tensors. Runs in fp32 (fp64 if the weights are) also under autocast."""
     if x.features.shape[1] != conv.in_channels:
-        raise ValueError(f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
-                         f'{tuple(x.features.shape)}; check in_channels / num_features against the loaded points')
+        raise ValueError(
+            f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
+            f'{tuple(x.features.shape)}; check in_channels / num_features against the loaded points'
+        )
     x = x.shadow_copy()
     # a copy of the dict, so that the caller's tensor does not change; the values are shared
     x.indice_dict = dict(x.indice_dict)
@@ -154,8 +179,9 @@ def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> Sparse
     with torch.autocast(device_type='cpu', enabled=False):
         # (out, kx, ky, kz, in) -> (K, in, out)
         weight = conv.weight.flatten(1, 3).permute(1, 2, 0).contiguous()
-        features = _PairedConv.apply(x.features.to(weight.dtype).contiguous(), weight, table.pairs,
-                                     table.out_indices.shape[0])
+        features = _PairedConv.apply(
+            x.features.to(weight.dtype).contiguous(), weight, table.pairs, table.out_indices.shape[0]
+        )
         if conv.bias is not None:
             features = features + conv.bias
     out = x.replace_feature(features)

@@ -1,4 +1,5 @@
 """Depth-aware lift-splat view transform of BEVFusion (bevfusion_contract: module `view_transform`)."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence, Tuple
@@ -35,9 +36,18 @@ class CLAPDepthLSSTransform(nn.Module):
         downsample: Stride from the pooled grid to the output; 1 leaves out the convolutions.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, image_size: Sequence[int], feature_size: Sequence[int],
-                 xbound: Sequence[float], ybound: Sequence[float], zbound: Sequence[float], dbound: Sequence[float],
-                 downsample: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        image_size: Sequence[int],
+        feature_size: Sequence[int],
+        xbound: Sequence[float],
+        ybound: Sequence[float],
+        zbound: Sequence[float],
+        dbound: Sequence[float],
+        downsample: int = 1,
+    ) -> None:
         super().__init__()
         self.image_size: Tuple[int, int] = (int(image_size[0]), int(image_size[1]))
         self.feature_size: Tuple[int, int] = (int(feature_size[0]), int(feature_size[1]))
@@ -72,11 +82,14 @@ class CLAPDepthLSSTransform(nn.Module):
         with the camera matrices -> (B, bev_channels, X, Y)."""
         batch, num_cameras = features.shape[:2]
         if tuple(features.shape[-2:]) != self.feature_size:
-            raise ValueError(f'view_transform expected image features of {self.feature_size} (h, w), got '
-                             f'{tuple(features.shape[-2:])}; feature_size must match image_size and the backbone')
+            raise ValueError(
+                f'view_transform expected image features of {self.feature_size} (h, w), got '
+                f'{tuple(features.shape[-2:])}; feature_size must match image_size and the backbone'
+            )
         if len(points) != batch or len(metas) != batch:
-            raise ValueError(f'expected points and meta information of {batch} samples, got {len(points)} and '
-                             f'{len(metas)}')
+            raise ValueError(
+                f'expected points and meta information of {batch} samples, got {len(points)} and {len(metas)}'
+            )
         cameras = CameraMatrices.from_metas(metas, num_cameras)
         depth, context = self.predict_depth(features, self.depth_maps(points, cameras))
         cells = self.frustum_cells(cameras)
@@ -98,8 +111,10 @@ class CLAPDepthLSSTransform(nn.Module):
         """Sparse depth images of all cameras, (B, C, 1, H, W) metres, 0 where no point fell."""
         maps = []
         for index, cloud in enumerate(points):
-            lidar2img, img_aug, lidar_aug = (matrix[index].to(cloud.device, torch.float32) for matrix in (
-                cameras.lidar2img, cameras.img_aug, cameras.lidar_aug))
+            lidar2img, img_aug, lidar_aug = (
+                matrix[index].to(cloud.device, torch.float32)
+                for matrix in (cameras.lidar2img, cameras.img_aug, cameras.lidar_aug)
+            )
             maps.append(sparse_depth_map(cloud, lidar2img, img_aug, lidar_aug, self.image_size))
         return torch.stack(maps)
 
@@ -124,27 +139,32 @@ class CLAPDepthLSSTransform(nn.Module):
         undo = torch.linalg.inv(img_aug[:, :3, :3])
         to_lidar = lidar_aug @ cameras.cam2lidar[index]
         unproject = to_lidar[:, :3, :3] @ torch.linalg.inv(cameras.cam2img[index][:, :3, :3])
-        undo, shift, unproject, origin = (value.to(self.frustum)[:, None, None]
-                                          for value in (undo, img_aug[:, :3, 3], unproject, to_lidar[:, :3, 3]))
+        undo, shift, unproject, origin = (
+            value.to(self.frustum)[:, None, None] for value in (undo, img_aug[:, :3, 3], unproject, to_lidar[:, :3, 3])
+        )
         with torch.autocast(device_type=self.frustum.device.type, enabled=False):
             frustum = self.frustum.permute(1, 2, 0, 3)  # (h, w, D, 3)
             pixel = (frustum - shift.unsqueeze(-2)) @ undo.transpose(-1, -2)
             ray = torch.cat([pixel[..., :2] * pixel[..., 2:], pixel[..., 2:]], dim=-1)
             return ray @ unproject.transpose(-1, -2) + origin.unsqueeze(-2)
 
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-                              error_msgs):
+    def _load_from_state_dict(
+        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+    ):
         """As usual, but the geometry stays the config's: a checkpoint of other bounds is reported, not obeyed."""
         own = {name: getattr(self, name).detach().clone() for name in GEOMETRY}
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-                                      error_msgs)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
         for name, value in own.items():
             loaded = getattr(self, name).data
             if not torch.allclose(loaded.double(), value.double(), rtol=1e-5, atol=1e-5):
-                error_msgs.append(f'{prefix}{name}: the checkpoint was made with another geometry (expected '
-                                  f'{value.flatten()[:3].tolist()}, got {loaded.flatten()[:3].tolist()}); kept the '
-                                  "config's: use the checkpoint's xbound, ybound, zbound, dbound and image_size, or "
-                                  f'remove {", ".join(GEOMETRY)} from it')
+                error_msgs.append(
+                    f'{prefix}{name}: the checkpoint was made with another geometry (expected '
+                    f'{value.flatten()[:3].tolist()}, got {loaded.flatten()[:3].tolist()}); kept the '
+                    "config's: use the checkpoint's xbound, ybound, zbound, dbound and image_size, or "
+                    f'remove {", ".join(GEOMETRY)} from it'
+                )
                 loaded.copy_(value)
 
 
@@ -156,16 +176,20 @@ def _num_cells(name: str, bound: Sequence[float]) -> int:
     lower, upper, step = bound
     count = round((upper - lower) / step)
     if count < 1 or abs(count * step - (upper - lower)) > 1e-3 * step:
-        raise ValueError(f'{name}bound (lower, upper, cell size) = {tuple(bound)}: expected a whole number of cells, '
-                         f'got {(upper - lower) / step}')
+        raise ValueError(
+            f'{name}bound (lower, upper, cell size) = {tuple(bound)}: expected a whole number of cells, '
+            f'got {(upper - lower) / step}'
+        )
     return count
 
 
 def _image_stride(image_size: Tuple[int, int], feature_size: Tuple[int, int]) -> int:
     stride = image_size[0] // feature_size[0]
     if stride < 4 or stride % 4 or tuple(stride * size for size in feature_size) != image_size:
-        raise ValueError(f'image_size {image_size} must be feature_size {feature_size} times one multiple of 4 (the '
-                         "stride of the backbone's first level); change one of them")
+        raise ValueError(
+            f'image_size {image_size} must be feature_size {feature_size} times one multiple of 4 (the '
+            "stride of the backbone's first level); change one of them"
+        )
     return stride
 
 
@@ -178,8 +202,9 @@ def _make_frustum(image_size: Tuple[int, int], feature_size: Tuple[int, int], db
     return torch.stack([u, v, depth], dim=-1)
 
 
-def _conv_norm_act(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0,
-                   bias: bool = True) -> List[nn.Module]:
+def _conv_norm_act(
+    in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0, bias: bool = True
+) -> List[nn.Module]:
     return [
         nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=bias),
         nn.BatchNorm2d(out_channels),

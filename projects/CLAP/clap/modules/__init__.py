@@ -1,4 +1,5 @@
 """Parameters that call :mod:`..functional`."""
+
 from .masking import InputMasking
 from .mlp import MLP
 from .sdf_field import BoundField, SDFField

@@ -1,4 +1,5 @@
 """Masking of the encoders' input (section 1 of the supplement: ratio 0.9)."""
+
 from __future__ import annotations
 
 from typing import List, Optional, Sequence, Tuple
@@ -24,8 +25,15 @@ class InputMasking:
         patch: patch size in pixels of the augmented image.
     """
 
-    def __init__(self, point_cloud_range: Sequence[float], voxel_size: Sequence[float], point_ratio: float = 0.9,
-                 image_ratio: float = 0.9, block: Sequence[int] = (8, 8, 8), patch: int = 32) -> None:
+    def __init__(
+        self,
+        point_cloud_range: Sequence[float],
+        voxel_size: Sequence[float],
+        point_ratio: float = 0.9,
+        image_ratio: float = 0.9,
+        block: Sequence[int] = (8, 8, 8),
+        patch: int = 32,
+    ) -> None:
         for name, ratio in (('point_ratio', point_ratio), ('image_ratio', image_ratio)):
             if not 0.0 <= ratio < 1.0:
                 raise ValueError(f'{name} must be in [0, 1), got {ratio}')

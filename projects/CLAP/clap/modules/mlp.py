@@ -1,4 +1,5 @@
 """A plain multi-layer perceptron."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -15,8 +16,9 @@ class MLP(nn.Sequential):
         activation: a module that is put after every hidden layer.
     """
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, num_hidden: int,
-                 activation: nn.Module) -> None:
+    def __init__(
+        self, in_channels: int, hidden_channels: int, out_channels: int, num_hidden: int, activation: nn.Module
+    ) -> None:
         layers: list[nn.Module] = []
         width = in_channels
         for _ in range(num_hidden):

@@ -1,4 +1,5 @@
 """The neural field of Eqs. 5 and 6: features of a volume, read by two small MLPs."""
+
 from __future__ import annotations
 
 from typing import Optional, Sequence, Tuple
@@ -25,8 +26,14 @@ class SDFField(nn.Module):
         softplus_beta: sharpness of the SDF's Softplus; larger is closer to a ReLU.
     """
 
-    def __init__(self, feature_channels: int, point_cloud_range: Sequence[float], hidden_channels: int = 64,
-                 num_hidden: int = 2, softplus_beta: float = 100.0) -> None:
+    def __init__(
+        self,
+        feature_channels: int,
+        point_cloud_range: Sequence[float],
+        hidden_channels: int = 64,
+        num_hidden: int = 2,
+        softplus_beta: float = 100.0,
+    ) -> None:
         super().__init__()
         box = torch.tensor(point_cloud_range, dtype=torch.float32)
         # Kept out of the state dict: geometry belongs to the config, a checkpoint must not overwrite it.

@@ -1,4 +1,5 @@
 """One layer of TransFusion's decoder: object queries look at each other, then at the BEV."""
+
 from __future__ import annotations
 
 from mmcv.cnn.bricks.transformer import FFN
@@ -24,8 +25,11 @@ class PositionEmbedding(nn.Module):
     def __init__(self, embed_dims: int) -> None:
         super().__init__()
         self.position_embedding_head = nn.Sequential(
-            nn.Conv1d(2, embed_dims, 1), nn.BatchNorm1d(embed_dims), nn.ReLU(inplace=True),
-            nn.Conv1d(embed_dims, embed_dims, 1))
+            nn.Conv1d(2, embed_dims, 1),
+            nn.BatchNorm1d(embed_dims),
+            nn.ReLU(inplace=True),
+            nn.Conv1d(embed_dims, embed_dims, 1),
+        )
 
     def forward(self, positions: Tensor) -> Tensor:
         return self.position_embedding_head(positions.transpose(1, 2).contiguous())
@@ -52,16 +56,23 @@ class TransFusionDecoderLayer(nn.Module):
         ffn_drop: after both linear layers of the feed-forward network.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int = 8, feedforward_channels: int = 256, dropout: float = 0.1,
-                 ffn_drop: float = 0.1) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int = 8,
+        feedforward_channels: int = 256,
+        dropout: float = 0.1,
+        ffn_drop: float = 0.1,
+    ) -> None:
         super().__init__()
         if embed_dims % num_heads:
             raise ValueError(f'decoder_layer.num_heads must divide hidden_channel {embed_dims}, got {num_heads}')
 
         self.self_attn = ResidualAttention(embed_dims, num_heads, dropout)
         self.cross_attn = ResidualAttention(embed_dims, num_heads, dropout)
-        self.ffn = FFN(embed_dims, feedforward_channels, num_fcs=2, act_cfg=dict(type='ReLU', inplace=True),
-                       ffn_drop=ffn_drop)
+        self.ffn = FFN(
+            embed_dims, feedforward_channels, num_fcs=2, act_cfg=dict(type='ReLU', inplace=True), ffn_drop=ffn_drop
+        )
         self.norms = nn.ModuleList(nn.LayerNorm(embed_dims) for _ in range(3))
         self.self_posembed, self.cross_posembed = PositionEmbedding(embed_dims), PositionEmbedding(embed_dims)
         for parameter in self.parameters():

@@ -1,4 +1,5 @@
 """The shallow 3-D network f3D that turns the fused BEV map into a feature volume."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -30,7 +31,9 @@ class VolumeDecoder(nn.Module):
         def block() -> nn.Sequential:
             return nn.Sequential(
                 nn.Conv3d(volume_channels, volume_channels, kernel_size=3, padding=1, bias=False),
-                nn.GroupNorm(norm_groups, volume_channels), nn.SiLU(inplace=True))
+                nn.GroupNorm(norm_groups, volume_channels),
+                nn.SiLU(inplace=True),
+            )
 
         self.blocks = nn.Sequential(block(), block())
 

@@ -1,4 +1,5 @@
 """A report of a run: one HTML file from what training left in its work directory."""
+
 from pathlib import Path
 
 from .gather import RunData, gather

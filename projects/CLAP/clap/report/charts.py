@@ -1,4 +1,5 @@
 """Line charts as inline SVG: no library, no network, readable without a script."""
+
 from __future__ import annotations
 
 import json
@@ -35,7 +36,7 @@ def number(value: float) -> str:
 def thin(curve: Curve, most: int = MAX_POINTS) -> Curve:
     """At most ``most`` points of a curve, its last one among them."""
     stride = -(-len(curve) // most)
-    return curve if stride <= 1 else curve[(len(curve) - 1) % stride::stride]
+    return curve if stride <= 1 else curve[(len(curve) - 1) % stride :: stride]
 
 
 def _span(curves: Sequence[Curve]) -> Tuple[float, float, float, float]:
@@ -67,28 +68,45 @@ def chart(title: str, curves: Dict[str, Curve], marks: Sequence[int] = (), point
         return round(HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM), 1)
 
     parts = _axes(x0, x1, y0, y1, px, py)
-    parts += [f'<line class="mark" x1="{px(x)}" x2="{px(x)}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-              for x in marks if x0 <= x <= x1]
+    parts += [
+        f'<line class="mark" x1="{px(x)}" x2="{px(x)}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        for x in marks
+        if x0 <= x <= x1
+    ]
     for (_, curve), colour in zip(curves.items(), COLOURS):
         parts += [f'<polyline points="{run}" stroke="{colour}"/>' for run in _runs(curve, px, py)]
         if points or len(curve) == 1:
-            parts += [f'<circle cx="{px(x)}" cy="{py(y)}" r="3" fill="{colour}"/>' for x, y in curve
-                      if math.isfinite(y)]
-    legend = ''.join(f'<span><i style="background:{colour}"></i>{escape(name)}</span>'
-                     for name, colour in zip(curves, COLOURS)) if len(curves) > 1 else ''
-    data = dict(frame=[LEFT, RIGHT, WIDTH], span=[x0, x1], names=list(curves),
-                curves=[[[x, y if math.isfinite(y) else None] for x, y in curve] for curve in curves.values()])
-    return (f'<figure class="chart" data-chart="{escape(json.dumps(data, allow_nan=False))}">'
-            f'<figcaption>{escape(title)}{legend}<output></output></figcaption>'
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}'
-            f'<line class="cursor" y1="{TOP}" y2="{HEIGHT - BOTTOM}" x1="0" x2="0"/></svg></figure>')
+            parts += [
+                f'<circle cx="{px(x)}" cy="{py(y)}" r="3" fill="{colour}"/>' for x, y in curve if math.isfinite(y)
+            ]
+    legend = (
+        ''.join(
+            f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in zip(curves, COLOURS)
+        )
+        if len(curves) > 1
+        else ''
+    )
+    data = dict(
+        frame=[LEFT, RIGHT, WIDTH],
+        span=[x0, x1],
+        names=list(curves),
+        curves=[[[x, y if math.isfinite(y) else None] for x, y in curve] for curve in curves.values()],
+    )
+    return (
+        f'<figure class="chart" data-chart="{escape(json.dumps(data, allow_nan=False))}">'
+        f'<figcaption>{escape(title)}{legend}<output></output></figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}'
+        f'<line class="cursor" y1="{TOP}" y2="{HEIGHT - BOTTOM}" x1="0" x2="0"/></svg></figure>'
+    )
 
 
 def _axes(x0: float, x1: float, y0: float, y1: float, px, py) -> List[str]:
     parts = []
     for y in ticks(y0, y1):
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(y)}" y2="{py(y)}"/>'
-                     f'<text x="{LEFT - 6}" y="{py(y) + 3.5}" text-anchor="end">{number(y)}</text>')
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(y)}" y2="{py(y)}"/>'
+            f'<text x="{LEFT - 6}" y="{py(y) + 3.5}" text-anchor="end">{number(y)}</text>'
+        )
     for x in ticks(x0, x1, 5):
         parts.append(f'<text x="{px(x)}" y="{HEIGHT - 8}" text-anchor="middle">{number(x)}</text>')
     return parts

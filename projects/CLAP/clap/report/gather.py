@@ -1,4 +1,5 @@
 """Reads what a run left in its work directory; needs no GPU, no dataset and runs no code of the run."""
+
 from __future__ import annotations
 
 import json
@@ -48,8 +49,10 @@ def gather(work_dir: Path) -> RunData:
     folders = sorted(path.parent for path in work_dir.glob('*/vis_data/scalars.json'))
     sessions = read_card(work_dir)
     if not folders and not sessions:
-        raise FileNotFoundError(f'{work_dir} holds no run: expected {work_dir}/<time>/vis_data/scalars.json, which '
-                                'training writes with the first log line (LocalVisBackend must be in vis_backends)')
+        raise FileNotFoundError(
+            f'{work_dir} holds no run: expected {work_dir}/<time>/vis_data/scalars.json, which '
+            'training writes with the first log line (LocalVisBackend must be in vis_backends)'
+        )
     run = RunData(name=work_dir.resolve().name, sessions=sessions, folder=str(work_dir))
     for folder in folders:
         _add_scalars(run, folder / 'scalars.json')

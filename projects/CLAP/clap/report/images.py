@@ -1,4 +1,5 @@
 """Pictures as data URIs, small enough that a report can be sent by mail."""
+
 from __future__ import annotations
 
 import base64

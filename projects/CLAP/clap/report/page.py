@@ -1,4 +1,5 @@
 """The report as one HTML file that needs nothing else."""
+
 from __future__ import annotations
 
 import shlex
@@ -17,21 +18,34 @@ _HERE = Path(__file__).parent
 #: The browser itself refuses whatever is not in the file.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _FIGURES = dict(
-    cameras='Image, rendered colour, rendered range', lidar_range='LiDAR range against rendered range',
-    curvature='Curvature weights', prototypes='Prototypes', rays='Rays that are drawn', cloud='Overview from above',
-    lidar_on_images='LiDAR points on the images: is the calibration right?')
+    cameras='Image, rendered colour, rendered range',
+    lidar_range='LiDAR range against rendered range',
+    curvature='Curvature weights',
+    prototypes='Prototypes',
+    rays='Rays that are drawn',
+    cloud='Overview from above',
+    lidar_on_images='LiDAR points on the images: is the calibration right?',
+)
 #: Charts of the training log besides the losses: heading -> scalars.
 _COURSE = {
-    'range error of drawn rays (m)': ('range_median_m', 'range_mae_m'), 'opacity': ('opacity', ),
-    'inv_s (1/m)': ('inv_s', ), 'prototypes in use': ('proto_perplexity_lidar', 'proto_perplexity_camera'),
+    'range error of drawn rays (m)': ('range_median_m', 'range_mae_m'),
+    'opacity': ('opacity',),
+    'inv_s (1/m)': ('inv_s',),
+    'prototypes in use': ('proto_perplexity_lidar', 'proto_perplexity_camera'),
     'likeness of prototypes': ('gram_mean', 'gram_max'),
-    'feature std': ('feature_std_lidar', 'feature_std_camera'), 'agreement of the branches': ('proto_agreement', ),
-    'masked rays': ('masked_rays', ), 'learning rate': ('lr', ), 'gradient norm': ('grad_norm', ),
-    'seconds per step': ('time', 'data_time'), 'memory (MiB)': ('memory', )}
+    'feature std': ('feature_std_lidar', 'feature_std_camera'),
+    'agreement of the branches': ('proto_agreement',),
+    'masked rays': ('masked_rays',),
+    'learning rate': ('lr',),
+    'gradient norm': ('grad_norm',),
+    'seconds per step': ('time', 'data_time'),
+    'memory (MiB)': ('memory',),
+}
 _EVALUATION = {
     'held-back rays: error of the range (m)': ('render/range_median_m', 'render/range_mae_m'),
-    'held-back rays within 1 m': ('render/range_within_1m', ),
-    'colour error, rendered and of the mean colour': ('render/rgb_mae', 'render/rgb_mae_of_mean_colour')}
+    'held-back rays within 1 m': ('render/range_within_1m',),
+    'colour error, rendered and of the mean colour': ('render/rgb_mae', 'render/rgb_mae_of_mean_colour'),
+}
 
 
 def render_page(run: RunData, max_steps: int = 12, image_width: int = 1150) -> str:
@@ -43,17 +57,24 @@ def render_page(run: RunData, max_steps: int = 12, image_width: int = 1150) -> s
         image_width: of the embedded pictures, pixels.
     """
     rows = findings(run)
-    body = ''.join([
-        f'<h1>{escape(run.name)}</h1>', f'<p class="summary">{escape(summary(rows, run.steps))}</p>',
-        _section('run', 'What was run', _run_table(run)), _section('health', 'Health', _health_table(rows)),
-        _section('curves', 'Curves', _curves(run)),
-        _section('figures', 'Figures over time', _figures(run, max_steps, image_width)),
-        _section('config', 'Configuration', _config(run))])
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-            f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-            f'<title>{escape(run.name)} – CLAP report</title><style>{(_HERE / "report.css").read_text()}</style></head>'
-            f'<body><main>{body}</main><script>{(_HERE / "report.js").read_text()}</script></body></html>\n')
+    body = ''.join(
+        [
+            f'<h1>{escape(run.name)}</h1>',
+            f'<p class="summary">{escape(summary(rows, run.steps))}</p>',
+            _section('run', 'What was run', _run_table(run)),
+            _section('health', 'Health', _health_table(rows)),
+            _section('curves', 'Curves', _curves(run)),
+            _section('figures', 'Figures over time', _figures(run, max_steps, image_width)),
+            _section('config', 'Configuration', _config(run)),
+        ]
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f'<title>{escape(run.name)} – CLAP report</title><style>{(_HERE / "report.css").read_text()}</style></head>'
+        f'<body><main>{body}</main><script>{(_HERE / "report.js").read_text()}</script></body></html>\n'
+    )
 
 
 def _section(name: str, title: str, content: str) -> str:
@@ -62,27 +83,41 @@ def _section(name: str, title: str, content: str) -> str:
 
 def _table(rows: Iterable[Tuple[str, str]]) -> str:
     """Two columns; values are HTML already."""
-    return '<table class="facts">' + ''.join(
-        f'<tr><th>{escape(name)}</th><td>{value}</td></tr>' for name, value in rows) + '</table>'
+    return (
+        '<table class="facts">'
+        + ''.join(f'<tr><th>{escape(name)}</th><td>{value}</td></tr>' for name, value in rows)
+        + '</table>'
+    )
 
 
 # ---------------------------------------------------------------- what was run
+
 
 def _run_table(run: RunData) -> str:
     rows: List[Tuple[str, str]] = []
     if run.sessions:
         last = run.sessions[-1]
-        rows += [('Configuration', escape(str(last.get('config') or 'not from a file'))),
-                 ('Command', _command(last)),
-                 ('Commit', _commit(last.get('code', {}))), ('Seed', escape(str(last.get('seed')))),
-                 *[(f'Data ({name})', _data(info)) for name, info in last.get('data', {}).items()],
-                 ('Hardware', _hardware(last)),
-                 ('Versions', escape(', '.join(f'{k} {v}' for k, v in last.get('versions', {}).items()))),
-                 *[(f'Session {i + 1}' if len(run.sessions) > 1 else 'Time', _times(session))
-                   for i, session in enumerate(run.sessions)]]
+        rows += [
+            ('Configuration', escape(str(last.get('config') or 'not from a file'))),
+            ('Command', _command(last)),
+            ('Commit', _commit(last.get('code', {}))),
+            ('Seed', escape(str(last.get('seed')))),
+            *[(f'Data ({name})', _data(info)) for name, info in last.get('data', {}).items()],
+            ('Hardware', _hardware(last)),
+            ('Versions', escape(', '.join(f'{k} {v}' for k, v in last.get('versions', {}).items()))),
+            *[
+                (f'Session {i + 1}' if len(run.sessions) > 1 else 'Time', _times(session))
+                for i, session in enumerate(run.sessions)
+            ],
+        ]
     else:
-        rows.append(('Record', 'No run_card.json: add dict(type=\'RunRecordHook\') to custom_hooks to have '
-                     'commit, seed, data and hardware here.'))
+        rows.append(
+            (
+                'Record',
+                'No run_card.json: add dict(type=\'RunRecordHook\') to custom_hooks to have '
+                'commit, seed, data and hardware here.',
+            )
+        )
     rows.append(('Checkpoints', escape(', '.join(run.checkpoints) or 'none')))
     return _table(rows)
 
@@ -94,8 +129,9 @@ def _command(session: dict) -> str:
     start = ['torchrun', f'--nproc_per_node={count}'] if count > 1 and 'pytorch' in words else ['python']
     variables = [f'{name}={shlex.quote(value)}' for name, value in session.get('environment', {}).items()]
     folder = session.get('folder', '.')
-    return (f'<code>{escape(" ".join([*variables, shlex.join([*start, *words])]))}</code>'
-            + (f' in <code>{escape(str(folder))}</code>' if folder != '.' else ' in the checkout'))
+    return f'<code>{escape(" ".join([*variables, shlex.join([*start, *words])]))}</code>' + (
+        f' in <code>{escape(str(folder))}</code>' if folder != '.' else ' in the checkout'
+    )
 
 
 def _commit(code: dict) -> str:
@@ -108,15 +144,21 @@ def _data(info: dict) -> str:
     if not info:
         return 'no info file'
     root = f' in <code>{escape(str(info["root"]))}</code>' if info.get('root') else ''
-    return (f'{escape(str(info["file"]))}{root}, {info["frames"]} frames, SHA-256 '
-            f'<code>{escape(info["sha256"][:16])}…</code> ({info["bytes"]} bytes)')
+    return (
+        f'{escape(str(info["file"]))}{root}, {info["frames"]} frames, SHA-256 '
+        f'<code>{escape(info["sha256"][:16])}…</code> ({info["bytes"]} bytes)'
+    )
 
 
 def _hardware(session: dict) -> str:
     found = session.get('hardware', {})
     gpus = found.get('gpus') or []
-    parts = [f'{len(gpus)} × {gpus[0]}' if gpus else 'no GPU', f'{found.get("processor")}, {found.get("cores")} cores',
-             f'{found.get("memory_gib")} GiB memory', f'{session.get("processes", 1)} process(es)']
+    parts = [
+        f'{len(gpus)} × {gpus[0]}' if gpus else 'no GPU',
+        f'{found.get("processor")}, {found.get("cores")} cores',
+        f'{found.get("memory_gib")} GiB memory',
+        f'{session.get("processes", 1)} process(es)',
+    ]
     return escape('; '.join(parts))
 
 
@@ -125,22 +167,28 @@ def _times(session: dict) -> str:
     steps = f'iterations {session.get("first_iter")} to {session.get("last_iter")} of {session.get("max_iters")}'
     if not ended:
         seen = session.get('last_seen')
-        return escape(f'{steps}; started {started}, no end recorded: running or interrupted'
-                      + (f' (last sign of life {seen})' if seen else ''))
+        return escape(
+            f'{steps}; started {started}, no end recorded: running or interrupted'
+            + (f' (last sign of life {seen})' if seen else '')
+        )
     duration = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
     return escape(f'{steps}; {started} to {ended} ({duration})')
 
 
 # ---------------------------------------------------------------- health, curves, figures
 
+
 def _health_table(rows: List[Finding]) -> str:
     cells = ''.join(
         f'<tr class="{row.level.replace(" ", "-")}"><td><b>{escape(row.title)}</b><small>{escape(row.meaning)}</small>'
         f'</td><td class="value">{escape(row.value)}</td><td><em>{escape(row.level)}</em></td>'
         f'<td>{escape(row.verdict)}{f"<p>What to do: {escape(row.remedy)}</p>" if row.remedy else ""}</td></tr>'
-        for row in rows)
-    return ('<table class="health"><thead><tr><th>Figure</th><th>Now</th><th>Verdict</th><th>Why, and what to do</th>'
-            f'</tr></thead><tbody>{cells}</tbody></table>')
+        for row in rows
+    )
+    return (
+        '<table class="health"><thead><tr><th>Figure</th><th>Now</th><th>Verdict</th><th>Why, and what to do</th>'
+        f'</tr></thead><tbody>{cells}</tbody></table>'
+    )
 
 
 def _curves(run: RunData) -> str:
@@ -150,20 +198,25 @@ def _curves(run: RunData) -> str:
     losses = [name for name in run.train if name == 'loss' or name.startswith('loss_')]
     parts = [chart(name, {name: run.train[name]}, marks) for name in sorted(losses)]
     parts += _charts(run.evaluation, _EVALUATION, marks, points=True)
-    others = [name for name in run.evaluation if not name.startswith(('render/', 'enrichment'))
-              and not name.endswith('time')]
+    others = [
+        name for name in run.evaluation if not name.startswith(('render/', 'enrichment')) and not name.endswith('time')
+    ]
     parts += [chart(name, {name: run.evaluation[name]}, marks, points=True) for name in others]
     parts += _charts(run.train, _COURSE, marks)
     note = 'Over the iteration; move the pointer over a chart to read it.'
     if marks:
-        note += (f' Dashed: from iteration {marks[-1]} on rays are drawn by curvature, and become harder.' if
-                 switch_is_recorded(run) else f' Dashed: iteration {marks[-1]}, the first log line with curvature '
-                 'sampling (the run card does not say when it began); the drawn rays become harder.')
+        note += (
+            f' Dashed: from iteration {marks[-1]} on rays are drawn by curvature, and become harder.'
+            if switch_is_recorded(run)
+            else f' Dashed: iteration {marks[-1]}, the first log line with curvature '
+            'sampling (the run card does not say when it began); the drawn rays become harder.'
+        )
     return f'<p>{note}</p><div class="charts">{"".join(parts)}</div>'
 
 
-def _charts(curves: Dict[str, Curve], plan: Dict[str, Tuple[str, ...]], marks: List[int],
-            points: bool = False) -> List[str]:
+def _charts(
+    curves: Dict[str, Curve], plan: Dict[str, Tuple[str, ...]], marks: List[int], points: bool = False
+) -> List[str]:
     drawn = []
     for title, names in plan.items():
         found = {name: curves[name] for name in names if curves.get(name)}
@@ -174,24 +227,31 @@ def _charts(curves: Dict[str, Curve], plan: Dict[str, Tuple[str, ...]], marks: L
 
 def _figures(run: RunData, max_steps: int, width: int) -> str:
     if not run.images:
-        return ('<p>None: add dict(type=\'PretrainVisualizationHook\') to custom_hooks, or draw a checkpoint with '
-                'tools/visualize.py.</p>')
+        return (
+            '<p>None: add dict(type=\'PretrainVisualizationHook\') to custom_hooks, or draw a checkpoint with '
+            'tools/visualize.py.</p>'
+        )
     blocks = []
     for frame, figures in by_frame(run.images).items():
         steps = evenly(sorted(set().union(*figures.values())), max_steps)
         tabs, panes = [], []
         for order, (name, files) in enumerate(sorted(figures.items(), key=lambda item: _place(item[0]))):
             title, shown = _FIGURES.get(name, name), [step for step in steps if step in files]
-            tabs.append(f'<button type="button" data-tab="{order}"{" class=on" if not order else ""}>{escape(title)}'
-                        '</button>')
-            panes += [f'<img data-tab="{order}" data-step="{step}" alt="{escape(title)}, iteration {step}" '
-                      f'src="{data_uri(files[step], width)}"'
-                      f'{" class=on" if not order and step == shown[-1] else ""}>' for step in shown]
+            tabs.append(
+                f'<button type="button" data-tab="{order}"{" class=on" if not order else ""}>{escape(title)}</button>'
+            )
+            panes += [
+                f'<img data-tab="{order}" data-step="{step}" alt="{escape(title)}, iteration {step}" '
+                f'src="{data_uri(files[step], width)}"'
+                f'{" class=on" if not order and step == shown[-1] else ""}>'
+                for step in shown
+            ]
         blocks.append(
             f'<div class="film" data-steps="{",".join(map(str, steps))}"><div class="tabs">{"".join(tabs)}</div>'
             f'<label>{escape(frame.replace("frame", "Frame ") or "Pictures")}, iteration <output>{steps[-1]}</output> '
             f'<input type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}"></label>'
-            f'<div class="panes">{"".join(panes)}</div></div>')
+            f'<div class="panes">{"".join(panes)}</div></div>'
+        )
     return ''.join(blocks)
 
 
@@ -202,5 +262,6 @@ def _place(figure: str) -> int:
 def _config(run: RunData) -> str:
     if not run.config_text:
         return '<p>The work directory holds no configuration.</p>'
-    return ('<details><summary>As it was run, with all overrides</summary>'
-            f'<pre>{escape(run.config_text)}</pre></details>')
+    return (
+        f'<details><summary>As it was run, with all overrides</summary><pre>{escape(run.config_text)}</pre></details>'
+    )

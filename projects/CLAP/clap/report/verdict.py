@@ -1,4 +1,5 @@
 """One plain sentence on a run, by rule."""
+
 from __future__ import annotations
 
 from typing import List
@@ -30,8 +31,10 @@ def summary(rows: List[Finding], steps: int) -> str:
     if steps < MIN_STEPS:
         parts = [f'{word}: {_titles(found)}' for word, found in (('bad', bad), ('to watch', watch)) if found]
         now = f'So far {"; ".join(parts)}.' if parts else f'So far all {measured} figures are good.'
-        return f'Too early to tell: {steps} step{"s" * (steps != 1)}, figures of learning mean something from about ' \
-               f'{MIN_STEPS} on. {now}'
+        return (
+            f'Too early to tell: {steps} step{"s" * (steps != 1)}, figures of learning mean something from about '
+            f'{MIN_STEPS} on. {now}'
+        )
     if rows[0].level == UNKNOWN:
         return f'Not known: {rows[0].title} was not measured.' + (f' To watch: {_titles(watch)}.' if watch else '')
     return f'Healthy, but watch: {_titles(watch)}.' if watch else f'Healthy: all {measured} figures are good.'

@@ -1,4 +1,5 @@
 """What all ray samplers share: from weights on points and pixels to rays."""
+
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
@@ -46,8 +47,10 @@ class BaseRaySampler(metaclass=ABCMeta):
 
     def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0) -> None:
         if num_lidar_rays < 0 or num_camera_rays < 0:
-            raise ValueError(f'numbers of rays must not be negative, got num_lidar_rays={num_lidar_rays}, '
-                             f'num_camera_rays={num_camera_rays}')
+            raise ValueError(
+                f'numbers of rays must not be negative, got num_lidar_rays={num_lidar_rays}, '
+                f'num_camera_rays={num_camera_rays}'
+            )
         self.num_lidar_rays, self.num_camera_rays = num_lidar_rays, num_camera_rays
         self.min_range_m = min_range_m
 
@@ -72,8 +75,13 @@ class BaseRaySampler(metaclass=ABCMeta):
         return (inside & far_enough & ~sweep.heldout).nonzero().squeeze(-1)
 
     @torch.no_grad()
-    def __call__(self, field: BoundField, sweep: KeyframeSweep, views: Optional[CameraViews],
-                 generator: Optional[torch.Generator] = None) -> SampledRays:
+    def __call__(
+        self,
+        field: BoundField,
+        sweep: KeyframeSweep,
+        views: Optional[CameraViews],
+        generator: Optional[torch.Generator] = None,
+    ) -> SampledRays:
         """Draw the rays of one sample.
 
         Args:
@@ -85,8 +93,13 @@ class BaseRaySampler(metaclass=ABCMeta):
         with torch.autocast(sweep.points.device.type, enabled=False):  # weights span orders of magnitude
             return self._draw(field, sweep, views, generator)
 
-    def _draw(self, field: BoundField, sweep: KeyframeSweep, views: Optional[CameraViews],
-              generator: Optional[torch.Generator]) -> SampledRays:
+    def _draw(
+        self,
+        field: BoundField,
+        sweep: KeyframeSweep,
+        views: Optional[CameraViews],
+        generator: Optional[torch.Generator],
+    ) -> SampledRays:
         candidates = self.candidates(field, sweep)
         weights = self.point_weights(field, sweep, candidates)
         drawn = candidates[weighted_draw(weights, self.num_lidar_rays, generator)]
@@ -105,8 +118,9 @@ class BaseRaySampler(metaclass=ABCMeta):
             camera = self._camera_rays(pixel_weights, views, generator)
         return SampledRays(lidar_rays(sweep, drawn), camera, stats)
 
-    def _camera_rays(self, pixel_weights: Tensor, views: CameraViews,
-                     generator: Optional[torch.Generator]) -> RayBundle:
+    def _camera_rays(
+        self, pixel_weights: Tensor, views: CameraViews, generator: Optional[torch.Generator]
+    ) -> RayBundle:
         width = pixel_weights.shape[-1]
         bundles = []
         for camera, weights in enumerate(pixel_weights):
@@ -126,8 +140,9 @@ def camera_rays(views: CameraViews, camera: int, pixels: Tensor) -> RayBundle:
     """Rays through the centres of pixels of one camera; ``pixels`` (R, 2) integer row, column."""
     centres = pixels.flip(-1).to(views.rgb.dtype) + 0.5
     one = slice(camera, camera + 1)
-    origins, directions = pixel_rays(centres[None], views.cam2img[one], views.cam2lidar[one], views.img_aug[one],
-                                     views.lidar_aug)
+    origins, directions = pixel_rays(
+        centres[None], views.cam2img[one], views.cam2lidar[one], views.img_aug[one], views.lidar_aug
+    )
     rgb = views.rgb[camera][:, pixels[:, 0], pixels[:, 1]].t()
     source = torch.cat([torch.full_like(pixels[:, :1], camera), pixels], dim=-1)
     return RayBundle('camera', origins[0], directions[0], rgb, source)
@@ -144,7 +159,9 @@ def valid_pixels(views: CameraViews) -> Tensor:
     cameras, _, height, width = views.rgb.shape
     row, column = torch.meshgrid(
         torch.arange(height, device=views.rgb.device, dtype=torch.float32),
-        torch.arange(width, device=views.rgb.device, dtype=torch.float32), indexing='ij')
+        torch.arange(width, device=views.rgb.device, dtype=torch.float32),
+        indexing='ij',
+    )
     centres = torch.stack([column, row], dim=-1).reshape(1, -1, 2).expand(cameras, -1, -1) + 0.5
     uv = original_pixels(centres, views.img_aug)
     limit = views.original_size.flip(-1)[:, None].to(uv.dtype)  # width, height

@@ -1,4 +1,5 @@
 """Pixels by what the points that fall on them weigh, blurred: shared by the samplers that look at the surface."""
+
 from __future__ import annotations
 
 import torch
@@ -22,8 +23,14 @@ class BlurredPixelSampler(BaseRaySampler):
         blur_sigma_px: its standard deviation.
     """
 
-    def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0,
-                 blur_kernel_px: int = 15, blur_sigma_px: float = 3.0) -> None:
+    def __init__(
+        self,
+        num_lidar_rays: int = 8192,
+        num_camera_rays: int = 1024,
+        min_range_m: float = 1.0,
+        blur_kernel_px: int = 15,
+        blur_sigma_px: float = 3.0,
+    ) -> None:
         super().__init__(num_lidar_rays, num_camera_rays, min_range_m)
         if blur_kernel_px < 1 or blur_kernel_px % 2 == 0:
             raise ValueError(f'blur_kernel_px must be an odd positive number, got {blur_kernel_px}')

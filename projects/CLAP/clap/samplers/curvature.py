@@ -1,4 +1,5 @@
 """Curvature sampling, the paper's section 3.3 (Eqs. 11 and 12)."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import TASK_UTILS
@@ -32,9 +33,18 @@ class CurvatureRaySampler(BlurredPixelSampler):
         blur_sigma_px: its standard deviation.
     """
 
-    def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0,
-                 mode: str = 'secant', scale_m: float = 0.4, smoothing: int = 0, power: float = 2.0,
-                 blur_kernel_px: int = 15, blur_sigma_px: float = 3.0) -> None:
+    def __init__(
+        self,
+        num_lidar_rays: int = 8192,
+        num_camera_rays: int = 1024,
+        min_range_m: float = 1.0,
+        mode: str = 'secant',
+        scale_m: float = 0.4,
+        smoothing: int = 0,
+        power: float = 2.0,
+        blur_kernel_px: int = 15,
+        blur_sigma_px: float = 3.0,
+    ) -> None:
         super().__init__(num_lidar_rays, num_camera_rays, min_range_m, blur_kernel_px, blur_sigma_px)
         if mode not in MODES:
             raise ValueError(f'mode must be one of {", ".join(map(repr, MODES))}, got {mode!r}')
@@ -57,6 +67,8 @@ class CurvatureRaySampler(BlurredPixelSampler):
         if not self.smoothing:
             return field
         if not isinstance(field, BoundField):
-            raise TypeError(f'smoothing={self.smoothing} needs a field with a feature volume, got '
-                            f'{type(field).__name__}; set smoothing=0')
+            raise TypeError(
+                f'smoothing={self.smoothing} needs a field with a feature volume, got '
+                f'{type(field).__name__}; set smoothing=0'
+            )
         return BoundField(field.mlps, smooth_volume(field.table, field.grid_shape, self.smoothing), field.grid_shape)

@@ -1,4 +1,5 @@
 """Depth-aware drawing of UniPAD, the baseline of the paper's ablation (Table 4, rows 1 and 2)."""
+
 from __future__ import annotations
 
 import torch
@@ -32,8 +33,15 @@ class DepthRaySampler(BaseRaySampler):
     #: without replacement exhausts the pixels with depth first, large enough for float32.
     FILL_WEIGHT = 1e-9
 
-    def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0,
-                 min_radius_m: float = 3.0, grid_px: int = 4, sky_share: float = 0.4) -> None:
+    def __init__(
+        self,
+        num_lidar_rays: int = 8192,
+        num_camera_rays: int = 1024,
+        min_range_m: float = 1.0,
+        min_radius_m: float = 3.0,
+        grid_px: int = 4,
+        sky_share: float = 0.4,
+    ) -> None:
         super().__init__(num_lidar_rays, num_camera_rays, min_range_m)
         self.min_radius_m, self.grid_px, self.sky_share = min_radius_m, grid_px, sky_share
 
@@ -46,5 +54,5 @@ class DepthRaySampler(BaseRaySampler):
         """One on pixels with depth, nearly zero on the filling grid, zero elsewhere (C, H, W)."""
         height, width = valid.shape[1:]
         weights = torch.zeros_like(valid, dtype=point_weights.dtype)
-        weights[:, int(self.sky_share * height)::self.grid_px, ::self.grid_px] = self.FILL_WEIGHT
+        weights[:, int(self.sky_share * height) :: self.grid_px, :: self.grid_px] = self.FILL_WEIGHT
         return torch.maximum(weights, splat_weights(point_weights, projected, height, width))

@@ -1,4 +1,5 @@
 """Drawing by the roughness of the raw cloud: what curvature sampling has to stand beside."""
+
 from __future__ import annotations
 
 import torch
@@ -27,8 +28,15 @@ class SurfaceVariationRaySampler(BlurredPixelSampler):
         blur_sigma_px: its standard deviation.
     """
 
-    def __init__(self, num_lidar_rays: int = 8192, num_camera_rays: int = 1024, min_range_m: float = 1.0,
-                 num_neighbours: int = 16, blur_kernel_px: int = 15, blur_sigma_px: float = 3.0) -> None:
+    def __init__(
+        self,
+        num_lidar_rays: int = 8192,
+        num_camera_rays: int = 1024,
+        min_range_m: float = 1.0,
+        num_neighbours: int = 16,
+        blur_kernel_px: int = 15,
+        blur_sigma_px: float = 3.0,
+    ) -> None:
         super().__init__(num_lidar_rays, num_camera_rays, min_range_m, blur_kernel_px, blur_sigma_px)
         if num_neighbours < 4:
             raise ValueError(f'num_neighbours must be at least 4 (three points lie in a plane), got {num_neighbours}')

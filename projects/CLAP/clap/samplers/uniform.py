@@ -1,4 +1,5 @@
 """Uniform drawing: the warm-up of curvature sampling, and the simplest baseline."""
+
 from __future__ import annotations
 
 from mmdet3d.registry import TASK_UTILS

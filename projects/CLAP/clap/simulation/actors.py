@@ -1,4 +1,5 @@
 """Annotated objects, moving or not: shape, box, pose over time, category and attribute."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class Actor:
         origin, yaw = self.pose(step)
         phase = 0
         if len(self.phases) > 1 and not self.still:
-            walked = np.linalg.norm(np.diff(self.xy[:self.index(step) + 1], axis=0), axis=1).sum() + self.start
+            walked = np.linalg.norm(np.diff(self.xy[: self.index(step) + 1], axis=0), axis=1).sum() + self.start
             phase = int(walked / 0.35) % len(self.phases)
         return self.phases[phase].moved(origin, yaw)
 
@@ -120,9 +121,16 @@ def footprint(xy: np.ndarray, yaw: float, length: float, width: float) -> tuple[
     return xy + along[:, None] * np.array([np.cos(yaw), np.sin(yaw)]), float(width / 2)
 
 
-def standing(category: str, mesh: Mesh | list[Mesh], xy: np.ndarray, yaw: float, z: float,
-             rider: bool = False) -> Actor:
+def standing(
+    category: str, mesh: Mesh | list[Mesh], xy: np.ndarray, yaw: float, z: float, rider: bool = False
+) -> Actor:
     """An object that stands still for the whole scene."""
     phases = mesh if isinstance(mesh, list) else [mesh]
-    return Actor(category, phases[:1], xy=np.asarray(xy, dtype=float).reshape(1, 2), yaw=np.array([yaw]),
-                 z=np.array([z]), rider=rider)
+    return Actor(
+        category,
+        phases[:1],
+        xy=np.asarray(xy, dtype=float).reshape(1, 2),
+        yaw=np.array([yaw]),
+        z=np.array([z]),
+        rider=rider,
+    )

@@ -1,4 +1,5 @@
 """Ground truth of a keyframe: which objects are annotated, their points and their visibility."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -37,8 +38,9 @@ class Label:
     attribute: str
 
 
-def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarray, sweep: Sweep,
-                   step: int) -> list[Label]:
+def label_keyframe(
+    scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarray, sweep: Sweep, step: int
+) -> list[Label]:
     """Labels of all actors within reach of the LiDAR."""
     lidar_to_world = ego_to_world @ rig.lidar_to_ego
     points = sweep.points[:, :3].astype(float) @ lidar_to_world[:3, :3].T + lidar_to_world[:3, 3]
@@ -53,8 +55,9 @@ def label_keyframe(scene: Scene, world: World, rig: Rig, ego_to_world: np.ndarra
         reach = np.hypot(*actor.size[:2]) / 2 + 0.01
         first, last = np.searchsorted(points[:, 0], [centre[0] - reach, centre[0] + reach])
         count = int(inside_box(points[first:last], centre, yaw, actor.size).sum())
-        labels.append(Label(i, centre, yaw, actor.size, count, int(own[i]), visibility_token(share[i]),
-                            actor.attribute(step)))
+        labels.append(
+            Label(i, centre, yaw, actor.size, count, int(own[i]), visibility_token(share[i]), actor.attribute(step))
+        )
     return labels
 
 
@@ -78,8 +81,9 @@ def _surface_samples(actor: Actor, step: int) -> np.ndarray:
     return centres[np.linspace(0, len(centres) - 1, SURFACE_SAMPLES).astype(int)]
 
 
-def _visible_share(scene: Scene, near: list[int], world: World, rig: Rig, ego_to_world: np.ndarray,
-                   step: int) -> dict[int, float]:
+def _visible_share(
+    scene: Scene, near: list[int], world: World, rig: Rig, ego_to_world: np.ndarray, step: int
+) -> dict[int, float]:
     """Share of each object's samples within the images that nothing else hides; 0 outside all images."""
     seen, total = np.zeros(len(scene.actors)), np.zeros(len(scene.actors))
     if not near:

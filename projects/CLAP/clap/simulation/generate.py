@@ -1,4 +1,5 @@
 """Generates a whole dataset: scenes one by one (or in parallel), then the merged tables and the info files."""
+
 from __future__ import annotations
 
 import json
@@ -36,14 +37,17 @@ class SimConfig:
     supersample: int = 2
 
     def __post_init__(self) -> None:
-        checks = ((self.scenes >= 1, f'--scenes must be at least 1, got {self.scenes}'),
-                  (self.frames >= 1,
-                   f'--frames (keyframes per scene, 2 per second) must be at least 1, got {self.frames}'),
-                  (0 <= self.val_fraction <= 1, f'--val-fraction must lie in 0..1, got {self.val_fraction}'),
-                  (self.image_width >= 64 and self.image_width % 16 == 0,
-                   f'--image-width must be a multiple of 16 and at least 64, got {self.image_width}'),
-                  (self.azimuth_steps >= 36, f'--azimuth-steps must be at least 36, got {self.azimuth_steps}'),
-                  (self.supersample in (1, 2, 3), f'--supersample must be 1, 2 or 3, got {self.supersample}'))
+        checks = (
+            (self.scenes >= 1, f'--scenes must be at least 1, got {self.scenes}'),
+            (self.frames >= 1, f'--frames (keyframes per scene, 2 per second) must be at least 1, got {self.frames}'),
+            (0 <= self.val_fraction <= 1, f'--val-fraction must lie in 0..1, got {self.val_fraction}'),
+            (
+                self.image_width >= 64 and self.image_width % 16 == 0,
+                f'--image-width must be a multiple of 16 and at least 64, got {self.image_width}',
+            ),
+            (self.azimuth_steps >= 36, f'--azimuth-steps must be at least 36, got {self.azimuth_steps}'),
+            (self.supersample in (1, 2, 3), f'--supersample must be 1, 2 or 3, got {self.supersample}'),
+        )
         for fine, message in checks:
             if not fine:
                 raise ValueError(message)
@@ -51,14 +55,17 @@ class SimConfig:
     def scene_names(self) -> tuple[list[str], list[str]]:
         """Names for the train and validation scenes, taken in order from the devkit's official splits."""
         from nuscenes.utils import splits
+
         num_val = round(self.scenes * self.val_fraction)
         if self.scenes >= 2 and 0 < self.val_fraction < 1:
             num_val = min(max(num_val, 1), self.scenes - 1)
         num_train = self.scenes - num_val
         train, val = sorted(splits.train), sorted(splits.val)
         if num_train > len(train) or num_val > len(val):
-            raise ValueError(f'the official splits have {len(train)} train and {len(val)} val scene names, but '
-                             f'{num_train} and {num_val} are wanted: lower --scenes or change --val-fraction')
+            raise ValueError(
+                f'the official splits have {len(train)} train and {len(val)} val scene names, but '
+                f'{num_train} and {num_val} are wanted: lower --scenes or change --val-fraction'
+            )
         return train[:num_train], val[:num_val]
 
 
@@ -67,9 +74,13 @@ def generate(out: Path, config: SimConfig, jobs: int = 1, report: Callable[[str]
     train, val = config.scene_names()
     names = train + val
     begun = time.monotonic()
-    figures = {'out': str(out), 'scenes_train': len(train), 'scenes_val': len(val),
-               'samples': config.frames * len(names),
-               'sweeps': ((config.frames - 1) * SWEEPS_PER_KEYFRAME + 1) * len(names)}
+    figures = {
+        'out': str(out),
+        'scenes_train': len(train),
+        'scenes_val': len(val),
+        'samples': config.frames * len(names),
+        'sweeps': ((config.frames - 1) * SWEEPS_PER_KEYFRAME + 1) * len(names),
+    }
     if _prepare(out, config):
         report(f'[sim] {out} already holds this dataset (same arguments): nothing to do')
         return {**figures, 'made': 0, 'seconds': 0.0}
@@ -81,12 +92,18 @@ def generate(out: Path, config: SimConfig, jobs: int = 1, report: Callable[[str]
     _merge(out, names, partial)
     report('[sim] tables written; now the info files, by mmdetection3d\'s nuScenes converter')
     from ..datasets.converters.nuscenes import write_nuscenes_infos
+
     infos = write_nuscenes_infos(out, out, VERSION, prefix='sim')
     dump_json(out / STAMP, {'format': FORMAT, 'arguments': asdict(config), 'finished': True})
     shutil.rmtree(partial)
     size = sum(f.stat().st_size for f in out.rglob('*') if f.is_file())
-    return {**figures, 'made': len(todo), 'seconds': round(time.monotonic() - begun, 1),
-            'megabytes': round(size / 1e6, 1), 'infos': [str(p) for p in infos]}
+    return {
+        **figures,
+        'made': len(todo),
+        'seconds': round(time.monotonic() - begun, 1),
+        'megabytes': round(size / 1e6, 1),
+        'infos': [str(p) for p in infos],
+    }
 
 
 def _prepare(out: Path, config: SimConfig) -> bool:
@@ -97,9 +114,11 @@ def _prepare(out: Path, config: SimConfig) -> bool:
     if stamp.exists():
         found = json.loads(stamp.read_text())
         if found.get('format') != FORMAT or found.get('arguments') != state['arguments']:
-            raise ValueError(f'{out} holds a simulated dataset of other arguments ({found.get("arguments")}, format '
-                             f'{found.get("format")}; wanted {state["arguments"]}, format {FORMAT}): '
-                             'choose another --out or delete the folder')
+            raise ValueError(
+                f'{out} holds a simulated dataset of other arguments ({found.get("arguments")}, format '
+                f'{found.get("format")}; wanted {state["arguments"]}, format {FORMAT}): '
+                'choose another --out or delete the folder'
+            )
         if found['finished']:
             return True
     elif out.exists() and any(out.iterdir()):
@@ -109,13 +128,15 @@ def _prepare(out: Path, config: SimConfig) -> bool:
             (out / folder).mkdir(parents=True, exist_ok=True)
         dump_json(stamp, state)
     except OSError as error:
-        raise PermissionError(f'cannot write to --out {out}: {error.strerror}; '
-                              'choose a folder you may write to') from error
+        raise PermissionError(
+            f'cannot write to --out {out}: {error.strerror}; choose a folder you may write to'
+        ) from error
     return False
 
 
-def _run_scenes(out: Path, config: SimConfig, todo: list[str], total: int, jobs: int,
-                report: Callable[[str], None]) -> None:
+def _run_scenes(
+    out: Path, config: SimConfig, todo: list[str], total: int, jobs: int, report: Callable[[str], None]
+) -> None:
     done, begun = total - len(todo), time.monotonic()
 
     def progress(name: str, seconds: float) -> None:
@@ -145,16 +166,28 @@ def run_scene(out: Path, config: SimConfig, name: str, report: Callable[[str], N
     writer = SceneWriter(out, seed, name, scene, rig)
     for step in range(scene.steps):
         world, ego_to_world = scene.world(step), pose_matrix(*scene.ego_pose(step))
-        sweep = take_sweep(world, scene.layout, ego_to_world @ rig.lidar_to_ego, config.azimuth_steps,
-                           stream(seed, name, 'sweep', step))
+        sweep = take_sweep(
+            world,
+            scene.layout,
+            ego_to_world @ rig.lidar_to_ego,
+            config.azimuth_steps,
+            stream(seed, name, 'sweep', step),
+        )
         keyframe = step // SWEEPS_PER_KEYFRAME if step % SWEEPS_PER_KEYFRAME == 0 else None
         writer.add_sweep(step, sweep.points, keyframe)
         if keyframe is None:
             continue
         writer.add_labels(annotate.label_keyframe(scene, world, rig, ego_to_world, sweep, step))
         for camera in rig.cameras:
-            image = render.render(world, scene.layout, light, camera, ego_to_world @ camera.to_ego,
-                                  stream(seed, name, camera.name, step), config.supersample)
+            image = render.render(
+                world,
+                scene.layout,
+                light,
+                camera,
+                ego_to_world @ camera.to_ego,
+                stream(seed, name, camera.name, step),
+                config.supersample,
+            )
             writer.add_image(step, camera.name, image, keyframe)
         if report is not None and time.monotonic() - spoken > 15:
             spoken = time.monotonic()

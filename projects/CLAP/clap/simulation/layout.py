@@ -3,6 +3,7 @@
 Every road runs through the whole world. Between the roads lie blocks whose outline is the kerb (rounded at the
 corners); a block's rim is pavement, its inside is built on, planted, or a parking lot.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -60,8 +61,9 @@ class Block:
         radius = max(CORNER_RADIUS - inset, 0.3)
         angle = np.linspace(0, np.pi / 2, 7)
         points = []
-        for quarter, (cx, cy) in enumerate([(self.x1, self.y1), (self.x0, self.y1), (self.x0, self.y0),
-                                            (self.x1, self.y0)]):
+        for quarter, (cx, cy) in enumerate(
+            [(self.x1, self.y1), (self.x0, self.y1), (self.x0, self.y0), (self.x1, self.y0)]
+        ):
             sx, sy = (1, -1, -1, 1)[quarter], (1, 1, -1, -1)[quarter]
             centre = np.array([cx - sx * (radius + inset), cy - sy * (radius + inset)])
             turned = angle + quarter * np.pi / 2
@@ -140,8 +142,9 @@ class Layout:
         return code
 
 
-def _marked(road: Road, across: np.ndarray, along: np.ndarray, gap: np.ndarray, towards: np.ndarray,
-            code: np.ndarray) -> np.ndarray:
+def _marked(
+    road: Road, across: np.ndarray, along: np.ndarray, gap: np.ndarray, towards: np.ndarray, code: np.ndarray
+) -> np.ndarray:
     """Lane markings of one road.
 
     ``gap`` is the distance along the road to the nearest crossing's edge, ``towards`` the sign of the way there.
@@ -195,8 +198,16 @@ def make_layout(rng: np.random.Generator) -> Layout:
         position = MARGIN
         for _ in range(4):
             lanes = int(rng.random() < 0.4) + 1
-            roads.append(Road(axis, float(position), lanes, float(rng.uniform(3.2, 3.6)),
-                              bool(rng.random() < (0.85 if lanes == 1 else 0.6)), bool(rng.random() < 0.6)))
+            roads.append(
+                Road(
+                    axis,
+                    float(position),
+                    lanes,
+                    float(rng.uniform(3.2, 3.6)),
+                    bool(rng.random() < (0.85 if lanes == 1 else 0.6)),
+                    bool(rng.random() < 0.6),
+                )
+            )
             position += rng.uniform(75, 115)
         extent.append(roads[-1].centre + MARGIN)
     size = (float(extent[1]), float(extent[0]))  # axis 1 roads are placed along x
@@ -207,6 +218,16 @@ def make_layout(rng: np.random.Generator) -> Layout:
             edges += [road.centre - road.half_width, road.centre + road.half_width]
         cuts.append(edges + [length])
     kinds = rng.choice(BLOCK_KINDS, p=[0.42, 0.26, 0.18, 0.14], size=(5, 5))
-    blocks = [Block(cuts[0][2 * i], cuts[0][2 * i + 1], cuts[1][2 * j], cuts[1][2 * j + 1], str(kinds[i, j]),
-                    float(rng.uniform(3.0, 4.2))) for i in range(5) for j in range(5)]
+    blocks = [
+        Block(
+            cuts[0][2 * i],
+            cuts[0][2 * i + 1],
+            cuts[1][2 * j],
+            cuts[1][2 * j + 1],
+            str(kinds[i, j]),
+            float(rng.uniform(3.0, 4.2)),
+        )
+        for i in range(5)
+        for j in range(5)
+    ]
     return Layout(roads, blocks, size, int(rng.integers(1 << 20)))

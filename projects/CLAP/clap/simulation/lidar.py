@@ -3,6 +3,7 @@
 Every sweep is taken at one instant (no motion within the sweep), so the points need no compensation: transforming
 them by the sensor's pose at the sweep's timestamp puts them where the surfaces were at that time.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -44,8 +45,9 @@ def beam_directions(azimuth_steps: int, phase: float) -> tuple[np.ndarray, np.nd
     return directions, np.tile(np.arange(len(elevation)), azimuth_steps)
 
 
-def take_sweep(world: World, layout: Layout, lidar_to_world: np.ndarray, azimuth_steps: int,
-               rng: np.random.Generator) -> Sweep:
+def take_sweep(
+    world: World, layout: Layout, lidar_to_world: np.ndarray, azimuth_steps: int, rng: np.random.Generator
+) -> Sweep:
     """Cast one sweep and turn the hits into returns with noise, intensity and losses."""
     directions, ring = beam_directions(azimuth_steps, float(rng.random()))
     rays = directions @ lidar_to_world[:3, :3].T
@@ -66,8 +68,9 @@ def take_sweep(world: World, layout: Layout, lidar_to_world: np.ndarray, azimuth
     noise = rng.normal(0, RANGE_NOISE_M, len(keep)) + rng.exponential(1.0, len(keep)) * m.DEPTH_M[material]
     # Receivers compensate for distance, not for incidence; retro-reflectors saturate.
     intensity = 110 * reflectance * (0.3 + 0.7 * incidence) * rng.lognormal(0, 0.12, len(keep))
-    points = np.column_stack([directions[keep] * (true_range + noise)[:, None],
-                              np.clip(np.round(intensity), 0, 255), ring[keep]])[returned]
+    points = np.column_stack(
+        [directions[keep] * (true_range + noise)[:, None], np.clip(np.round(intensity), 0, 255), ring[keep]]
+    )[returned]
     return Sweep(points.astype(np.float32), world.object[face][returned], material[returned])
 
 

@@ -1,4 +1,5 @@
 """Triangle meshes that carry a material and a colour per face, and the primitives everything is composed of."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -57,25 +58,52 @@ def make_mesh(vertices: np.ndarray, faces: np.ndarray, material: str, colour: Se
     """A mesh of one material and one colour (or one colour per face)."""
     faces = np.asarray(faces, dtype=np.int64).reshape(-1, 3)
     colours = np.broadcast_to(np.asarray(colour, dtype=np.float32), (len(faces), 3)).copy()
-    return Mesh(np.asarray(vertices, dtype=float).reshape(-1, 3), faces,
-                np.full(len(faces), MATERIAL_ID[material], dtype=np.int16), colours)
+    return Mesh(
+        np.asarray(vertices, dtype=float).reshape(-1, 3),
+        faces,
+        np.full(len(faces), MATERIAL_ID[material], dtype=np.int16),
+        colours,
+    )
 
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:
     """One mesh of all the given ones, in order."""
     meshes = list(meshes)
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
-    return Mesh(np.concatenate([m.vertices for m in meshes]),
-                np.concatenate([m.faces + offset for m, offset in zip(meshes, offsets)]),
-                np.concatenate([m.material for m in meshes]), np.concatenate([m.colour for m in meshes]))
+    return Mesh(
+        np.concatenate([m.vertices for m in meshes]),
+        np.concatenate([m.faces + offset for m, offset in zip(meshes, offsets)]),
+        np.concatenate([m.material for m in meshes]),
+        np.concatenate([m.colour for m in meshes]),
+    )
 
 
-_BOX_FACES = np.array([[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
-                       [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]])
+_BOX_FACES = np.array(
+    [
+        [0, 2, 1],
+        [0, 3, 2],
+        [4, 5, 6],
+        [4, 6, 7],
+        [0, 1, 5],
+        [0, 5, 4],
+        [1, 2, 6],
+        [1, 6, 5],
+        [2, 3, 7],
+        [2, 7, 6],
+        [3, 0, 4],
+        [3, 4, 7],
+    ]
+)
 
 
-def box(low: Sequence[float], high: Sequence[float], material: str, colour: Sequence[float],
-        top_scale: Sequence[float] = (1.0, 1.0), top_shift: Sequence[float] = (0.0, 0.0)) -> Mesh:
+def box(
+    low: Sequence[float],
+    high: Sequence[float],
+    material: str,
+    colour: Sequence[float],
+    top_scale: Sequence[float] = (1.0, 1.0),
+    top_shift: Sequence[float] = (0.0, 0.0),
+) -> Mesh:
     """An axis-aligned box; its top may be narrower (``top_scale``) and shifted (``top_shift``), as in a cabin."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     cx, cy, hx, hy = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 2, (y1 - y0) / 2
@@ -99,8 +127,15 @@ def prism(profile_xz: Sequence[Sequence[float]], y0: float, y1: float, material:
     return make_mesh(np.concatenate([near, far]), np.array(faces), material, colour)
 
 
-def cylinder(start: Sequence[float], end: Sequence[float], radius: float, material: str, colour: Sequence[float],
-             end_radius: float | None = None, sections: int = 8) -> Mesh:
+def cylinder(
+    start: Sequence[float],
+    end: Sequence[float],
+    radius: float,
+    material: str,
+    colour: Sequence[float],
+    end_radius: float | None = None,
+    sections: int = 8,
+) -> Mesh:
     """A closed cylinder, or a cone frustum when ``end_radius`` differs, between two points."""
     start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
     end_radius = radius if end_radius is None else end_radius
@@ -115,8 +150,12 @@ def cylinder(start: Sequence[float], end: Sequence[float], radius: float, materi
     faces = []
     for i in range(sections):
         j = (i + 1) % sections
-        faces += [[i, j, sections + j], [i, sections + j, sections + i],
-                  [j, i, 2 * sections], [sections + i, sections + j, 2 * sections + 1]]
+        faces += [
+            [i, j, sections + j],
+            [i, sections + j, sections + i],
+            [j, i, 2 * sections],
+            [sections + i, sections + j, 2 * sections + 1],
+        ]
     return make_mesh(vertices, np.array(faces), material, colour)
 
 
@@ -126,15 +165,23 @@ def _unit_sphere(subdivisions: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(sphere.vertices), np.array(sphere.faces)
 
 
-def ball(centre: Sequence[float], radii: Sequence[float], material: str, colour: Sequence[float],
-         subdivisions: int = 1, roughness: float = 0.0, rng: np.random.Generator | None = None) -> Mesh:
+def ball(
+    centre: Sequence[float],
+    radii: Sequence[float],
+    material: str,
+    colour: Sequence[float],
+    subdivisions: int = 1,
+    roughness: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Mesh:
     """An ellipsoid from an icosphere; ``roughness`` moves each vertex by up to that share of its radius."""
     vertices, faces = _unit_sphere(subdivisions)
     if roughness > 0:
         assert rng is not None, 'a rough ball needs a random generator'
         vertices = vertices * (1 + rng.uniform(-roughness, roughness, (len(vertices), 1)))
-    return make_mesh(vertices * np.asarray(radii, dtype=float) + np.asarray(centre, dtype=float),
-                     faces, material, colour)
+    return make_mesh(
+        vertices * np.asarray(radii, dtype=float) + np.asarray(centre, dtype=float), faces, material, colour
+    )
 
 
 def polygon_slab(outline: np.ndarray, z0: float, z1: float, material: str, colour: Sequence[float]) -> Mesh:

@@ -1,4 +1,5 @@
 """Deterministic procedural noise and per-purpose random streams."""
+
 from __future__ import annotations
 
 import hashlib
@@ -24,9 +25,11 @@ def stream(*parts: object) -> np.random.Generator:
 def lattice(i: np.ndarray, j: np.ndarray, k: np.ndarray | int = 0) -> np.ndarray:
     """Hash of integer lattice points to uniform float32 in [0, 1)."""
     with np.errstate(over='ignore'):
-        h = (np.asarray(i).astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1)
-             ^ np.asarray(j).astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA77)
-             ^ np.asarray(k).astype(np.int32).view(np.uint32) * np.uint32(0xC2B2AE3D))
+        h = (
+            np.asarray(i).astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1)
+            ^ np.asarray(j).astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA77)
+            ^ np.asarray(k).astype(np.int32).view(np.uint32) * np.uint32(0xC2B2AE3D)
+        )
         h ^= h >> np.uint32(15)
         h *= np.uint32(0x2C1B3C6D)
         h ^= h >> np.uint32(13)

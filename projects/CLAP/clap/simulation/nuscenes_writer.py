@@ -4,6 +4,7 @@ What differs from the recorded dataset: all sensors of a keyframe fire at the sa
 cameras are stored at keyframes only, there is no radar (``num_radar_pts`` is 0), and every scene has a log and a map
 of its own. Objects are annotated from the first to the last keyframe at which the LiDAR sees them.
 """
+
 from __future__ import annotations
 
 import json
@@ -65,10 +66,15 @@ class SceneWriter:
         sensors = [(LIDAR_NAME, self.rig.lidar_to_ego, none)]
         sensors += [(c.name, c.to_ego, c.intrinsic) for c in self.rig.cameras]
         for channel, to_ego, intrinsic in sensors:
-            self.tables['calibrated_sensor'].append({
-                'token': self.token('calibration', channel), 'sensor_token': sensor_token(channel),
-                'translation': to_ego[:3, 3].tolist(), 'rotation': quaternion(to_ego[:3, :3]),
-                'camera_intrinsic': intrinsic.tolist()})
+            self.tables['calibrated_sensor'].append(
+                {
+                    'token': self.token('calibration', channel),
+                    'sensor_token': sensor_token(channel),
+                    'translation': to_ego[:3, 3].tolist(),
+                    'rotation': quaternion(to_ego[:3, :3]),
+                    'camera_intrinsic': intrinsic.tolist(),
+                }
+            )
 
     def add_sweep(self, step: int, points: np.ndarray, keyframe: int | None) -> None:
         """Store the points of a sweep; a keyframe goes to samples/, the others to sweeps/."""
@@ -95,36 +101,73 @@ class SceneWriter:
     def time_us(self, step: int) -> int:
         return self.start_us + step * SWEEP_US
 
-    def _sample_data(self, channel: str, step: int, filename: str, fileformat: str, keyframe: int | None, height: int,
-                     width: int) -> None:
+    def _sample_data(
+        self, channel: str, step: int, filename: str, fileformat: str, keyframe: int | None, height: int, width: int
+    ) -> None:
         # As in nuScenes, a sweep belongs to the sample that follows it.
         last = (self.scene.steps - 1) // 10
         sample = keyframe if keyframe is not None else min(step // 10 + 1, last)
         name = self.token('data', channel, step)
         pose = self.world_to_global @ pose_matrix(*self.scene.ego_pose(step))
-        self.tables['ego_pose'].append({'token': name, 'timestamp': self.time_us(step),
-                                        'rotation': quaternion(pose[:3, :3]), 'translation': pose[:3, 3].tolist()})
-        self.tables['sample_data'].append({
-            'token': name, 'sample_token': self.token('sample', sample), 'ego_pose_token': name,
-            'calibrated_sensor_token': self.token('calibration', channel), 'timestamp': self.time_us(step),
-            'fileformat': fileformat, 'is_key_frame': keyframe is not None, 'height': height, 'width': width,
-            'filename': filename, 'prev': '', 'next': ''})
+        self.tables['ego_pose'].append(
+            {
+                'token': name,
+                'timestamp': self.time_us(step),
+                'rotation': quaternion(pose[:3, :3]),
+                'translation': pose[:3, 3].tolist(),
+            }
+        )
+        self.tables['sample_data'].append(
+            {
+                'token': name,
+                'sample_token': self.token('sample', sample),
+                'ego_pose_token': name,
+                'calibrated_sensor_token': self.token('calibration', channel),
+                'timestamp': self.time_us(step),
+                'fileformat': fileformat,
+                'is_key_frame': keyframe is not None,
+                'height': height,
+                'width': width,
+                'filename': filename,
+                'prev': '',
+                'next': '',
+            }
+        )
 
     def finish(self, description: str) -> dict[str, list[dict]]:
         """Link the chains, write the map mask and return the scene's tables."""
         self._link_sample_data()
         count = len(self._labels)
         for k in range(count):
-            self.tables['sample'].append({
-                'token': self.token('sample', k), 'timestamp': self.time_us(10 * k),
-                'prev': self.token('sample', k - 1) if k else '',
-                'next': self.token('sample', k + 1) if k + 1 < count else '', 'scene_token': self.token('scene')})
-        self.tables['scene'].append({
-            'token': self.token('scene'), 'log_token': self.token('log'), 'nbr_samples': count,
-            'first_sample_token': self.token('sample', 0), 'last_sample_token': self.token('sample', count - 1),
-            'name': self.name, 'description': description})
-        self.tables['log'].append({'token': self.token('log'), 'logfile': self.logfile, 'vehicle': 'sim',
-                                   'date_captured': '2018-07-01', 'location': f'sim-town-{self.name}'})
+            self.tables['sample'].append(
+                {
+                    'token': self.token('sample', k),
+                    'timestamp': self.time_us(10 * k),
+                    'prev': self.token('sample', k - 1) if k else '',
+                    'next': self.token('sample', k + 1) if k + 1 < count else '',
+                    'scene_token': self.token('scene'),
+                }
+            )
+        self.tables['scene'].append(
+            {
+                'token': self.token('scene'),
+                'log_token': self.token('log'),
+                'nbr_samples': count,
+                'first_sample_token': self.token('sample', 0),
+                'last_sample_token': self.token('sample', count - 1),
+                'name': self.name,
+                'description': description,
+            }
+        )
+        self.tables['log'].append(
+            {
+                'token': self.token('log'),
+                'logfile': self.logfile,
+                'vehicle': 'sim',
+                'date_captured': '2018-07-01',
+                'location': f'sim-town-{self.name}',
+            }
+        )
         self._annotations()
         self._map()
         return self.tables
@@ -150,32 +193,53 @@ class SceneWriter:
                     chains[label.actor].append((k, label))
         for actor, chain in chains.items():
             tokens = [self.token('annotation', actor, k) for k, _ in chain]
-            self.tables['instance'].append({
-                'token': self.token('instance', actor),
-                'category_token': category_token(self.scene.actors[actor].category),
-                'nbr_annotations': len(chain), 'first_annotation_token': tokens[0],
-                'last_annotation_token': tokens[-1]})
+            self.tables['instance'].append(
+                {
+                    'token': self.token('instance', actor),
+                    'category_token': category_token(self.scene.actors[actor].category),
+                    'nbr_annotations': len(chain),
+                    'first_annotation_token': tokens[0],
+                    'last_annotation_token': tokens[-1],
+                }
+            )
             for n, (k, label) in enumerate(chain):
-                self.tables['sample_annotation'].append(self._annotation(
-                    label, k, tokens[n], tokens[n - 1] if n else '', tokens[n + 1] if n + 1 < len(chain) else ''))
+                self.tables['sample_annotation'].append(
+                    self._annotation(
+                        label, k, tokens[n], tokens[n - 1] if n else '', tokens[n + 1] if n + 1 < len(chain) else ''
+                    )
+                )
 
     def _annotation(self, label: Label, keyframe: int, own: str, before: str, after: str) -> dict:
         pose = self.world_to_global @ pose_matrix(label.centre, label.yaw)
         length, width, height = (float(v) for v in label.size)
-        return {'token': own, 'sample_token': self.token('sample', keyframe),
-                'instance_token': self.token('instance', label.actor), 'visibility_token': label.visibility,
-                'attribute_tokens': [attribute_token(label.attribute)] if label.attribute else [],
-                'translation': pose[:3, 3].tolist(), 'size': [width, length, height],
-                'rotation': quaternion(pose[:3, :3]),
-                'prev': before, 'next': after, 'num_lidar_pts': label.num_lidar_pts, 'num_radar_pts': 0}
+        return {
+            'token': own,
+            'sample_token': self.token('sample', keyframe),
+            'instance_token': self.token('instance', label.actor),
+            'visibility_token': label.visibility,
+            'attribute_tokens': [attribute_token(label.attribute)] if label.attribute else [],
+            'translation': pose[:3, 3].tolist(),
+            'size': [width, length, height],
+            'rotation': quaternion(pose[:3, :3]),
+            'prev': before,
+            'next': after,
+            'num_lidar_pts': label.num_lidar_pts,
+            'num_radar_pts': 0,
+        }
 
     def _map(self) -> None:
         filename = f'maps/{self.token("map")}.png'
         temporary = self.root / (filename + '.tmp')
         Image.fromarray(map_mask(self.scene.layout, self.world_to_global)).save(temporary, format='PNG')
         os.replace(temporary, self.root / filename)
-        self.tables['map'].append({'token': self.token('map'), 'category': 'semantic_prior', 'filename': filename,
-                                   'log_tokens': [self.token('log')]})
+        self.tables['map'].append(
+            {
+                'token': self.token('map'),
+                'category': 'semantic_prior',
+                'filename': filename,
+                'log_tokens': [self.token('log')],
+            }
+        )
 
 
 def _global_frame(layout: Layout, rng: np.random.Generator) -> np.ndarray:
@@ -193,7 +257,7 @@ def map_mask(layout: Layout, world_to_global: np.ndarray) -> np.ndarray:
     corners = np.array([[x, y, 0.0] for x in (0, layout.size[0]) for y in (0, layout.size[1])])
     extent = (corners @ world_to_global[:3, :3].T + world_to_global[:3, 3]).max(axis=0) + 20
     columns, rows = int(np.ceil(extent[0] / coarse)), int(np.ceil(extent[1] / coarse))
-    x, y = np.meshgrid((np.arange(columns) + .5) * coarse, (rows - np.arange(rows) - .5) * coarse)
+    x, y = np.meshgrid((np.arange(columns) + 0.5) * coarse, (rows - np.arange(rows) - 0.5) * coarse)
     to_world = np.linalg.inv(world_to_global)
     wx = to_world[0, 0] * x + to_world[0, 1] * y + to_world[0, 3]
     wy = to_world[1, 0] * x + to_world[1, 1] * y + to_world[1, 3]

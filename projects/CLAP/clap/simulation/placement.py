@@ -1,4 +1,5 @@
 """Fills the blocks and pavements with scenery that carries no annotation."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -37,8 +38,8 @@ class Site:
 def ground(layout: Layout) -> list[Mesh]:
     """The road plane and the blocks as raised slabs."""
     edge = 900.0
-    plane = box((-edge, -edge, -1.0), (layout.size[0] + edge, layout.size[1] + edge, 0.0), 'ground', (.3, .3, .3))
-    return [plane] + [polygon_slab(b.outline(), 0.0, KERB_HEIGHT, 'ground', (.5, .5, .5)) for b in layout.blocks]
+    plane = box((-edge, -edge, -1.0), (layout.size[0] + edge, layout.size[1] + edge, 0.0), 'ground', (0.3, 0.3, 0.3))
+    return [plane] + [polygon_slab(b.outline(), 0.0, KERB_HEIGHT, 'ground', (0.5, 0.5, 0.5)) for b in layout.blocks]
 
 
 def scenery_of(site: Site, rng: np.random.Generator) -> list[Mesh]:
@@ -94,14 +95,14 @@ def _houses(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
             c, d = min(c, c + facing * depth), max(c, c + facing * depth)
             if site.near((a + b) / 2, c) and site.free(a, b, c, d):
                 meshes.append(scenery.house(rng, a + rng.uniform(1, 2.5), b - rng.uniform(1.5, 4), c, d, z))
-            if site.spot(a + 5, edge + facing * .8, 4.5):
-                border = scenery.hedge(rng, b - a - 4) if rng.random() < .6 else scenery.fence(rng, b - a - 4)
-                meshes.append(border.moved((a + 3, edge + facing * .7, z)))
+            if site.spot(a + 5, edge + facing * 0.8, 4.5):
+                border = scenery.hedge(rng, b - a - 4) if rng.random() < 0.6 else scenery.fence(rng, b - a - 4)
+                meshes.append(border.moved((a + 3, edge + facing * 0.7, z)))
     for _ in range(int(rng.integers(10, 20))):
         x, y = rng.uniform(x0 + 2, x1 - 2), rng.uniform(y0 + 2, y1 - 2)
         clear = y - y0 > 19 and y1 - y > 19 or min(y - y0, y1 - y) < 3.5
         if clear and site.spot(x, y, 2.5):
-            meshes.append((scenery.tree(rng) if rng.random() < .7 else scenery.bush(rng)).moved((x, y, z)))
+            meshes.append((scenery.tree(rng) if rng.random() < 0.7 else scenery.bush(rng)).moved((x, y, z)))
     return meshes
 
 
@@ -111,8 +112,10 @@ def _park(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
     area = (block.x1 - block.x0) * (block.y1 - block.y0)
 
     def anywhere() -> tuple[float, float]:
-        return (float(rng.uniform(block.x0 + inset, block.x1 - inset)),
-                float(rng.uniform(block.y0 + inset, block.y1 - inset)))
+        return (
+            float(rng.uniform(block.x0 + inset, block.x1 - inset)),
+            float(rng.uniform(block.y0 + inset, block.y1 - inset)),
+        )
 
     for _ in range(int(area / 170)):
         x, y = anywhere()
@@ -127,7 +130,7 @@ def _park(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
         x, y = anywhere()
         x, y = np.clip(x, block.x0 + 16, block.x1 - 16), np.clip(y, block.y0 + 16, block.y1 - 16)
         if site.spot(float(x), float(y), 11):
-            meshes.append(scenery.mound(rng, rng.uniform(5, 9), rng.uniform(.7, 1.6)).moved((x, y, z)))
+            meshes.append(scenery.mound(rng, rng.uniform(5, 9), rng.uniform(0.7, 1.6)).moved((x, y, z)))
     return meshes
 
 
@@ -147,16 +150,20 @@ def _lot(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
 def _pavement(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
     """Lamps, trees, signs, bins, benches and shelters along the four kerbs of a block."""
     meshes, z = [], KERB_HEIGHT
-    trees, clear = rng.random() < .6, CORNER_RADIUS + 3
+    trees, clear = rng.random() < 0.6, CORNER_RADIUS + 3
     for side in range(4):
         length = (block.x1 - block.x0) if side % 2 == 0 else (block.y1 - block.y0)
         outward = (-np.pi / 2, 0.0, np.pi / 2, np.pi)[side]  # direction from the pavement to the road
         at = clear + rng.uniform(0, 6)
         lamp_due = rng.uniform(0, 12)
         while at < length - clear:
-            inset = .75
-            x, y = ((block.x0 + at, block.y0 + inset), (block.x1 - inset, block.y0 + at),
-                    (block.x0 + at, block.y1 - inset), (block.x0 + inset, block.y0 + at))[side]
+            inset = 0.75
+            x, y = (
+                (block.x0 + at, block.y0 + inset),
+                (block.x1 - inset, block.y0 + at),
+                (block.x0 + at, block.y1 - inset),
+                (block.x0 + inset, block.y0 + at),
+            )[side]
             if site.spot(x, y, 1.0) and 0 < x < site.layout.size[0] and 0 < y < site.layout.size[1]:
                 if lamp_due <= 0:
                     meshes.append(scenery.lamp_post(rng).moved((x, y, z), outward))
@@ -171,18 +178,23 @@ def _pavement(site: Site, block: Block, rng: np.random.Generator) -> list[Mesh]:
 def _item(rng: np.random.Generator, trees: bool, x: float, y: float, z: float, outward: float) -> list[Mesh]:
     """At most one piece of street furniture."""
     draw = rng.random()
-    if trees and draw < .55:
+    if trees and draw < 0.55:
         return [scenery.tree(rng, rng.uniform(4.5, 7.5)).moved((x, y, z), rng.uniform(0, 6.28))]
-    if draw < .68:
+    if draw < 0.68:
         return [scenery.sign(rng).moved((x, y, z), outward + rng.choice([-1, 1]) * np.pi / 2)]
-    if draw < .76:
+    if draw < 0.76:
         return [scenery.bin_(rng).moved((x, y, z))]
-    if draw < .82:
-        return [scenery.bench(rng).moved((x - .5 * np.cos(outward), y - .5 * np.sin(outward), z), outward - np.pi / 2)]
-    if draw < .86:
+    if draw < 0.82:
+        return [
+            scenery.bench(rng).moved((x - 0.5 * np.cos(outward), y - 0.5 * np.sin(outward), z), outward - np.pi / 2)
+        ]
+    if draw < 0.86:
         inward = 1.1
-        return [scenery.bus_shelter(rng).moved((x - inward * np.cos(outward), y - inward * np.sin(outward), z),
-                                               outward + np.pi / 2)]
+        return [
+            scenery.bus_shelter(rng).moved(
+                (x - inward * np.cos(outward), y - inward * np.sin(outward), z), outward + np.pi / 2
+            )
+        ]
     return []
 
 
@@ -198,7 +210,7 @@ def _signals(site: Site, rng: np.random.Generator) -> list[Mesh]:
                 right = np.array([h[1], -h[0]])
                 own, other = (along, across) if h[0] else (across, along)
                 base = np.array([across.centre, along.centre])
-                spot = base - h * (other.half_width + CORNER_RADIUS + 2.4) + right * (own.half_width + .6)
+                spot = base - h * (other.half_width + CORNER_RADIUS + 2.4) + right * (own.half_width + 0.6)
                 if site.spot(*spot):
                     meshes.append(scenery.traffic_light(rng).moved((*spot, KERB_HEIGHT), (heading + 2) * np.pi / 2))
     return meshes
@@ -216,7 +228,7 @@ def _backdrop(site: Site, rng: np.random.Generator) -> list[Mesh]:
                 x, y = (at, out) if axis == 0 else (out, at)
                 if not site.near(x, y, 190):
                     continue
-                if rng.random() < .5:
+                if rng.random() < 0.5:
                     meshes.append(scenery.tree(rng, rng.uniform(8, 14)).moved((x, y, 0)))
                 else:
                     meshes.append(scenery.shed(rng, x - 6, x + 6, y - 6, y + 6, 0))

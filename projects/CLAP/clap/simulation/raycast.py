@@ -1,4 +1,5 @@
 """Ray casting against the still world and the posed moving objects with Embree."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Paths through the street grid: lanes, turns at crossings, pavements."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -105,12 +106,19 @@ def _arc(place: Place, turned: Place, other: Road, to_right: float) -> tuple[np.
     t = np.linspace(0, 1, 40)[:, None]
     # A cubic whose handles reach 55 % to the corner is within a few centimetres of a circle's arc.
     a, b = start + 0.55 * (corner - start), end + 0.55 * (corner - end)
-    curve = (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * a + 3 * (1 - t) * t ** 2 * b + t ** 3 * end
+    curve = (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * a + 3 * (1 - t) * t**2 * b + t**3 * end
     return curve, Place(turned.road, turned.direction, turned.lane, end_along), start_along
 
 
-def make_route(layout: Layout, rng: np.random.Generator, place: Place, length: float, turns: float = 0.5,
-               to_right: float = 0.0, stay_inside: bool = False) -> Route:
+def make_route(
+    layout: Layout,
+    rng: np.random.Generator,
+    place: Place,
+    length: float,
+    turns: float = 0.5,
+    to_right: float = 0.0,
+    stay_inside: bool = False,
+) -> Route:
     """Drive from ``place`` for ``length`` metres.
 
     Args:
@@ -144,8 +152,9 @@ def make_route(layout: Layout, rng: np.random.Generator, place: Place, length: f
     return Route(np.concatenate(points), stops)
 
 
-def _choose(layout: Layout, rng: np.random.Generator, place: Place, other: Road, left_over: int, turns: float,
-            stay_inside: bool) -> bool | None:
+def _choose(
+    layout: Layout, rng: np.random.Generator, place: Place, other: Road, left_over: int, turns: float, stay_inside: bool
+) -> bool | None:
     """None: straight on; True: left; False: right."""
     forced = stay_inside and left_over == 1
     options = []

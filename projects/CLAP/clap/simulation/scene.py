@@ -1,4 +1,5 @@
 """Builds one scene: street plan, scenery, actors and their motion, ready to be cast."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -40,12 +41,18 @@ class Scene:
     def world(self, step: int) -> World:
         """Everything in its pose at a sweep."""
         here = self.ego_xy[step]
-        moving = [(i, a.posed(step)) for i, a in enumerate(self.actors)
-                  if not a.still and np.abs(a.xy[step] - here).max() < MOVING_RANGE]
+        moving = [
+            (i, a.posed(step))
+            for i, a in enumerate(self.actors)
+            if not a.still and np.abs(a.xy[step] - here).max() < MOVING_RANGE
+        ]
         if not moving:
             return World(self.static, None, None)
-        return World(self.static, merge([m for _, m in moving]),
-                     np.concatenate([np.full(len(m.faces), i, dtype=np.int32) for i, m in moving]))
+        return World(
+            self.static,
+            merge([m for _, m in moving]),
+            np.concatenate([np.full(len(m.faces), i, dtype=np.int32) for i, m in moving]),
+        )
 
     def ego_pose(self, step: int) -> tuple[np.ndarray, float]:
         """Position (3,) and yaw of the ego frame in the world frame."""
@@ -92,11 +99,13 @@ def _still_objects(site: Site, ego: Actor, rng: np.random.Generator, driven: flo
     arcs = arcs if len(arcs) else np.array([ego.route.length / 4])
     zone = _nearest(arcs, rng.uniform(9, 13 + 0.8 * driven))
     actors, heaps = parked.work_zone(site, ego.route, zone, rng)
-    rack = _nearest(arcs[np.abs(arcs - zone) > 14] if (np.abs(arcs - zone) > 14).any() else arcs + 18,
-                    rng.uniform(4, 20 + 0.8 * driven))
+    rack = _nearest(
+        arcs[np.abs(arcs - zone) > 14] if (np.abs(arcs - zone) > 14).any() else arcs + 18,
+        rng.uniform(4, 20 + 0.8 * driven),
+    )
     actors += parked.bicycle_rack(site, ego.route, rack, rng)
     far = arcs[(np.abs(arcs - zone) > 60) & (np.abs(arcs - rack) > 14)]
-    if len(far) and rng.random() < .5:
+    if len(far) and rng.random() < 0.5:
         more, mounds = parked.work_zone(site, ego.route, float(rng.choice(far)), rng)
         actors, heaps = actors + more, heaps + mounds
     actors += parked.kerb_parking(site, rng)

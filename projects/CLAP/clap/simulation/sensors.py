@@ -3,6 +3,7 @@
 Frames: ego x forward, y left, z up, origin on the ground under the rear axle; LiDAR x right, y forward, z up;
 camera x right, y down, z along the optical axis. Matrices are 4x4, named ``from_to_to``-wise (``lidar_to_ego``).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -87,16 +88,20 @@ def make_rig(rng: np.random.Generator, image_width: int) -> Rig:
     """A rig whose mounting differs a little from car to car (1 cm, 0.4 degrees, 0.5 % in focal length)."""
     scale = image_width / FULL_WIDTH
     height = int(round(FULL_HEIGHT * scale))
-    lidar = transform(yaw_matrix(-np.pi / 2) @ _small_rotation(rng, 0.25),
-                      np.array(_LIDAR_POSITION) + rng.normal(0, .01, 3))
+    lidar = transform(
+        yaw_matrix(-np.pi / 2) @ _small_rotation(rng, 0.25), np.array(_LIDAR_POSITION) + rng.normal(0, 0.01, 3)
+    )
     cameras = []
     for name in CAMERA_NAMES:
         position, heading, focal = _CAMERAS[name]
         axes = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])  # camera axes in an ego-like frame
         rotation = yaw_matrix(np.radians(heading)) @ _small_rotation(rng, 0.4) @ axes
-        f = focal * scale * (1 + rng.normal(0, .005))
+        f = focal * scale * (1 + rng.normal(0, 0.005))
         cx, cy = image_width / 2 + rng.normal(0, 8) * scale, (height / 2 + (41.0 + rng.normal(0, 5)) * scale)
         intrinsic = np.array([[f, 0, cx], [0, f, cy], [0, 0, 1.0]])
-        cameras.append(Camera(name, transform(rotation, np.array(position) + rng.normal(0, .01, 3)), intrinsic,
-                              image_width, height))
+        cameras.append(
+            Camera(
+                name, transform(rotation, np.array(position) + rng.normal(0, 0.01, 3)), intrinsic, image_width, height
+            )
+        )
     return Rig(lidar, tuple(cameras))

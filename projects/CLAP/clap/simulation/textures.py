@@ -1,4 +1,5 @@
 """Colours of surfaces at hit points: ground, facades, foliage and the rest."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -17,11 +18,18 @@ def window_mask(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np
     column, storey = u / BAY, (points[:, 2] - 0.4) / STOREY
     a, b = column - np.floor(column), storey - np.floor(storey)
     number = lattice(np.floor(column), np.floor(storey), 7)
-    return upright & (a > .27) & (a < .73) & (b > .30) & (b < .80) & (storey > 0), number
+    return upright & (a > 0.27) & (a < 0.73) & (b > 0.30) & (b < 0.80) & (storey > 0), number
 
 
-def albedo(layout: Layout, material: np.ndarray, colour: np.ndarray, normal: np.ndarray, points: np.ndarray,
-           footprint_m: np.ndarray, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def albedo(
+    layout: Layout,
+    material: np.ndarray,
+    colour: np.ndarray,
+    normal: np.ndarray,
+    points: np.ndarray,
+    footprint_m: np.ndarray,
+    fixed: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """sRGB colour (N, 3) and gloss (N,) of hit points.
 
     Args:
@@ -52,37 +60,38 @@ def _ground(layout: Layout, points: np.ndarray, footprint: np.ndarray) -> np.nda
     code = layout.surface(x, y)
     rgb = m.SURFACE_COLOUR[code].copy()
     amount = m.SURFACE_TEXTURE[code]
-    fine = (value_noise(x * 9, y * 9, 3) - .5) * np.clip(1.3 - footprint * 9, 0, 1)
-    middle = (value_noise(x * 1.7, y * 1.7, 5) - .5) * np.clip(1.3 - footprint * 1.7, 0, 1)
-    coarse = value_noise(x * .16, y * .16, 11) - .5
+    fine = (value_noise(x * 9, y * 9, 3) - 0.5) * np.clip(1.3 - footprint * 9, 0, 1)
+    middle = (value_noise(x * 1.7, y * 1.7, 5) - 0.5) * np.clip(1.3 - footprint * 1.7, 0, 1)
+    coarse = value_noise(x * 0.16, y * 0.16, 11) - 0.5
     rgb *= (1 + amount * (1.6 * fine + 1.2 * middle + 1.1 * coarse))[:, None]
     paved = code == m.SURFACE_ID['pavement']
-    joint = (np.abs((x / .8) % 1 - .5) > .47) | (np.abs((y / .8) % 1 - .5) > .47)
-    rgb *= (1 - .25 * (paved & joint) * np.clip(1 - footprint / .12, 0, 1))[:, None]
+    joint = (np.abs((x / 0.8) % 1 - 0.5) > 0.47) | (np.abs((y / 0.8) % 1 - 0.5) > 0.47)
+    rgb *= (1 - 0.25 * (paved & joint) * np.clip(1 - footprint / 0.12, 0, 1))[:, None]
     grass = code == m.SURFACE_ID['grass']
-    dry = value_noise(x * .35, y * .35, 17)[grass, None]
-    rgb[grass] += dry * np.array([.10, .06, .02], dtype=np.float32)
+    dry = value_noise(x * 0.35, y * 0.35, 17)[grass, None]
+    rgb[grass] += dry * np.array([0.10, 0.06, 0.02], dtype=np.float32)
     return rgb.astype(np.float32)
 
 
-def _facade(points: np.ndarray, normals: np.ndarray, rgb: np.ndarray,
-            footprint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _facade(
+    points: np.ndarray, normals: np.ndarray, rgb: np.ndarray, footprint: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Walls with windows, frames and brick courses."""
     window, number = window_mask(points, normals)
-    gloss = np.where(window, np.float32(.5), np.float32(0))
-    course = np.abs((points[:, 2] / .3) % 1 - .5) > .42
-    rgb = rgb * (1 - .10 * course * np.clip(1 - footprint / .1, 0, 1))[:, None]
-    dark, lit_room = np.array([[.10, .13, .16], [.52, .49, .38]], dtype=np.float32)
-    pane = np.where(number[:, None] > .8, lit_room, dark)
-    blind = (number > .45) & (number < .7)
-    pane = np.where(blind[:, None], rgb * .55 + .3, pane)
+    gloss = np.where(window, np.float32(0.5), np.float32(0))
+    course = np.abs((points[:, 2] / 0.3) % 1 - 0.5) > 0.42
+    rgb = rgb * (1 - 0.10 * course * np.clip(1 - footprint / 0.1, 0, 1))[:, None]
+    dark, lit_room = np.array([[0.10, 0.13, 0.16], [0.52, 0.49, 0.38]], dtype=np.float32)
+    pane = np.where(number[:, None] > 0.8, lit_room, dark)
+    blind = (number > 0.45) & (number < 0.7)
+    pane = np.where(blind[:, None], rgb * 0.55 + 0.3, pane)
     return np.where(window[:, None], pane, rgb).astype(np.float32), gloss
 
 
 def _grain(points: np.ndarray, amount: np.ndarray, footprint: np.ndarray) -> np.ndarray:
     """Brightness noise for walls, leaves and wood from a slanted plane through the point."""
-    u = points @ np.array([.8, .6, .35], dtype=points.dtype)
-    v = points @ np.array([-.45, .5, 1.0], dtype=points.dtype)
-    fine = (value_noise(u * 6, v * 6, 23) - .5) * np.clip(1.3 - footprint * 6, 0, 1)
-    coarse = value_noise(u * .9, v * .9, 29) - .5
-    return (1 + amount * (1.6 * fine + .9 * coarse)).astype(np.float32)
+    u = points @ np.array([0.8, 0.6, 0.35], dtype=points.dtype)
+    v = points @ np.array([-0.45, 0.5, 1.0], dtype=points.dtype)
+    fine = (value_noise(u * 6, v * 6, 23) - 0.5) * np.clip(1.3 - footprint * 6, 0, 1)
+    coarse = value_noise(u * 0.9, v * 0.9, 29) - 0.5
+    return (1 + amount * (1.6 * fine + 0.9 * coarse)).astype(np.float32)

@@ -1,4 +1,5 @@
 """Moves everything that moves: vehicles follow their lane, the vehicle ahead and the signals; walkers walk."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -76,8 +77,15 @@ def _cell(actor: Actor, arc: float) -> int:
     return int(np.clip(arc / STEP, 0, len(actor.route.arc) - 1))
 
 
-def _decide(movers: list[Actor], arc: np.ndarray, speed: np.ndarray, limits: dict[int, np.ndarray],
-            towed: dict[int, int], signals: Signals, time: float) -> np.ndarray:
+def _decide(
+    movers: list[Actor],
+    arc: np.ndarray,
+    speed: np.ndarray,
+    limits: dict[int, np.ndarray],
+    towed: dict[int, int],
+    signals: Signals,
+    time: float,
+) -> np.ndarray:
     """Accelerations (m/s^2) of the drivers (those with ``limits``) by the intelligent-driver model; 0 for the rest."""
     poses = [a.route.pose(s, a.half_base) for a, s in zip(movers, arc)]
     xy, yaw = np.stack([p[0] for p in poses]), np.array([p[1] for p in poses])

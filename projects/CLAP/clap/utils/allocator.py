@@ -1,4 +1,5 @@
 """Freed memory that stays with the process."""
+
 from __future__ import annotations
 
 import ctypes

@@ -1,4 +1,5 @@
 """Benchmark of the pre-training step; the command is ``tools/analysis_tools/benchmark_pretrain.py``."""
+
 from __future__ import annotations
 
 import platform
@@ -50,8 +51,14 @@ def _endless(cfg: Config) -> Iterator[dict]:
         yield from loader
 
 
-def benchmark(cfg: Config, samplers: Sequence[str], repeats: int, warmup: int, device: torch.device,
-              batch_size: Optional[int] = None) -> Dict:
+def benchmark(
+    cfg: Config,
+    samplers: Sequence[str],
+    repeats: int,
+    warmup: int,
+    device: torch.device,
+    batch_size: Optional[int] = None,
+) -> Dict:
     """Run ``warmup + repeats`` steps with every sampler in turn, each on a batch of its own turn.
 
     Args:
@@ -94,8 +101,13 @@ def benchmark(cfg: Config, samplers: Sequence[str], repeats: int, warmup: int, d
     return _summary(times, memory, batch_size, device, repeats)
 
 
-def _summary(times: Dict[str, Dict[str, List[float]]], memory: Dict[str, float], batch_size: int, device: torch.device,
-             repeats: int) -> Dict:
+def _summary(
+    times: Dict[str, Dict[str, List[float]]],
+    memory: Dict[str, float],
+    batch_size: int,
+    device: torch.device,
+    repeats: int,
+) -> Dict:
     first = next(iter(times.values()))['step']
     samplers = {}
     for name, parts in times.items():
@@ -107,9 +119,16 @@ def _summary(times: Dict[str, Dict[str, List[float]]], memory: Dict[str, float],
         samplers[name] = figures
     cpu = platform.processor() or platform.machine()
     hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else cpu
-    return dict(device=device.type, hardware=hardware, threads=torch.get_num_threads(), torch=torch.__version__,
-                batch_size=batch_size, repeats=repeats, peak_memory_gib=round(max(memory.values()), 3),
-                samplers=samplers)
+    return dict(
+        device=device.type,
+        hardware=hardware,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        batch_size=batch_size,
+        repeats=repeats,
+        peak_memory_gib=round(max(memory.values()), 3),
+        samplers=samplers,
+    )
 
 
 def format_table(result: Dict, components: Sequence[str]) -> str:
@@ -118,13 +137,20 @@ def format_table(result: Dict, components: Sequence[str]) -> str:
     rows = []
     for name, figures in result['samplers'].items():
         cells = [f'{figures.get(c, 0.0):.3f}' for c in components]
-        cells += [f'{figures["samples_per_second"]:.3f}', f'{figures["step_ratio_to_first"]:.3f}',
-                  f'{figures["peak_memory_gib"]:.2f}']
+        cells += [
+            f'{figures["samples_per_second"]:.3f}',
+            f'{figures["step_ratio_to_first"]:.3f}',
+            f'{figures["peak_memory_gib"]:.2f}',
+        ]
         rows.append([name, *cells])
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = ['  '.join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-             for row in [header, *rows]]
-    lines.append(f'{result["hardware"]} ({result["device"]}, {result["threads"]} threads), torch {result["torch"]}, '
-                 f'batch {result["batch_size"]}, medians of {result["repeats"]} steps. "load" is the wait for the '
-                 f'data loader after one step of every sampler')
+    lines = [
+        '  '.join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+        for row in [header, *rows]
+    ]
+    lines.append(
+        f'{result["hardware"]} ({result["device"]}, {result["threads"]} threads), torch {result["torch"]}, '
+        f'batch {result["batch_size"]}, medians of {result["repeats"]} steps. "load" is the wait for the '
+        f'data loader after one step of every sampler'
+    )
     return '\n'.join(lines)

@@ -1,4 +1,5 @@
 """Which errors are the configuration's: those that classes raise while they are built from it."""
+
 from __future__ import annotations
 
 import linecache
@@ -27,17 +28,22 @@ def configuration_error(error: BaseException) -> Optional[str]:
     elif not (isinstance(error, (TypeError, KeyError)) and built and last is built[-1]):
         return None
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    return (f'the configuration cannot be used{_what(built)}: {text}. Correct it in the file or in --cfg-options')
+    return f'the configuration cannot be used{_what(built)}: {text}. Correct it in the file or in --cfg-options'
 
 
 def _on_purpose(code: CodeType, line: int) -> bool:
     """Whether the statement at ``line`` is a ``raise``; it may have begun a few lines above."""
-    above: List[str] = [linecache.getline(code.co_filename, number).strip()
-                        for number in range(line, max(line - 6, code.co_firstlineno), -1)]
+    above: List[str] = [
+        linecache.getline(code.co_filename, number).strip()
+        for number in range(line, max(line - 6, code.co_firstlineno), -1)
+    ]
     return any(text.startswith('raise ') for text in above)
 
 
 def _what(built: List[FrameType]) -> str:
-    names: Tuple[str, ...] = tuple(dict.fromkeys(
-        str(getattr(kind, '__name__', kind)) for kind in (frame.f_locals.get('obj_type') for frame in built) if kind))
+    names: Tuple[str, ...] = tuple(
+        dict.fromkeys(
+            str(getattr(kind, '__name__', kind)) for kind in (frame.f_locals.get('obj_type') for frame in built) if kind
+        )
+    )
     return f' ({" > ".join(names)})' if names else ''

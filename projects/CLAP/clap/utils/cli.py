@@ -1,4 +1,5 @@
 """What every command does with an error that is the user's to mend."""
+
 from __future__ import annotations
 
 import errno
@@ -31,11 +32,15 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
         from .build_errors import configuration_error
         from .config_check import ConfigKeyError
         from .errors import CheckpointError, NonFiniteLossError, WorkDirBusyError
+
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            error = OSError(f'{error}. Nothing more can be written; checkpoints that are there are whole. Make room, '
-                            'then run it again (training: --resume)')
-        elif not isinstance(error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError, WorkDirBusyError,
-                                    FileNotFoundError)):
+            error = OSError(
+                f'{error}. Nothing more can be written; checkpoints that are there are whole. Make room, '
+                'then run it again (training: --resume)'
+            )
+        elif not isinstance(
+            error, (DataError, CheckpointError, ConfigKeyError, NonFiniteLossError, WorkDirBusyError, FileNotFoundError)
+        ):
             message = configuration_error(error)
             if message is None:
                 raise

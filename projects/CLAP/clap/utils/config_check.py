@@ -1,4 +1,5 @@
 """Finds misspelt configuration keys before anything is built."""
+
 from __future__ import annotations
 
 import difflib
@@ -15,8 +16,21 @@ from torch.utils.data import DataLoader
 from ..models.encoder_checks import VOXELIZE_KEYS
 from ..modules import InputMasking
 
-_REGISTRIES = ('MODELS', 'DATASETS', 'TRANSFORMS', 'HOOKS', 'METRICS', 'TASK_UTILS', 'DATA_SAMPLERS',
-               'PARAM_SCHEDULERS', 'OPTIM_WRAPPERS', 'LOOPS', 'VISUALIZERS', 'VISBACKENDS', 'LOG_PROCESSORS')
+_REGISTRIES = (
+    'MODELS',
+    'DATASETS',
+    'TRANSFORMS',
+    'HOOKS',
+    'METRICS',
+    'TASK_UTILS',
+    'DATA_SAMPLERS',
+    'PARAM_SCHEDULERS',
+    'OPTIM_WRAPPERS',
+    'LOOPS',
+    'VISUALIZERS',
+    'VISBACKENDS',
+    'LOG_PROCESSORS',
+)
 _OTHER_REGISTRIES = ('OPTIMIZERS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'WEIGHT_INITIALIZERS')
 #: Keys that a builder takes out before the class sees the rest.
 _TAKEN_BY_BUILDER = {'type', '_scope_'}
@@ -26,9 +40,23 @@ _TAKEN_BY_RUNNER = {
     'optim_wrapper': {'constructor', 'paramwise_cfg'},
     'param_scheduler': {'convert_to_iter_based'},
 }
-_ROOTS = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator',
-          'default_hooks', 'custom_hooks', 'visualizer', 'train_cfg', 'val_cfg', 'test_cfg',
-          'optim_wrapper', 'param_scheduler', 'log_processor')
+_ROOTS = (
+    'model',
+    'train_dataloader',
+    'val_dataloader',
+    'test_dataloader',
+    'val_evaluator',
+    'test_evaluator',
+    'default_hooks',
+    'custom_hooks',
+    'visualizer',
+    'train_cfg',
+    'val_cfg',
+    'test_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'log_processor',
+)
 
 
 class ConfigKeyError(ValueError):
@@ -61,8 +89,12 @@ def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
     """Dicts without a ``type`` whose reader is known: path, content, accepted keys, name of the reader."""
     model = cfg.get('model', {})
     if model.get('masking'):
-        yield 'model.masking', model['masking'], accepted_keys(InputMasking) - {'point_cloud_range', 'voxel_size'}, \
-            'InputMasking'
+        yield (
+            'model.masking',
+            model['masking'],
+            accepted_keys(InputMasking) - {'point_cloud_range', 'voxel_size'},
+            'InputMasking',
+        )
     if model.get('voxelize_cfg'):
         yield 'model.voxelize_cfg', model['voxelize_cfg'], set(VOXELIZE_KEYS), 'voxelize_cfg'
     if cfg.get('optim_wrapper', {}).get('optimizer'):
@@ -120,8 +152,11 @@ def _unknown_type(path: str, node: dict) -> str:
             above = above.parent
     words = _words(name)
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.8) + sorted(k for k in known if words <= _words(k))
-    hint = f'did you mean {" or ".join(repr(k) for k in list(dict.fromkeys(near))[:3])}?' if near else \
-        'is it spelt right, and its module named in custom_imports?'
+    hint = (
+        f'did you mean {" or ".join(repr(k) for k in list(dict.fromkeys(near))[:3])}?'
+        if near
+        else 'is it spelt right, and its module named in custom_imports?'
+    )
     return f"{path}.type: there is no '{name}'; {hint}"
 
 
@@ -141,8 +176,9 @@ def unknown_keys(cfg: Config) -> List[str]:
             if accepted is None:
                 continue
             problems += _unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
-        problems += [line for line in (_unknown_type(path, node) for path, node in typed_dicts(cfg.get(root), root))
-                     if line]
+        problems += [
+            line for line in (_unknown_type(path, node) for path, node in typed_dicts(cfg.get(root), root)) if line
+        ]
     for path, node, accepted, reader in _nested(cfg):
         problems += _unread(path, node, accepted, reader)
     return sorted(problems)
@@ -161,8 +197,9 @@ def check_options(cfg: Config, options: dict) -> None:
         top = name.split('.')[0]
         if top not in known:
             near = difflib.get_close_matches(top, known, n=1)
-            problems.append(f"--cfg-options {name}: there is no '{top}'" +
-                            (f"; did you mean '{near[0]}'?" if near else ''))
+            problems.append(
+                f"--cfg-options {name}: there is no '{top}'" + (f"; did you mean '{near[0]}'?" if near else '')
+            )
     if problems:
         raise ConfigKeyError('\n'.join(problems))
 

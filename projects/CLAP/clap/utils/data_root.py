@@ -1,4 +1,5 @@
 """Point a configuration's evaluation data at another folder, whatever is in it."""
+
 from __future__ import annotations
 
 import tempfile
@@ -36,12 +37,15 @@ def use_data_root(cfg: Config, folder: Optional[str]) -> None:
         _read(dataset, str(root), infos[0].name, dict(pts='', sweeps='', img=''))
     elif root.is_dir() and next(root.rglob('lidar/poses.json'), None) is not None:
         from ..datasets.converters.pandaset import LIDAR_FOLDER, convert
+
         out = tempfile.mkdtemp(prefix='clap_pandaset_')
         convert(root, Path(out))
         _read(dataset, out, 'pandaset_infos_all.pkl', dict(pts=LIDAR_FOLDER, sweeps=LIDAR_FOLDER, img=''))
     else:
-        raise DatasetError(f'{root} holds neither {dataset.ann_file}, nor a single info file, nor PandaSet recordings; '
-                           'give the folder of a converted data set (tools/create_data.py makes one)')
+        raise DatasetError(
+            f'{root} holds neither {dataset.ann_file}, nor a single info file, nor PandaSet recordings; '
+            'give the folder of a converted data set (tools/create_data.py makes one)'
+        )
 
 
 def _read(dataset: ConfigDict, root: str, ann_file: str, prefix: dict) -> None:

@@ -1,4 +1,5 @@
 """Runs the enrichment figures over the frames of a checkpoint's evaluation data."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence
@@ -13,8 +14,9 @@ from ..evaluation.frame_labels import frame_labels
 from .restore import restore_model, single_batch
 
 
-def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
-                   further: Optional[Dict[str, dict]] = None) -> Dict[str, Any]:
+def build_samplers(
+    ray_sampler: dict, lidar_rays: int, camera_rays: int, further: Optional[Dict[str, dict]] = None
+) -> Dict[str, Any]:
     """The samplers that are compared, each with the same numbers of rays.
 
     ``curvature`` is the configuration's sampler if that is a curvature sampler, else one with its
@@ -31,15 +33,18 @@ def build_samplers(ray_sampler: dict, lidar_rays: int, camera_rays: int,
         curvature_literal=dict(type='CurvatureRaySampler', mode='literal', **blur),
         depth=dict(type='DepthRaySampler'),
         surface_variation=dict(type='SurfaceVariationRaySampler', **blur),
-        uniform=dict(type='UniformRaySampler'))
-    configs.update({name: dict(type='CurvatureRaySampler', **{**blur, **given})
-                    for name, given in (further or {}).items()})
+        uniform=dict(type='UniformRaySampler'),
+    )
+    configs.update(
+        {name: dict(type='CurvatureRaySampler', **{**blur, **given}) for name, given in (further or {}).items()}
+    )
     return {name: TASK_UTILS.build({**config, **counts}) for name, config in configs.items()}
 
 
 @torch.no_grad()
-def measure_checkpoint(cfg: Config, checkpoint: str, samplers: Dict[str, Any],
-                       indices: Optional[Sequence[int]] = None, seeds: int = 4) -> Dict[str, Dict[str, dict]]:
+def measure_checkpoint(
+    cfg: Config, checkpoint: str, samplers: Dict[str, Any], indices: Optional[Sequence[int]] = None, seeds: int = 4
+) -> Dict[str, Dict[str, dict]]:
     """Figures of every sampler on every frame: frame -> sampler -> figures.
 
     Args:
@@ -59,6 +64,9 @@ def measure_checkpoint(cfg: Config, checkpoint: str, samplers: Dict[str, Any],
         labels = frame_labels(inputs['keyframe_points'][0], dataset.get_data_info(index), dataset.metainfo['classes'])
         name = str(metas[0].get('token', index))
         result[name] = measure_frame(samplers, field, sweep, views, labels, seeds)
-        print_log(f'frame {name}: {len(sweep.points)} points, {float(labels.objects.float().mean()):.3f} in boxes, '
-                  f'{float(labels.road.float().mean()):.3f} on road ({labels.road_source})', 'current')
+        print_log(
+            f'frame {name}: {len(sweep.points)} points, {float(labels.objects.float().mean()):.3f} in boxes, '
+            f'{float(labels.road.float().mean()):.3f} on road ({labels.road_source})',
+            'current',
+        )
     return result

@@ -1,4 +1,5 @@
 """Errors with a message for the user: what was expected, what came, what to do."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,7 +20,8 @@ class NonFiniteLossError(RuntimeError):
         super().__init__(
             f'non-finite loss: {parts}. The weights have not been updated by this step. '
             'Lower the learning rate or clip gradients if it follows a growing loss; look at the frame if it is sudden'
-            + (f'. The inputs of the step are in {saved}' if saved else ''))
+            + (f'. The inputs of the step are in {saved}' if saved else '')
+        )
 
 
 class CheckpointError(RuntimeError):

@@ -1,4 +1,5 @@
 """The encoders of a pre-trained checkpoint, in a file that mmdetection3d's BEVFusion loads."""
+
 from __future__ import annotations
 
 import io
@@ -15,8 +16,11 @@ from .safe_load import load_checkpoint_file
 from .transfer import ENCODERS, GEOMETRY, checkpoint_state
 
 #: View transform of mmdetection3d's lidar-cam voxel0075 configuration: steps, first centres, cells, last frustum point.
-_REFERENCE = {'view_transform.dx': [0.3, 0.3, 20.0], 'view_transform.bx': [-53.85, -53.85, 0.0],
-              'view_transform.nx': [360, 360, 1]}
+_REFERENCE = {
+    'view_transform.dx': [0.3, 0.3, 20.0],
+    'view_transform.bx': [-53.85, -53.85, 0.0],
+    'view_transform.nx': [360, 360, 1],
+}
 _REFERENCE_FRUSTUM, _REFERENCE_CORNER = (118, 32, 88, 3), [703.0, 255.0, 59.5]
 _SPCONV_2 = 2  # version under which spconv 2 stores kernels as (out, kx, ky, kz, in)
 
@@ -67,8 +71,10 @@ def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target:
         own, own_metadata, left = _encoders_of(source, names)
         twice = set(_modules(own)) & set(_modules(chosen))
         if twice:
-            raise CheckpointError(f'{", ".join(sorted(twice))} would come from {source} and from a checkpoint before '
-                                  'it; name the encoders to take from each: CKPT:encoder,encoder')
+            raise CheckpointError(
+                f'{", ".join(sorted(twice))} would come from {source} and from a checkpoint before '
+                'it; name the encoders to take from each: CKPT:encoder,encoder'
+            )
         chosen.update(own)
         metadata.update({key: value for key, value in own_metadata.items() if key not in metadata})
         dropped += [name for name in left if name not in dropped]
@@ -78,8 +84,10 @@ def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target:
     summary = dict(
         entries={name: sum(key.startswith(f'{name}.') for key in chosen) for name in ENCODERS},
         numbers={name: sum(v.numel() for k, v in chosen.items() if k.startswith(f'{name}.')) for name in ENCODERS},
-        geometry=geometry, absent=[name for name in ENCODERS if name not in _modules(chosen)],
-        dropped=[name for name in dropped if name not in _modules(chosen)])
+        geometry=geometry,
+        absent=[name for name in ENCODERS if name not in _modules(chosen)],
+        dropped=[name for name in dropped if name not in _modules(chosen)],
+    )
     names = ' + '.join(Path(source).name for source, _ in parts)
     _write(Path(target), chosen, metadata, dict(exported_by='CLAP', source=names, **summary))
     return summary
@@ -91,8 +99,10 @@ def _encoders_of(source: str, names: Optional[Sequence[str]]) -> Tuple[Dict[str,
     state = checkpoint_state(content, source)
     present = [name for name in ENCODERS if name in _modules(state)]
     if not present:
-        raise CheckpointError(f'{source} has none of the encoders {", ".join(ENCODERS)}; its modules are '
-                              f'{", ".join(_modules(state))}. Give a checkpoint of CLAP or CLAPBEVFusion')
+        raise CheckpointError(
+            f'{source} has none of the encoders {", ".join(ENCODERS)}; its modules are '
+            f'{", ".join(_modules(state))}. Give a checkpoint of CLAP or CLAPBEVFusion'
+        )
     lacking = [name for name in names or () if name not in present]
     if lacking:
         raise CheckpointError(f'{source} has no encoder {", ".join(lacking)}; it has {", ".join(present)}')
@@ -108,28 +118,33 @@ def _modules(state: Mapping[str, Tensor]) -> List[str]:
     return list(dict.fromkeys(key.split('.')[0] for key in state))
 
 
-def _metadata(content: Mapping[str, Any], chosen: Mapping[str, Tensor], wanted: Sequence[str], source: str
-              ) -> OrderedDict:
+def _metadata(
+    content: Mapping[str, Any], chosen: Mapping[str, Tensor], wanted: Sequence[str], source: str
+) -> OrderedDict:
     """Versions of the chosen modules; refuses sparse kernels whose layout is not known to be spconv 2's."""
     given = getattr(content.get('state_dict', content), '_metadata', {})
-    given = {key[len('module.'):] if key.startswith('module.') else key: value for key, value in given.items()}
+    given = {key[len('module.') :] if key.startswith('module.') else key: value for key, value in given.items()}
     for key, value in chosen.items():
         if value.dim() == 5 and given.get(key.rsplit('.', 1)[0], {}).get('version') != _SPCONV_2:
             raise CheckpointError(
                 f'{source}: the layout of the sparse kernel {key} is unknown, because the state dict has no metadata: '
-                'it has been rebuilt as a plain dict. Export from the checkpoint that training wrote')
-    return OrderedDict((key, dict(value)) for key, value in given.items()
-                       if key == '' or key.split('.')[0] in wanted)
+                'it has been rebuilt as a plain dict. Export from the checkpoint that training wrote'
+            )
+    return OrderedDict((key, dict(value)) for key, value in given.items() if key == '' or key.split('.')[0] in wanted)
 
 
 def _is_reference(state: Mapping[str, Tensor]) -> bool:
     if not all(key in state for key in GEOMETRY):
         return False
     frustum = state['view_transform.frustum']
-    return tuple(frustum.shape) == _REFERENCE_FRUSTUM and all(
-        bool(torch.allclose(state[key].double(), torch.tensor(value, dtype=torch.float64), atol=1e-4))
-        for key, value in _REFERENCE.items()) and bool(
-            torch.allclose(frustum[-1, -1, -1].float(), torch.tensor(_REFERENCE_CORNER), atol=1e-3))
+    return (
+        tuple(frustum.shape) == _REFERENCE_FRUSTUM
+        and all(
+            bool(torch.allclose(state[key].double(), torch.tensor(value, dtype=torch.float64), atol=1e-4))
+            for key, value in _REFERENCE.items()
+        )
+        and bool(torch.allclose(frustum[-1, -1, -1].float(), torch.tensor(_REFERENCE_CORNER), atol=1e-3))
+    )
 
 
 def _write(target: Path, chosen: Mapping[str, Tensor], metadata: OrderedDict, meta: Dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
 """Warnings of libraries that say nothing about a run; exactly these are kept quiet, every other one is shown."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """From a configuration file to a checked configuration; shared by the commands."""
+
 from __future__ import annotations
 
 import sys
@@ -15,8 +16,9 @@ from .overrides import apply_options, parse_options
 from .safe_load import allow_mmengine_checkpoints
 
 
-def load_config(path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None,
-                launcher: str = 'none') -> Config:
+def load_config(
+    path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None, launcher: str = 'none'
+) -> Config:
     """Read a configuration, merge overrides, import what it names and check its keys; join the processes of torchrun
     where there is no GPU.
 
@@ -31,8 +33,9 @@ def load_config(path: str, options: Optional[List[str]] = None, work_dir: Option
         ConfigKeyError: a key that nothing reads or an unknown type, with the nearest valid name.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'configuration {path} does not exist; the ones of this project are in '
-                                'projects/CLAP/configs')
+        raise FileNotFoundError(
+            f'configuration {path} does not exist; the ones of this project are in projects/CLAP/configs'
+        )
     cfg = Config.fromfile(path)
     overrides = parse_options(options or [])
     check_options(cfg, overrides)
@@ -58,8 +61,9 @@ def _join_on_cpu(cfg: Config) -> None:
     if cfg.launcher == 'pytorch':
         if not torch.distributed.is_initialized():
             torch.distributed.init_process_group('gloo')
-        cfg.setdefault('model_wrapper_cfg',
-                       dict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None))
+        cfg.setdefault(
+            'model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None)
+        )
 
 
 def use_amp(cfg: Config) -> None:

@@ -1,4 +1,5 @@
 """A few lines at the bottom of a terminal that are drawn again and again, with ordinary output above them."""
+
 from __future__ import annotations
 
 import os
@@ -52,8 +53,15 @@ class LivePanel:
         """Stream whose lines appear above the panel."""
         return _Above(self.console)  # type: ignore[return-value]
 
-    def show(self, title: str, done: int, total: int, left: Optional[float], losses: Dict[str, float],
-             figures: Dict[str, float]) -> None:
+    def show(
+        self,
+        title: str,
+        done: int,
+        total: int,
+        left: Optional[float],
+        losses: Dict[str, float],
+        figures: Dict[str, float],
+    ) -> None:
         """Draw one state.
 
         Args:

@@ -1,4 +1,5 @@
 """Overrides from the command line, ``KEY=VALUE``."""
+
 from __future__ import annotations
 
 import inspect
@@ -25,8 +26,10 @@ def parse_options(options: List[str]) -> dict:
         if not equals or not name:
             raise ConfigKeyError(f"--cfg-options takes KEY=VALUE, got '{option}'")
         if _DICT.match(value):
-            raise ConfigKeyError(f"--cfg-options {option}: a value cannot be a dict; give its keys one by one: "
-                                 f'{name}.type=NAME {name}.KEY=VALUE')
+            raise ConfigKeyError(
+                f"--cfg-options {option}: a value cannot be a dict; give its keys one by one: "
+                f'{name}.type=NAME {name}.KEY=VALUE'
+            )
         try:
             parsed[name] = DictAction._parse_iterable(value)
         except (AssertionError, RecursionError, ValueError):
@@ -55,7 +58,7 @@ def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
         node, accepted = _at(cfg, place), _accepted(value)
         if accepted is None or not isinstance(node, dict):
             continue
-        own = {other[len(place) + 1:].split('.')[0] for other in overrides if other.startswith(f'{place}.')}
+        own = {other[len(place) + 1 :].split('.')[0] for other in overrides if other.startswith(f'{place}.')}
         dropped = [key for key in node if key not in accepted and key not in own]
         for key in dropped:
             del node[key]

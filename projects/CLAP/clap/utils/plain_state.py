@@ -1,4 +1,5 @@
 """Plain containers for what a checkpoint holds besides tensors, so that loading it needs no class at all."""
+
 from __future__ import annotations
 
 from typing import Any, Dict
@@ -31,17 +32,24 @@ def plain_message_hub(state: Dict[str, Any]) -> Dict[str, Any]:
     histories = {}
     for name, buffer in state['log_scalars'].items():
         log, count = buffer.data
-        histories[name] = {_HISTORY: torch.from_numpy(np.array(log)), 'counts': torch.from_numpy(np.array(count)),
-                           'max_length': buffer.max_length}
-    return dict(log_scalars=histories, runtime_info=to_plain(dict(state['runtime_info'])),
-                resumed_keys=to_plain(dict(state['resumed_keys'])))
+        histories[name] = {
+            _HISTORY: torch.from_numpy(np.array(log)),
+            'counts': torch.from_numpy(np.array(count)),
+            'max_length': buffer.max_length,
+        }
+    return dict(
+        log_scalars=histories,
+        runtime_info=to_plain(dict(state['runtime_info'])),
+        resumed_keys=to_plain(dict(state['resumed_keys'])),
+    )
 
 
 def restore_message_hub(state: Dict[str, Any]) -> Dict[str, Any]:
     """Undo :func:`plain_message_hub`; entries that were not made by it stay as they are."""
     scalars = {
         name: HistoryBuffer(entry[_HISTORY].numpy(), entry['counts'].numpy(), entry['max_length'])
-        if isinstance(entry, dict) and _HISTORY in entry else entry
+        if isinstance(entry, dict) and _HISTORY in entry
+        else entry
         for name, entry in state.get('log_scalars', {}).items()
     }
     return {**state, 'log_scalars': scalars}

@@ -1,4 +1,5 @@
 """A runner whose dumps go to the log file alone."""
+
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,5 @@
 """Step time and peak memory against the number of rays; the command is ``tools/analysis_tools/benchmark_rays.py``."""
+
 from __future__ import annotations
 
 import resource
@@ -65,9 +66,13 @@ def measure(cfg: Config, sampler: str, rays: int, repeats: int, device: torch.de
             raise
         lidar, cameras = drawn[-1] if drawn else (None, None)
         return dict(lidar_rays=lidar, camera_rays=cameras, out_of_memory=True)
-    return dict(lidar_rays=drawn[-1][0], camera_rays=drawn[-1][1], peak_gib=peak_memory_gib(device),
-                seconds=median([s['step'] for s in seconds[1:]]),
-                sample_seconds=median([s['sample'] for s in seconds[1:]]))
+    return dict(
+        lidar_rays=drawn[-1][0],
+        camera_rays=drawn[-1][1],
+        peak_gib=peak_memory_gib(device),
+        seconds=median([s['step'] for s in seconds[1:]]),
+        sample_seconds=median([s['sample'] for s in seconds[1:]]),
+    )
 
 
 def limit_memory(gib: float) -> None:
@@ -96,8 +101,9 @@ def extrapolate(rows: List[Dict], total_rays: int) -> Optional[float]:
 def format_table(result: Dict) -> str:
     """Markdown table of the figures: a row per number of rays, two columns per sampler."""
     samplers = list(result['samplers'])
-    header = ['LiDAR rays', 'camera rays'] + [f'{s.replace("RaySampler", "").lower()}: {unit}' for s in samplers
-                                              for unit in ('s per step', 'GiB')]
+    header = ['LiDAR rays', 'camera rays'] + [
+        f'{s.replace("RaySampler", "").lower()}: {unit}' for s in samplers for unit in ('s per step', 'GiB')
+    ]
     lines = ['| ' + ' | '.join(header) + ' |', '|' + ' ---: |' * len(header)]
     for index in range(max(map(len, result['samplers'].values()))):
         rows = [result['samplers'][s][index] for s in samplers]
@@ -110,6 +116,8 @@ def format_table(result: Dict) -> str:
     everything = result.get('everything')
     if everything and everything.get('peak_gib'):
         kind = 'extrapolated' if everything['extrapolated'] else 'measured'
-        lines.append(f'\nRendering every point and pixel ({everything["rays"]} rays): {everything["peak_gib"]:.1f} GiB '
-                     f'({kind}); the configuration\'s rays need {everything["times_less"]:.1f} times less.')
+        lines.append(
+            f'\nRendering every point and pixel ({everything["rays"]} rays): {everything["peak_gib"]:.1f} GiB '
+            f'({kind}); the configuration\'s rays need {everything["times_less"]:.1f} times less.'
+        )
     return '\n'.join(lines)

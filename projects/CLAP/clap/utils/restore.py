@@ -1,4 +1,5 @@
 """A trained model and its evaluation data, for the commands that look at a checkpoint."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -40,8 +41,9 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
     except CheckpointError:
         raise
     except RuntimeError:
-        raise mismatch(model, checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint), checkpoint
-                       ) from None
+        raise mismatch(
+            model, checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint), checkpoint
+        ) from None
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 

@@ -1,4 +1,5 @@
 """What a run was: code, configuration, data, hardware, times. Kept as ``run_card.json`` beside the checkpoints."""
+
 from __future__ import annotations
 
 import hashlib
@@ -28,12 +29,16 @@ def now() -> str:
 
 def code_version(root: Path = _ROOT) -> Dict[str, Any]:
     """Commit of the checkout and whether tracked files differ from it; None for both outside git."""
+
     def git(*arguments: str) -> str:
-        return subprocess.run(['git', '-C', str(root), *arguments], capture_output=True, text=True, check=True,
-                              timeout=20).stdout.strip()
+        return subprocess.run(
+            ['git', '-C', str(root), *arguments], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+
     try:
-        return dict(commit=git('rev-parse', 'HEAD'),
-                    modified=bool(git('status', '--porcelain', '--untracked-files=no')))
+        return dict(
+            commit=git('rev-parse', 'HEAD'), modified=bool(git('status', '--porcelain', '--untracked-files=no'))
+        )
     except (OSError, subprocess.SubprocessError):
         return dict(commit=None, modified=None)
 
@@ -55,8 +60,12 @@ def hardware() -> Dict[str, Any]:
     """Processor, cores that this process may use, memory and GPUs; nothing that identifies the machine."""
     gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return dict(processor=_processor(), cores=cores, memory_gib=_memory_gib(),
-                gpus=[f'{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB' for gpu in gpus])
+    return dict(
+        processor=_processor(),
+        cores=cores,
+        memory_gib=_memory_gib(),
+        gpus=[f'{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB' for gpu in gpus],
+    )
 
 
 def _processor() -> str:
@@ -90,19 +99,27 @@ def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
     path = Path(str(getattr(dataset, 'ann_file', '') or ''))
     if not path.is_file():
         return None
-    found = dict(file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                 frames=frames)
+    found = dict(
+        file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), frames=frames
+    )
     return dict(found, root=_relative(str(dataset.data_root))) if getattr(dataset, 'data_root', None) else found
 
 
 def describe(config_path: Optional[str], seed: Optional[int], datasets: Dict[str, Any], world_size: int) -> Dict:
     """A new card without the times."""
     script = _relative(sys.argv[0]) if Path.cwd() == _ROOT else sys.argv[0]  # must run from where it was run
-    return dict(config=_relative(config_path), command=[script, *sys.argv[1:]],
-                folder=_relative(os.getcwd()), seed=seed,
-                environment={name: os.environ[name] for name in _VARIABLES if name in os.environ},
-                code=code_version(), data={name: fingerprint(dataset) for name, dataset in datasets.items()},
-                hardware=hardware(), processes=world_size, versions=versions())
+    return dict(
+        config=_relative(config_path),
+        command=[script, *sys.argv[1:]],
+        folder=_relative(os.getcwd()),
+        seed=seed,
+        environment={name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        code=code_version(),
+        data={name: fingerprint(dataset) for name, dataset in datasets.items()},
+        hardware=hardware(),
+        processes=world_size,
+        versions=versions(),
+    )
 
 
 def _relative(path: Optional[str]) -> Optional[str]:

@@ -5,6 +5,7 @@ only (see :mod:`.plain_state`) and need no class to be loaded. What plain MMEngi
 writes holds its log history too; its few classes are on the list below, and
 nothing else is.
 """
+
 from __future__ import annotations
 
 import codecs
@@ -39,8 +40,12 @@ def _allowed() -> Dict[str, Any]:
     """What an MMEngine checkpoint may name besides what torch itself allows: dotted name -> object."""
     # numpy 1.x and 2.x pickle the same two functions under different module names.
     multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
-    names = {'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer, 'numpy.ndarray': np.ndarray,
-             'numpy.dtype': np.dtype, 'builtins.getattr': _history_method}
+    names = {
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        'numpy.ndarray': np.ndarray,
+        'numpy.dtype': np.dtype,
+        'builtins.getattr': _history_method,
+    }
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         names.update({f'{module}.{name}': getattr(multiarray, name) for name in ('_reconstruct', 'scalar')})
     return names
@@ -57,7 +62,6 @@ def _restricted_pickle() -> types.ModuleType:
         allowed[f'torch._utils.{name}'] = getattr(torch._utils, name)
 
     class Unpickler(pickle.Unpickler):
-
         def find_class(self, module: str, name: str) -> Any:
             full = f'{"builtins" if module == "__builtin__" else module}.{name}'
             if full in allowed:
@@ -101,12 +105,24 @@ def load_checkpoint_file(filename: str, map_location: Any = None) -> Any:
         content = _torch_load(path, map_location)
     except pickle.UnpicklingError as error:
         asked = str(error).replace('\n', ' ')[:400]
-        raise CheckpointError(f'{path} was refused: it is damaged, or it is a program, not a checkpoint ({asked}). '
-                              'Only tensors, plain containers and the log history of MMEngine are loaded') from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, IndexError,
-            zipfile.BadZipFile) as error:
-        raise CheckpointError(f'{path} cannot be read ({type(error).__name__}: {str(error)[:300]}): a truncated or '
-                              'damaged copy?') from error
+        raise CheckpointError(
+            f'{path} was refused: it is damaged, or it is a program, not a checkpoint ({asked}). '
+            'Only tensors, plain containers and the log history of MMEngine are loaded'
+        ) from None
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise CheckpointError(
+            f'{path} cannot be read ({type(error).__name__}: {str(error)[:300]}): a truncated or damaged copy?'
+        ) from error
     if isinstance(content, dict) and isinstance(content.get('message_hub'), dict):
         content['message_hub'] = restore_message_hub(content['message_hub'])
     return content
@@ -122,8 +138,11 @@ def checkpoint_problem(path: Path) -> Optional[str]:
         content = load_checkpoint_file(str(path), 'cpu')
     except (zipfile.BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         return str(error) if isinstance(error, CheckpointError) else f'{path}: {error}'
-    missing = [key for key in ('meta', 'state_dict', 'optimizer', 'message_hub')
-               if not isinstance(content, dict) or key not in content]
+    missing = [
+        key
+        for key in ('meta', 'state_dict', 'optimizer', 'message_hub')
+        if not isinstance(content, dict) or key not in content
+    ]
     return f'{path}: no {", ".join(missing)} in it' if missing else None
 
 

@@ -1,4 +1,5 @@
 """Where the time of a pre-training step goes."""
+
 from __future__ import annotations
 
 import resource

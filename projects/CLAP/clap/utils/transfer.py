@@ -1,4 +1,5 @@
 """What a checkpoint gave a model: compared by value after loading, told module by module."""
+
 from __future__ import annotations
 
 import re
@@ -11,8 +12,15 @@ from torch import Tensor, nn
 from .errors import CheckpointError
 
 #: The encoders that pre-training and detection share, in the order of the data's way.
-ENCODERS = ('pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'fusion_layer', 'pts_backbone',
-            'pts_neck')
+ENCODERS = (
+    'pts_middle_encoder',
+    'img_backbone',
+    'img_neck',
+    'view_transform',
+    'fusion_layer',
+    'pts_backbone',
+    'pts_neck',
+)
 #: Entries that follow from the configuration and are no weights.
 GEOMETRY = tuple(f'view_transform.{name}' for name in ('dx', 'bx', 'nx', 'frustum'))
 
@@ -25,10 +33,15 @@ def checkpoint_state(content: Any, name: str = 'the file') -> Dict[str, Tensor]:
     """
     state = content.get('state_dict', content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
-        what = f'a dict with {", ".join(map(str, list(content)[:5])) or "nothing"}' if isinstance(content, Mapping) \
+        what = (
+            f'a dict with {", ".join(map(str, list(content)[:5])) or "nothing"}'
+            if isinstance(content, Mapping)
             else f'a {type(content).__name__}'
-        raise CheckpointError(f'{name} holds no weights: expected a checkpoint with a state_dict of tensors, found '
-                              f'{what}. Give a file that tools/train.py or tools/export_weights.py wrote')
+        )
+        raise CheckpointError(
+            f'{name} holds no weights: expected a checkpoint with a state_dict of tensors, found '
+            f'{what}. Give a file that tools/train.py or tools/export_weights.py wrote'
+        )
     return {re.sub(r'^module\.', '', key): value for key, value in state.items()}
 
 
@@ -45,6 +58,7 @@ class ModuleReport:
         unexpected: entries of the checkpoint that the model does not have.
         numbers, taken_numbers: as ``total`` and ``taken``, counted in numbers instead of entries.
     """
+
     total: int = 0
     taken: int = 0
     missing: List[str] = field(default_factory=list)
@@ -126,27 +140,35 @@ def mismatch(model: nn.Module, source: Mapping[str, Tensor], name: str) -> Check
     lines += [f'{key} is in the checkpoint, the model has no such entry' for key in source if key not in own]
     parts = [f'{name} is no checkpoint of the model in this configuration']
     if geometry:
-        parts.append('  - ' + '; '.join(geometry) + ': geometry of the view transform, which follows from the '
-                     'configuration. The checkpoint was trained with another image size or other bounds')
+        parts.append(
+            '  - ' + '; '.join(geometry) + ': geometry of the view transform, which follows from the '
+            'configuration. The checkpoint was trained with another image size or other bounds'
+        )
     parts += [f'  - {line}' for line in lines[:8]] + ([f'  ... and {len(lines) - 8} more'] if len(lines) > 8 else [])
     if lines:
         bad = [key for key, report in reports.items() if report.missing or report.other_shape or report.unexpected]
         parts.append('"!": does not fit; "loaded": entries of equal value\n' + table(reports, bad, '!'))
-    parts.append('Give the configuration and the --cfg-options that the checkpoint was trained with (its work '
-                 'directory has a copy)')
+    parts.append(
+        'Give the configuration and the --cfg-options that the checkpoint was trained with (its work '
+        'directory has a copy)'
+    )
     return CheckpointError('\n'.join(parts))
 
 
 def table(reports: Mapping[str, ModuleReport], asked: Iterable[str], mark: str = '*') -> str:
     """The report for people; modules that were asked for carry ``mark``."""
     asked = set(asked)
-    lines = [f'{"module":<22}{"entries":>8}{"loaded":>8}{"missing":>9}{"shape":>7}{"refused":>9}{"unexpected":>12}'
-             f'{"share":>9}']
+    lines = [
+        f'{"module":<22}{"entries":>8}{"loaded":>8}{"missing":>9}{"shape":>7}{"refused":>9}{"unexpected":>12}'
+        f'{"share":>9}'
+    ]
     for name, report in reports.items():
         share = f'{report.share:>9.2%}' if report.total else f'{"-":>9}'
-        lines.append(f'{(mark if name in asked else " ") + " " + name:<22}{report.total:>8}{report.taken:>8}'
-                     f'{len(report.missing):>9}{len(report.other_shape):>7}'
-                     f'{len(report.not_taken) + len(report.not_finite):>9}{len(report.unexpected):>12}{share}')
+        lines.append(
+            f'{(mark if name in asked else " ") + " " + name:<22}{report.total:>8}{report.taken:>8}'
+            f'{len(report.missing):>9}{len(report.other_shape):>7}'
+            f'{len(report.not_taken) + len(report.not_finite):>9}{len(report.unexpected):>12}{share}'
+        )
     return '\n'.join(lines)
 
 
@@ -163,17 +185,22 @@ def problems(reports: Mapping[str, ModuleReport], asked: Iterable[str], min_shar
         if report.not_finite:
             found.append(f'{name}: NaN or infinity in {", ".join(report.not_finite[:3])}')
         if report.not_taken:
-            found.append(f'{name}: {len(report.not_taken)} entries were refused by the model, e.g. '
-                         f'{report.not_taken[0]}' + _layout_hint(report.not_taken))
+            found.append(
+                f'{name}: {len(report.not_taken)} entries were refused by the model, e.g. '
+                f'{report.not_taken[0]}' + _layout_hint(report.not_taken)
+            )
         if report.share < min_share:
-            found.append(f'{name}: {report.share:.2%} of its numbers come from the checkpoint, at least '
-                         f'{min_share:.2%} were asked for' +
-                         (f'; missing, e.g. {report.missing[0]}' if report.missing else ''))
+            found.append(
+                f'{name}: {report.share:.2%} of its numbers come from the checkpoint, at least '
+                f'{min_share:.2%} were asked for' + (f'; missing, e.g. {report.missing[0]}' if report.missing else '')
+            )
     return found
 
 
 def _layout_hint(names: List[str]) -> str:
     if all(name.startswith('pts_middle_encoder') for name in names):
-        return (' (sparse kernels: the file has lost the layout version that spconv reads from the metadata of the '
-                'state dict, which a rebuilt plain dict does not have; write it again with tools/export_weights.py)')
+        return (
+            ' (sparse kernels: the file has lost the layout version that spconv reads from the metadata of the '
+            'state dict, which a rebuilt plain dict does not have; write it again with tools/export_weights.py)'
+        )
     return ''

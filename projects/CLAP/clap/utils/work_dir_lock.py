@@ -1,4 +1,5 @@
 """One training run per work directory at a time."""
+
 from __future__ import annotations
 
 import os
@@ -40,6 +41,7 @@ def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Itera
     finally:
         if file is not None:
             import fcntl
+
             fcntl.flock(file, fcntl.LOCK_UN)  # for copies of this process, too
             file.close()
 
@@ -49,6 +51,7 @@ def _acquire(work_dir: Path) -> Optional[IO[str]]:
     file: Optional[IO[str]] = None
     try:
         import fcntl
+
         work_dir.mkdir(parents=True, exist_ok=True)
         file = open(path, 'a+')  # noqa: SIM115  # its life is the lock's
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,12 +62,15 @@ def _acquire(work_dir: Path) -> Optional[IO[str]]:
         file.close()
         raise WorkDirBusyError(
             f'{work_dir} is in use by another run: {holder}. Two runs in one folder overwrite each other\'s '
-            'checkpoints. Wait for it or end it, or give this run a --work-dir of its own') from None
+            'checkpoints. Wait for it or end it, or give this run a --work-dir of its own'
+        ) from None
     except (ImportError, OSError) as error:
         if file is not None:
             file.close()
-        print(f'warning: {path} cannot be locked ({error}). Make sure yourself that no other run writes to {work_dir}',
-              file=sys.stderr)
+        print(
+            f'warning: {path} cannot be locked ({error}). Make sure yourself that no other run writes to {work_dir}',
+            file=sys.stderr,
+        )
         return None
     # A data loader's worker is a copy of this process and may outlive it; it must not keep the lock.
     os.register_at_fork(after_in_child=file.close)

@@ -1,4 +1,5 @@
 """One colour table for prototypes, shared by points, pixels and the 3-D viewer."""
+
 from __future__ import annotations
 
 import numpy as np

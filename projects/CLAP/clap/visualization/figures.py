@@ -1,4 +1,5 @@
 """Pictures of one frame, drawn without a display and without pyplot's global state."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -91,9 +92,17 @@ def lidar_range_figure(frame: FramePicture) -> Figure:
     error = np.abs(frame.rendered_range_m - frame.range_m)
     far = _top(frame.range_m)
     median = f'median {np.median(error) if len(error) else 0:.2f} m'
-    panels = [('observed range', frame.range_m, 'turbo', far), ('rendered range', frame.rendered_range_m, 'turbo', far),
-              (f"|rendered - observed|, {median} over these {len(error)} points, all shown to the encoder "
-               "(the report's rays are not)", error, 'magma', ERROR_SHOWN_M)]
+    panels = [
+        ('observed range', frame.range_m, 'turbo', far),
+        ('rendered range', frame.rendered_range_m, 'turbo', far),
+        (
+            f"|rendered - observed|, {median} over these {len(error)} points, all shown to the encoder "
+            "(the report's rays are not)",
+            error,
+            'magma',
+            ERROR_SHOWN_M,
+        ),
+    ]
     for axis, (title, values, colours, top) in zip(parts[0].subplots(3, 1, sharex=True), panels):
         shown = _scatter(axis, np.stack([azimuth, elevation], 1), values, title, 1.5, cmap=colours, vmin=0, vmax=top)
         axis.set_facecolor('0.1')
@@ -102,8 +111,15 @@ def lidar_range_figure(frame: FramePicture) -> Figure:
         parts[0].colorbar(shown, ax=axis, label=f'm; {top:.3g} or more alike', pad=0.01)
     axis.set_xlabel('azimuth from +x towards +y (deg)', fontsize=8)
     axis = parts[1].subplots()
-    cells = axis.hexbin(frame.range_m, frame.rendered_range_m, gridsize=60, bins='log', cmap='viridis', mincnt=1,
-                        extent=(0, far, 0, far))
+    cells = axis.hexbin(
+        frame.range_m,
+        frame.rendered_range_m,
+        gridsize=60,
+        bins='log',
+        cmap='viridis',
+        mincnt=1,
+        extent=(0, far, 0, far),
+    )
     parts[1].colorbar(cells, ax=axis, shrink=0.5, location='bottom', label='points in a cell (logarithmic scale)')
     axis.plot([0, far], [0, far], color='tab:red', linewidth=1)
     axis.set_aspect('equal')
@@ -117,10 +133,19 @@ def curvature_figure(frame: FramePicture) -> Figure:
     """Weights of curvature sampling on the cloud from above and on the pixels, each image on a scale of its own."""
     figure, (axis,), lower = _board(frame, 1)
     top = _top(frame.curvature)
-    shown = _scatter(axis, frame.points, frame.curvature, 'curvature of the learned surface (Eq. 12)', 1.0,
-                     cmap='turbo', vmin=0, vmax=top)
+    shown = _scatter(
+        axis,
+        frame.points,
+        frame.curvature,
+        'curvature of the learned surface (Eq. 12)',
+        1.0,
+        cmap='turbo',
+        vmin=0,
+        vmax=top,
+    )
     axis.figure.colorbar(shown, ax=axis, shrink=0.7).set_label(
-        f'1/m; red: {top:.3g} (98th percentile of the cloud) or more', fontsize=8)
+        f'1/m; red: {top:.3g} (98th percentile of the cloud) or more', fontsize=8
+    )
     for axis, camera in zip(lower, frame.cameras):
         _photo(axis, camera, 0.35)
         own = _top(camera.curvature[camera.curvature > 0])
@@ -128,10 +153,14 @@ def curvature_figure(frame: FramePicture) -> Figure:
         axis.imshow(share, cmap='turbo', vmin=0, vmax=1, alpha=0.85 * np.minimum(share * 3, 1))
         axis.set_title(f'{camera.name}: 1 is {own:.2g}/m', fontsize=8)
     if frame.cameras:
-        bar = lower[0].figure.colorbar(ScalarMappable(Normalize(0, 1), 'turbo'), ax=list(lower), location='bottom',
-                                       shrink=0.6, aspect=40)
-        bar.set_label("a pixel's weight when rays are drawn; every image has a scale of its own: "
-                      '1 is its 98th percentile above 0', fontsize=8)
+        bar = lower[0].figure.colorbar(
+            ScalarMappable(Normalize(0, 1), 'turbo'), ax=list(lower), location='bottom', shrink=0.6, aspect=40
+        )
+        bar.set_label(
+            "a pixel's weight when rays are drawn; every image has a scale of its own: "
+            '1 is its 98th percentile above 0',
+            fontsize=8,
+        )
         bar.ax.tick_params(labelsize=7)
     return figure
 
@@ -141,8 +170,13 @@ def prototypes_figure(frame: FramePicture) -> Figure:
     table = prototype_colours(frame.num_prototypes)
     figure, upper, lower = _board(frame, 2)
     for axis, name, index in zip(upper, ('LiDAR branch', 'camera branch'), (frame.prototype, frame.prototype_camera)):
-        _scatter(axis, frame.points, table[index], f'points by the {name}: {len(np.unique(index))} of '
-                 f'{frame.num_prototypes} prototypes', 1.2)
+        _scatter(
+            axis,
+            frame.points,
+            table[index],
+            f'points by the {name}: {len(np.unique(index))} of {frame.num_prototypes} prototypes',
+            1.2,
+        )
     for axis, camera in zip(lower, frame.cameras):
         height, width = camera.rgb.shape[:2]
         _photo(axis, camera, 0.0)
@@ -155,8 +189,13 @@ def prototypes_figure(frame: FramePicture) -> Figure:
 def rays_figure(frame: FramePicture) -> Figure:
     """The rays that the active sampler draws in one step."""
     figure, (axis,), lower = _board(frame, 1)
-    _scatter(axis, frame.points, np.full((len(frame.points), 3), 0.75),
-             f'{len(frame.drawn)} LiDAR rays by {frame.sampler}', 0.4)
+    _scatter(
+        axis,
+        frame.points,
+        np.full((len(frame.points), 3), 0.75),
+        f'{len(frame.drawn)} LiDAR rays by {frame.sampler}',
+        0.4,
+    )
     ends = np.stack([frame.drawn_origins[:, :2], frame.drawn[:, :2]], axis=1)
     axis.add_collection(LineCollection(list(ends), colors='tab:blue', linewidths=0.3, alpha=0.25))
     axis.scatter(frame.drawn[:, 0], frame.drawn[:, 1], s=2.5, c='tab:red', linewidths=0)
@@ -170,13 +209,29 @@ def cloud_figure(frame: FramePicture) -> Figure:
     """Bird's-eye views side by side: range error, curvature weights, prototypes."""
     error = np.abs(frame.rendered_range_m - frame.range_m)
     median = float(np.median(error)) if len(error) else 0.0
-    panels = [(error, f'|rendered - observed range|, median {median:.2f} m',
-               dict(cmap='viridis', vmin=0, vmax=ERROR_SHOWN_M), 'm'),
-              (frame.curvature, 'curvature of the learned surface (Eq. 12)',
-               dict(cmap='magma', vmin=0, vmax=_top(frame.curvature)), '1/m')]
+    panels = [
+        (
+            error,
+            f'|rendered - observed range|, median {median:.2f} m',
+            dict(cmap='viridis', vmin=0, vmax=ERROR_SHOWN_M),
+            'm',
+        ),
+        (
+            frame.curvature,
+            'curvature of the learned surface (Eq. 12)',
+            dict(cmap='magma', vmin=0, vmax=_top(frame.curvature)),
+            '1/m',
+        ),
+    ]
     if frame.prototype is not None:
-        panels.append((prototype_colours(frame.num_prototypes)[frame.prototype],
-                       f'prototype of the cell, {len(np.unique(frame.prototype))} in use', {}, None))
+        panels.append(
+            (
+                prototype_colours(frame.num_prototypes)[frame.prototype],
+                f'prototype of the cell, {len(np.unique(frame.prototype))} in use',
+                {},
+                None,
+            )
+        )
     figure = _figure(5.2 * len(panels), 5)
     for axis, (values, title, options, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
         shown = _scatter(axis, frame.points, values, title, **options)
@@ -190,8 +245,13 @@ def cloud_figure(frame: FramePicture) -> Figure:
 
 #: What can be drawn of a frame, by name. Names become file names: no slash.
 FIGURES: Dict[str, Callable[[FramePicture], Figure]] = dict(
-    cameras=cameras_figure, lidar_range=lidar_range_figure, curvature=curvature_figure, prototypes=prototypes_figure,
-    rays=rays_figure, cloud=cloud_figure)
+    cameras=cameras_figure,
+    lidar_range=lidar_range_figure,
+    curvature=curvature_figure,
+    prototypes=prototypes_figure,
+    rays=rays_figure,
+    cloud=cloud_figure,
+)
 
 
 def frame_figures(frame: FramePicture, names: Sequence[str]) -> Dict[str, Figure]:

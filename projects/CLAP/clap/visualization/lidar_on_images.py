@@ -1,4 +1,5 @@
 """LiDAR points on the images, coloured by range: the picture that shows whether a calibration is right."""
+
 from __future__ import annotations
 
 from typing import NamedTuple, Optional, Sequence
@@ -25,8 +26,9 @@ class PointsOnImage(NamedTuple):
     range_m: np.ndarray
 
 
-def project(points: np.ndarray, cam2img: np.ndarray, lidar2cam: np.ndarray, rgb: np.ndarray, name: str
-            ) -> PointsOnImage:
+def project(
+    points: np.ndarray, cam2img: np.ndarray, lidar2cam: np.ndarray, rgb: np.ndarray, name: str
+) -> PointsOnImage:
     """Points (N, >=3) in the LiDAR frame, metres, on an image that nothing has been done to."""
     camera = points[:, :3] @ lidar2cam[:3, :3].T + lidar2cam[:3, 3]
     front = camera[:, 2] > 0.5
@@ -53,8 +55,16 @@ def lidar_on_images_figure(images: Sequence[PointsOnImage], title: str = '') -> 
         axis.set_ylim(image.rgb.shape[0], 0)
         axis.set_title(f'{image.name}: {len(image.range_m)} points', fontsize=8)
         order = np.argsort(-image.range_m)
-        shown = axis.scatter(image.pixels[order, 0], image.pixels[order, 1], c=image.range_m[order], s=1.6,
-                             linewidths=0, cmap='turbo', vmin=0, vmax=far)
+        shown = axis.scatter(
+            image.pixels[order, 0],
+            image.pixels[order, 1],
+            c=image.range_m[order],
+            s=1.6,
+            linewidths=0,
+            cmap='turbo',
+            vmin=0,
+            vmax=far,
+        )
     if shown is not None:
         figure.colorbar(shown, ax=axes, shrink=0.7, label='range of the point (m)', extend='max')
     if title:
@@ -78,7 +88,13 @@ def batch_figure(model: torch.nn.Module, batch: dict) -> Optional[Figure]:
     seen = project_points(sweep.points, views.lidar2img, views.img_aug, views.lidar_aug, tuple(views.rgb.shape[-2:]))
     range_m = sweep.points.norm(dim=1)
     names = meta.get('cam_names') or [f'camera {index}' for index in range(len(views.rgb))]
-    images = [PointsOnImage(names[index], views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
-                            seen.uv[index][visible].cpu().numpy(), range_m[visible].cpu().numpy())
-              for index, visible in enumerate(seen.visible)]
+    images = [
+        PointsOnImage(
+            names[index],
+            views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
+            seen.uv[index][visible].cpu().numpy(),
+            range_m[visible].cpu().numpy(),
+        )
+        for index, visible in enumerate(seen.visible)
+    ]
     return lidar_on_images_figure(images, str(meta.get('lidar_path', '')).rsplit('/', 1)[-1])

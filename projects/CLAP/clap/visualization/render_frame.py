@@ -1,4 +1,5 @@
 """Everything that the pictures of one frame show, as arrays."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -48,8 +49,14 @@ class FramePicture:
 
 
 @torch.no_grad()
-def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_points: Optional[int] = None,
-                 seed: int = 0, state: str = '') -> FramePicture:
+def render_frame(
+    model: torch.nn.Module,
+    batch: dict,
+    stride: int = 4,
+    max_points: Optional[int] = None,
+    seed: int = 0,
+    state: str = '',
+) -> FramePicture:
     """Render LiDAR rays and a grid of camera rays of the first sample of a batch.
 
     Args:
@@ -76,13 +83,18 @@ def render_frame(model: torch.nn.Module, batch: dict, stride: int = 4, max_point
     return FramePicture(
         title='; '.join(filter(None, [str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1], state, _shown(model)])),
         cameras=_cameras(model, field, views, metas[0], stride, pixel_weights, by_camera, drawn),
-        points=points.cpu().numpy(), origins=rays.origins.cpu().numpy(), range_m=rays.targets.cpu().numpy(),
+        points=points.cpu().numpy(),
+        origins=rays.origins.cpu().numpy(),
+        range_m=rays.targets.cpu().numpy(),
         rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
-        curvature=weights.cpu().numpy(), prototype=_look_up(by_lidar, field, points),
+        curvature=weights.cpu().numpy(),
+        prototype=_look_up(by_lidar, field, points),
         prototype_camera=_look_up(by_camera, field, points),
         num_prototypes=0 if by_lidar is None else len(model.prototype_head.prototypes),
-        drawn=sweep.points[drawn.lidar.source].cpu().numpy(), drawn_origins=drawn.lidar.origins.cpu().numpy(),
-        sampler=type(model.active_sampler).__name__)
+        drawn=sweep.points[drawn.lidar.source].cpu().numpy(),
+        drawn_origins=drawn.lidar.origins.cpu().numpy(),
+        sampler=type(model.active_sampler).__name__,
+    )
 
 
 def _shown(model: torch.nn.Module) -> str:
@@ -98,8 +110,9 @@ def _thin(index: Tensor, count: Optional[int]) -> Tensor:
     return index[chosen.sort().values.to(index.device)]
 
 
-def curvature_maps(sampler: BaseRaySampler, field: BoundField, sweep: KeyframeSweep, index: Tensor,
-                   views: Optional[CameraViews]) -> Tuple[Tensor, Optional[Tensor]]:
+def curvature_maps(
+    sampler: BaseRaySampler, field: BoundField, sweep: KeyframeSweep, index: Tensor, views: Optional[CameraViews]
+) -> Tuple[Tensor, Optional[Tensor]]:
     """Weights of curvature sampling on points (N,) and, blurred, on pixels (C, H, W).
 
     They come from the run's own sampler; a run with another kind gets what
@@ -125,12 +138,23 @@ def _look_up(cells: Optional[Tensor], field: BoundField, points: Tensor) -> Opti
     place = ((points[..., :2] - field.box_min[:2]) / extent * size).floor().long()
     inside = ((points >= field.box_min) & (points <= field.box_max)).all(-1)
     place = torch.minimum(place.clamp(min=0), size.long() - 1)
-    return torch.where(inside, cells[place[..., 0], place[..., 1]], -torch.ones_like(inside, dtype=cells.dtype)
-                       ).cpu().numpy()
+    return (
+        torch.where(inside, cells[place[..., 0], place[..., 1]], -torch.ones_like(inside, dtype=cells.dtype))
+        .cpu()
+        .numpy()
+    )
 
 
-def _cameras(model: torch.nn.Module, field: BoundField, views: Optional[CameraViews], meta: dict, stride: int,
-             weights: Optional[Tensor], prototypes: Optional[Tensor], drawn: SampledRays) -> List[CameraPicture]:
+def _cameras(
+    model: torch.nn.Module,
+    field: BoundField,
+    views: Optional[CameraViews],
+    meta: dict,
+    stride: int,
+    weights: Optional[Tensor],
+    prototypes: Optional[Tensor],
+    drawn: SampledRays,
+) -> List[CameraPicture]:
     pictures, count = [], 0 if views is None else len(views.rgb)
     names = meta.get('cam_names') or [f'camera {i}' for i in range(count)]
     for index in range(count):
@@ -145,11 +169,15 @@ def _cameras(model: torch.nn.Module, field: BoundField, views: Optional[CameraVi
         prototype = _look_up(prototypes, field, seen)
         range_m = torch.where(out.valid, out.range_m, torch.full_like(out.range_m, float('nan')))
         source = drawn.camera.source
-        pictures.append(CameraPicture(
-            name=names[index],
-            rgb=views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
-            rendered_rgb=out.rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
-            rendered_range_m=range_m.view(shape).cpu().numpy(), curvature=weights[index].cpu().numpy(),
-            prototype=None if prototype is None else prototype.reshape(shape),
-            drawn=source[source[:, 0] == index][:, 1:].cpu().numpy()))
+        pictures.append(
+            CameraPicture(
+                name=names[index],
+                rgb=views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
+                rendered_rgb=out.rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
+                rendered_range_m=range_m.view(shape).cpu().numpy(),
+                curvature=weights[index].cpu().numpy(),
+                prototype=None if prototype is None else prototype.reshape(shape),
+                drawn=source[source[:, 0] == index][:, 1:].cpu().numpy(),
+            )
+        )
     return pictures

@@ -1,4 +1,5 @@
 """Looking at a model in the middle of its training without a trace."""
+
 from __future__ import annotations
 
 import random

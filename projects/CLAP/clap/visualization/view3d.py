@@ -2,6 +2,7 @@
 
 rerun is not a requirement of training; it is imported when a recording is made (``requirements/viewer.txt``).
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -35,7 +36,8 @@ def import_rerun() -> Any:
     except ImportError as error:
         raise ViewerNotInstalledError(
             f'the 3-D viewer needs rerun, which could not be imported ({error}); install it into this environment: '
-            'python -m pip install -r requirements/viewer.txt') from error
+            'python -m pip install -r requirements/viewer.txt'
+        ) from error
     return rerun
 
 
@@ -43,8 +45,10 @@ def point_colours(frame: FramePicture) -> Dict[str, np.ndarray]:
     """(N, 3) uint8 RGB of the frame's points by each quantity that its model has."""
     top = max(float(np.percentile(frame.curvature, 98)), 1e-6) if len(frame.curvature) else 1.0
     error = np.abs(frame.rendered_range_m - frame.range_m)
-    colours = dict(curvature=colormaps['turbo'](np.clip(frame.curvature / top, 0, 1))[:, :3],
-                   range_error=colormaps['inferno'](np.clip(error / ERROR_SHOWN_M, 0, 1))[:, :3])
+    colours = dict(
+        curvature=colormaps['turbo'](np.clip(frame.curvature / top, 0, 1))[:, :3],
+        range_error=colormaps['inferno'](np.clip(error / ERROR_SHOWN_M, 0, 1))[:, :3],
+    )
     table = prototype_colours(frame.num_prototypes)
     for name in ('prototype', 'prototype_camera'):
         if getattr(frame, name) is not None:
@@ -80,8 +84,10 @@ class Recording:
     def _blueprint(self) -> Any:
         blueprint = self.rr.blueprint
         shared = ['+ /world/cameras/**', '+ /world/boxes']
-        views = [blueprint.Spatial3DView(origin='world', name=name, contents=[f'+ /world/{name}', *shared])
-                 for name in CLOUDS]
+        views = [
+            blueprint.Spatial3DView(origin='world', name=name, contents=[f'+ /world/{name}', *shared])
+            for name in CLOUDS
+        ]
         views.append(blueprint.Spatial3DView(origin='world', name='rendered', contents=['+ /world/rendered', *shared]))
         return blueprint.Blueprint(blueprint.Tabs(*views), collapse_panels=True)
 
@@ -112,8 +118,15 @@ class Recording:
             path = f'world/cameras/{camera.name}'
             height, width = camera.rgb.shape[:2]
             self.stream.log(path, rr.Transform3D(mat3x3=to_lidar[:3, :3], translation=to_lidar[:3, 3]))
-            self.stream.log(path, rr.Pinhole(image_from_camera=intrinsics, resolution=[width, height],
-                                             camera_xyz=rr.ViewCoordinates.RDF, image_plane_distance=3.0))
+            self.stream.log(
+                path,
+                rr.Pinhole(
+                    image_from_camera=intrinsics,
+                    resolution=[width, height],
+                    camera_xyz=rr.ViewCoordinates.RDF,
+                    image_plane_distance=3.0,
+                ),
+            )
             pixels = np.round(255 * camera.rgb).astype(np.uint8)
             self.stream.log(path, rr.Image(pixels).compress(jpeg_quality=_JPEG_QUALITY))
 
@@ -121,8 +134,16 @@ class Recording:
         rr, half = self.rr, boxes[:, 6] / 2
         turns = np.stack([np.zeros_like(half), np.zeros_like(half), np.sin(half), np.cos(half)], axis=1)
         self.stream.log('world/boxes', rr.Transform3D(mat3x3=lidar_aug[:3, :3], translation=lidar_aug[:3, 3]))
-        self.stream.log('world/boxes', rr.Boxes3D(centers=boxes[:, :3], sizes=boxes[:, 3:6], quaternions=turns,
-                                                  labels=labels or None, colors=(255, 170, 0)))
+        self.stream.log(
+            'world/boxes',
+            rr.Boxes3D(
+                centers=boxes[:, :3],
+                sizes=boxes[:, 3:6],
+                quaternions=turns,
+                labels=labels or None,
+                colors=(255, 170, 0),
+            ),
+        )
 
     def close(self) -> None:
         """Write everything to the file."""

@@ -10,7 +10,8 @@ model = dict(
     prototype_head=None,
     masking=dict(point_ratio=0.5),
     render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
-    ray_sampler=dict(_delete_=True, type='UniformRaySampler', num_lidar_rays=2048, num_camera_rays=0))
+    ray_sampler=dict(_delete_=True, type='UniformRaySampler', num_lidar_rays=2048, num_camera_rays=0),
+)
 
 range_filter = dict(type='PointsRangeFilter', point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0])
 lidar_only = dict(use_lidar=True, use_camera=False)
@@ -23,12 +24,15 @@ train_dataloader = dict(
                 type='CLAPGlobalRotScaleTrans',
                 rot_range=[-0.78539816, 0.78539816],
                 scale_ratio_range=[0.9, 1.1],
-                translation_std=[0.0, 0.0, 0.0]),
+                translation_std=[0.0, 0.0, 0.0],
+            ),
             dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
             range_filter,
             dict(type='PointShuffle'),
             dict(type='CLAPPackInputs'),
-        ]))
+        ],
+    )
+)
 val_dataloader = dict(
     dataset=dict(
         modality=lidar_only,
@@ -36,7 +40,9 @@ val_dataloader = dict(
             dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
             range_filter,
             dict(type='CLAPPackInputs'),
-        ]))
+        ],
+    )
+)
 test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=40, val_interval=10)

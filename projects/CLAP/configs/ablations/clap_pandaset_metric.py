@@ -5,5 +5,6 @@ _base_ = ['../clap_pandaset.py']
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),
     render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
-    ray_sampler=dict(mode='secant', scale_m=0.4, power=2.0))
+    ray_sampler=dict(mode='secant', scale_m=0.4, power=2.0),
+)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))

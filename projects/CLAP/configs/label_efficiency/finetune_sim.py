@@ -2,9 +2,7 @@
 # alone, so that arms of the same seed see the same, resumed or not.
 _base_ = ['../finetune/bevfusion_sim_100pct.py']
 
-train_dataloader = dict(
-    sampler=dict(_delete_=True, type='SeededSampler', shuffle=True),
-    dataset=dict(keep_length=True))
+train_dataloader = dict(sampler=dict(_delete_=True, type='SeededSampler', shuffle=True), dataset=dict(keep_length=True))
 train_cfg = dict(type='ResumableEpochLoop')
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))
 # TensorBoard's import takes seconds of every run.

@@ -6,15 +6,18 @@
 name = 'pandaset'
 title = 'PandaSet, 14 real frames'
 readme = 'projects/CLAP/README.md'
-note = ('A sanity check, no benchmark: 12 training and 2 validation frames of one recording; '
-        "nuScenes' average precision from the info file (no NDS).")
+note = (
+    'A sanity check, no benchmark: 12 training and 2 validation frames of one recording; '
+    "nuScenes' average precision from the info file (no NDS)."
+)
 
 pretrain = dict(
     unipad_lidar=dict(config='pretrain_pandaset_unipad_lidar.py', epochs=40, options=[]),
     unipad_camera=dict(config='pretrain_pandaset_unipad_camera.py', epochs=40, options=[]),
     joint_depth=dict(config='pretrain_pandaset_joint_depth.py', epochs=40, options=[]),
     joint_curvature=dict(config='pretrain_pandaset_joint_curvature.py', epochs=40, options=[]),
-    clap=dict(config='pretrain_pandaset_clap.py', epochs=40, options=[]))
+    clap=dict(config='pretrain_pandaset_clap.py', epochs=40, options=[]),
+)
 
 arms = [
     dict(name='random', title='random initialisation', paper=[(5, 48.69, 55.28)]),
@@ -23,11 +26,14 @@ arms = [
         title='UniPAD-style, separate, merged',
         weights=dict(
             unipad_lidar=['pts_middle_encoder', 'pts_backbone', 'pts_neck'],
-            unipad_camera=['img_backbone', 'img_neck', 'view_transform']),
-        paper=[(5, 49.81, 55.29)]),
+            unipad_camera=['img_backbone', 'img_neck', 'view_transform'],
+        ),
+        paper=[(5, 49.81, 55.29)],
+    ),
     dict(name='joint_depth', title='joint, depth-aware rays', weights='joint_depth', paper=[(5, 49.55, None)]),
-    dict(name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature',
-         paper=[(5, 50.81, None)]),
+    dict(
+        name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature', paper=[(5, 50.81, None)]
+    ),
     dict(name='clap', title='CLAP: + prototypes', weights='clap', paper=[(5, 51.17, 57.04)]),
 ]
 

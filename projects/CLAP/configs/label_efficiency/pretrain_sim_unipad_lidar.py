@@ -8,4 +8,5 @@ model = dict(
     view_transform=None,
     fusion_layer=None,
     # The LiDAR map comes as it is, with as many channels as the fused one has in the detector.
-    pts_backbone=dict(in_channels=64))
+    pts_backbone=dict(in_channels=64),
+)

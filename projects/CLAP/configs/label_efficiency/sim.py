@@ -13,7 +13,8 @@ pretrain = dict(
     unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=8, options=[]),
     joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=8, options=[]),
     joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=8, options=[]),
-    clap=dict(config='pretrain_sim_clap.py', epochs=8, options=[]))
+    clap=dict(config='pretrain_sim_clap.py', epochs=8, options=[]),
+)
 
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
 # percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4).
@@ -21,7 +22,8 @@ arms = [
     dict(
         name='random',
         title='random initialisation',
-        paper=[(5, 48.69, 55.28), (2.5, 39.12, None), (1, 26.22, None), (0.5, 16.49, None)]),
+        paper=[(5, 48.69, 55.28), (2.5, 39.12, None), (1, 26.22, None), (0.5, 16.49, None)],
+    ),
     # LiDAR and camera branches from the model that owns them. The BEV encoder (pts_backbone, pts_neck) comes from the
     # LiDAR model, as BEVFusion's own recipe starts the fused detector from a LiDAR one; the camera model's has another
     # input width. Nothing separate trains fusion_layer: it keeps its random initialisation. The merge holds 98.5 % of
@@ -31,16 +33,20 @@ arms = [
         title='UniPAD-style, separate, merged',
         weights=dict(
             unipad_lidar=['pts_middle_encoder', 'pts_backbone', 'pts_neck'],
-            unipad_camera=['img_backbone', 'img_neck', 'view_transform']),
-        paper=[(5, 49.81, 55.29)]),
+            unipad_camera=['img_backbone', 'img_neck', 'view_transform'],
+        ),
+        paper=[(5, 49.81, 55.29)],
+    ),
     dict(name='joint_depth', title='joint, depth-aware rays', weights='joint_depth', paper=[(5, 49.55, None)]),
-    dict(name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature',
-         paper=[(5, 50.81, None)]),
+    dict(
+        name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature', paper=[(5, 50.81, None)]
+    ),
     dict(
         name='clap',
         title='CLAP: + prototypes',
         weights='clap',
-        paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)]),
+        paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)],
+    ),
 ]
 
 baseline = 'random'

@@ -4,6 +4,7 @@ The two converter scripts lie outside mmdetection3d's package (``mmdet3d/.mim/to
 loaded from there as private modules, so that they neither need nor disturb a ``tools`` package on the search path,
 and are handed an opened ``NuScenes``, because the second one would otherwise look for ``./data/nuscenes``.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -19,13 +20,27 @@ from types import ModuleType
 from typing import Iterator
 
 VERSIONS = ('v1.0-trainval', 'v1.0-mini')
-TABLES = ('category', 'attribute', 'visibility', 'instance', 'sensor', 'calibrated_sensor', 'ego_pose', 'log', 'scene',
-          'sample', 'sample_data', 'sample_annotation', 'map')
+TABLES = (
+    'category',
+    'attribute',
+    'visibility',
+    'instance',
+    'sensor',
+    'calibrated_sensor',
+    'ego_pose',
+    'log',
+    'scene',
+    'sample',
+    'sample_data',
+    'sample_annotation',
+    'map',
+)
 FULL_IMAGE = (1600, 900)
 
 
-def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', prefix: str = 'nuscenes',
-                         max_sweeps: int = 10) -> list[Path]:
+def write_nuscenes_infos(
+    root: Path, out: Path, version: str = 'v1.0-trainval', prefix: str = 'nuscenes', max_sweeps: int = 10
+) -> list[Path]:
     """Write ``<prefix>_infos_train.pkl`` and ``<prefix>_infos_val.pkl`` (info version 1.1).
 
     Args:
@@ -43,11 +58,13 @@ def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', 
     import mmengine
     from nuscenes.nuscenes import NuScenes
     from nuscenes.utils import splits
+
     converter, updater = _script('nuscenes_converter'), _script('update_infos_to_v2')
     nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
     present = {s['name']: s['token'] for s in converter.get_available_scenes(nusc)}
-    train_names, val_names = ((splits.train, splits.val) if version == 'v1.0-trainval' else
-                              (splits.mini_train, splits.mini_val))
+    train_names, val_names = (
+        (splits.train, splits.val) if version == 'v1.0-trainval' else (splits.mini_train, splits.mini_val)
+    )
     train = {present[n] for n in train_names if n in present}
     val = {present[n] for n in val_names if n in present}
     with plain_progress():
@@ -74,6 +91,7 @@ def write_nuscenes_infos(root: Path, out: Path, version: str = 'v1.0-trainval', 
 def plain_progress() -> Iterator[None]:
     """MMEngine's progress bars as a line for every tenth of the work, where they would fill a file with ``\\r``."""
     from mmengine.utils import ProgressBar, Timer
+
     if sys.stdout.isatty():
         yield
         return
@@ -102,12 +120,16 @@ def check_tables(root: Path, version: str) -> None:
     folder = root / version
     missing = [f'{t}.json' for t in TABLES if not (folder / f'{t}.json').is_file()]
     if missing:
-        raise FileNotFoundError(f'{folder} lacks {", ".join(missing)}: download the metadata archive of {version} from '
-                                'nuscenes.org (Full dataset or Mini) and unpack it below --root')
+        raise FileNotFoundError(
+            f'{folder} lacks {", ".join(missing)}: download the metadata archive of {version} from '
+            'nuscenes.org (Full dataset or Mini) and unpack it below --root'
+        )
     for record in json.loads((folder / 'map.json').read_text()):
         if not (root / record['filename']).is_file():
-            raise FileNotFoundError(f'{root / record["filename"]} is missing: the maps/ folder with its PNG masks is '
-                                    f'part of the metadata archive of {version} from nuscenes.org')
+            raise FileNotFoundError(
+                f'{root / record["filename"]} is missing: the maps/ folder with its PNG masks is '
+                f'part of the metadata archive of {version} from nuscenes.org'
+            )
     if not (root / 'samples').is_dir():
         raise FileNotFoundError(f'{root / "samples"} is missing: unpack the sensor archives of {version} below --root')
 
@@ -115,6 +137,7 @@ def check_tables(root: Path, version: str) -> None:
 def _script(name: str) -> ModuleType:
     """Load one of mmdetection3d's converter scripts as a module that no import statement can see."""
     import mmdet3d
+
     path = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters' / f'{name}.py'
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing: install the mmdet3d 1.4.0 wheel, which ships its converters there')
@@ -137,6 +160,7 @@ def _camera_size(nusc) -> tuple[int, int]:
 def _image_size(size: tuple[int, int]) -> Iterator[None]:
     """Let mmdetection3d clip image boxes at the true image size; its converter assumes 1600 x 900."""
     from mmdet3d.datasets import convert_utils
+
     original = convert_utils.post_process_coords
     convert_utils.post_process_coords = functools.partial(original, imsize=size)
     try:
@@ -152,6 +176,7 @@ def _make_relative(path: Path, root: Path) -> None:
     above the root has that word in its name.
     """
     import mmengine
+
     content = mmengine.load(str(path))
     for item in content['data_list']:
         for sweep in item.get('lidar_sweeps', []):  # absent at a scene's first keyframe

@@ -17,6 +17,7 @@ so an origin is written for every point. **Ego frame** of ``lidar2ego`` and ``eg
 **Split**: with five sequences or more, every fifth (in name order) is 'val'; with fewer, the last 15 % of each
 sequence's frames. 'all' holds everything.
 """
+
 from __future__ import annotations
 
 import os
@@ -83,12 +84,18 @@ def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
             sequence=sequence.name,
             timestamp=times[frame],
             ego2global=sequence.lidar.to_world[int(frame)].tolist(),
-            lidar_points=dict(num_pts_feats=NUM_FEATURES, lidar_path=path, lidar2ego=lidar_to_ego().tolist(),
-                              origins_path=path.replace('.bin', '.origins.bin'),
-                              extra_lidar_path=path.replace('.bin', '.forward.bin')),
+            lidar_points=dict(
+                num_pts_feats=NUM_FEATURES,
+                lidar_path=path,
+                lidar2ego=lidar_to_ego().tolist(),
+                origins_path=path.replace('.bin', '.origins.bin'),
+                extra_lidar_path=path.replace('.bin', '.forward.bin'),
+            ),
             images={name: _camera_info(sequence, name, frame, lidar2world, root, out) for name in sequence.cameras},
-            instances=[] if table is None else make_instances(
-                table, np.linalg.inv(lidar2world), points, tracks, times[frame]))
+            instances=[]
+            if table is None
+            else make_instances(table, np.linalg.inv(lidar2world), points, tracks, times[frame]),
+        )
         if semantic_path is not None:
             info['lidar_points']['semantic_path'] = semantic_path
         info['lidar_sweeps'] = _earlier_sweeps(info, infos)
@@ -96,8 +103,9 @@ def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
     return infos
 
 
-def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray,
-                 out: Path) -> Tuple[np.ndarray, str, Optional[str]]:
+def _write_sweep(
+    sequence: Sequence, frame: str, lidar2world: np.ndarray, out: Path
+) -> Tuple[np.ndarray, str, Optional[str]]:
     """Writes the point files of a frame; returns the Pandar64's points (N, 5), their file and that of their classes."""
     table = sequence.points(frame)
     semantics = sequence.semantics(frame, len(table))
@@ -110,8 +118,10 @@ def _write_sweep(sequence: Sequence, frame: str, lidar2world: np.ndarray,
     table = table[finite]
     spinning, forward = table[table['d'] == 0], table[table['d'] == 1]
     if len(spinning) == 0:
-        raise DataError(f'{sequence.folder}/lidar frame {frame}: no point of the spinning LiDAR (d == 0); '
-                        'download the file again or remove it (gaps are fine)')
+        raise DataError(
+            f'{sequence.folder}/lidar frame {frame}: no point of the spinning LiDAR (d == 0); '
+            'download the file again or remove it (gaps are fine)'
+        )
     reference_time = float(sequence.lidar.times[int(frame)])
     points = _point_features(spinning, lidar2world, reference_time)
     origins = _to_frame(sensor_positions(spinning['t'].to_numpy(), sequence.lidar), lidar2world).astype(np.float32)
@@ -150,7 +160,8 @@ def _camera_info(sequence: Sequence, name: str, frame: str, lidar2world: np.ndar
         cam2ego=(np.linalg.inv(ego2world) @ camera2world).tolist(),
         timestamp=float(camera.trajectory.times[int(frame)]),
         height=height,
-        width=width)
+        width=width,
+    )
 
 
 def _stored_path(path: Path, root: Path, out: Path) -> str:
@@ -169,15 +180,25 @@ def _earlier_sweeps(info: dict, earlier: List[dict]) -> List[dict]:
             break
         other_to_world = np.array(other['ego2global']) @ lidar_to_ego()
         lidar_points = dict(other['lidar_points'], lidar2sensor=(np.linalg.inv(other_to_world) @ key_to_world).tolist())
-        sweeps.append(dict(timestamp=other['timestamp'], ego2global=other['ego2global'], lidar_points=lidar_points,
-                           sample_data_token=other['token']))
+        sweeps.append(
+            dict(
+                timestamp=other['timestamp'],
+                ego2global=other['ego2global'],
+                lidar_points=lidar_points,
+                sample_data_token=other['token'],
+            )
+        )
     return sweeps
 
 
 def _write_infos(infos: List[dict], path: Path) -> Path:
     """Writes one info file, whole or not at all (an interrupted run leaves no half file under the final name)."""
-    metainfo = dict(dataset='pandaset', version='1.0', info_version='1.1',
-                    categories={name: index for index, name in enumerate(CLASSES)})
+    metainfo = dict(
+        dataset='pandaset',
+        version='1.0',
+        info_version='1.1',
+        categories={name: index for index, name in enumerate(CLASSES)},
+    )
     data_list = [dict(info, sample_idx=index) for index, info in enumerate(infos)]
     temporary = path.with_name(path.name + '.part')
     with temporary.open('wb') as file:

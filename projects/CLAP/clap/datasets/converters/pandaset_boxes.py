@@ -5,6 +5,7 @@ of its frame; the vehicle looks along its *y* axis. mmdet3d's info files hold (x
 centre of gravity (``NuScenesDataset`` reads them with origin (.5, .5, .5)) and yaw the direction of the length, counted
 from +x towards +y. Hence l = dimensions.y, w = dimensions.x, yaw = PandaSet's yaw + 90 degrees.
 """
+
 from __future__ import annotations
 
 from typing import Dict, List, Mapping, Tuple
@@ -13,8 +14,18 @@ import numpy as np
 import pandas as pd
 
 # nuScenes' ten detection classes, in NuScenesDataset's order.
-CLASSES = ('car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
-           'traffic_cone', 'barrier')
+CLASSES = (
+    'car',
+    'truck',
+    'trailer',
+    'bus',
+    'construction_vehicle',
+    'bicycle',
+    'motorcycle',
+    'pedestrian',
+    'traffic_cone',
+    'barrier',
+)
 # PandaSet labels that have no counterpart (animals, trams, signs, emergency vehicles, ...) get the label -1: 'ignore'.
 CLASS_OF_LABEL: Dict[str, str] = {
     'Car': 'car',
@@ -62,8 +73,9 @@ def world_velocity(track: List[Tuple[float, np.ndarray]], time: float) -> np.nda
     return (last - first)[:2] / (stop - start)
 
 
-def make_instances(table: pd.DataFrame, world_to_lidar: np.ndarray, points: np.ndarray, tracks: Track,
-                   time: float) -> List[dict]:
+def make_instances(
+    table: pd.DataFrame, world_to_lidar: np.ndarray, points: np.ndarray, tracks: Track, time: float
+) -> List[dict]:
     """``instances`` of one frame.
 
     Args:
@@ -86,9 +98,19 @@ def make_instances(table: pd.DataFrame, world_to_lidar: np.ndarray, points: np.n
         label, uuid = str(table['label'].iloc[row]), str(table['uuid'].iloc[row])
         class_index = CLASSES.index(CLASS_OF_LABEL[label]) if label in CLASS_OF_LABEL else -1
         velocity = rotation[:2, :2] @ world_velocity(tracks[uuid], time)
-        instances.append(dict(
-            bbox_3d=box.tolist(), bbox_label=class_index, bbox_label_3d=class_index, bbox_3d_isvalid=bool(count > 0),
-            num_lidar_pts=int(count), num_radar_pts=0, velocity=velocity.tolist(), track_id=uuid, native_class=label))
+        instances.append(
+            dict(
+                bbox_3d=box.tolist(),
+                bbox_label=class_index,
+                bbox_label_3d=class_index,
+                bbox_3d_isvalid=bool(count > 0),
+                num_lidar_pts=int(count),
+                num_radar_pts=0,
+                velocity=velocity.tolist(),
+                track_id=uuid,
+                native_class=label,
+            )
+        )
     return instances
 
 
@@ -101,5 +123,6 @@ def count_points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         dx, dy, dz = near[:, 0] - x, near[:, 1] - y, near[:, 2] - z
         along, across = np.cos(yaw) * dx + np.sin(yaw) * dy, np.cos(yaw) * dy - np.sin(yaw) * dx
         counts[index] = np.count_nonzero(
-            (np.abs(along) <= length / 2) & (np.abs(across) <= width / 2) & (np.abs(dz) <= height / 2))
+            (np.abs(along) <= length / 2) & (np.abs(across) <= width / 2) & (np.abs(dz) <= height / 2)
+        )
     return counts

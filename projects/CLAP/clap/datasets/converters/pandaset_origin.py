@@ -8,6 +8,7 @@ centre. Seen from the apex the elevations of 100 000 points fall on 64 sharp lin
 :func:`estimate_optical_centre` finds the apex (and the tilt of the spin axis) that makes them sharpest. See
 docs/datasets/pandaset.md for the figures on every frame and for the check that does not use elevations.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ LINE_WIDTH_DEG = 0.02
 @dataclass(frozen=True)
 class OriginEstimate:
     """``centre`` (3,) [m] in the pose frame, ``tilt`` (2,) [rad] of the spin axis, ``sharpness`` (1 = no lines)."""
+
     centre: np.ndarray
     tilt: np.ndarray
     sharpness: float
@@ -53,7 +55,7 @@ def elevation_sharpness(points: np.ndarray, centre: np.ndarray, tilt: np.ndarray
     num_bins = int(round((_HIGH_DEG - _LOW_DEG) / _BIN_DEG))
     histogram, _ = np.histogram(elevation, bins=num_bins, range=(_LOW_DEG, _HIGH_DEG))
     fine, coarse = (_blur(histogram.astype(float), width) for width in (width_deg, max(0.6, 3 * width_deg)))
-    return float((fine ** 2).sum() / (coarse ** 2).sum())
+    return float((fine**2).sum() / (coarse**2).sum())
 
 
 def estimate_optical_centre(points: np.ndarray, start: np.ndarray | None = None) -> OriginEstimate:
@@ -75,8 +77,13 @@ def estimate_optical_centre(points: np.ndarray, start: np.ndarray | None = None)
     for width_deg in (0.2, 0.08, 0.04, LINE_WIDTH_DEG):
         steps = np.diag([0.2, 0.2, 0.1, 0.01, 0.01]) * min(1.0, width_deg / 0.1)
         simplex = value + np.vstack([np.zeros(5), steps])
-        value = minimize(cost, value, args=(width_deg,), method='Nelder-Mead',
-                         options=dict(initial_simplex=simplex, maxiter=200, xatol=2e-4, fatol=2e-4)).x
+        value = minimize(
+            cost,
+            value,
+            args=(width_deg,),
+            method='Nelder-Mead',
+            options=dict(initial_simplex=simplex, maxiter=200, xatol=2e-4, fatol=2e-4),
+        ).x
     return OriginEstimate(value[:3], value[3:], -cost(value, LINE_WIDTH_DEG))
 
 

@@ -8,6 +8,7 @@
 
 Frame files may be missing (every fourth frame kept, say): the number in the file name is the index into the JSON lists.
 """
+
 from __future__ import annotations
 
 import json
@@ -30,6 +31,7 @@ POINT_COLUMNS = ('x', 'y', 'z', 'i', 't', 'd')
 @dataclass(frozen=True)
 class Trajectory:
     """Poses of one sensor: ``to_world`` (F,4,4) sensor -> world, ``times`` (F,) seconds."""
+
     to_world: np.ndarray
     times: np.ndarray
 
@@ -54,6 +56,7 @@ class Trajectory:
 @dataclass(frozen=True)
 class Camera:
     """One camera of a sequence; ``cam2img`` (3,3) in pixels."""
+
     folder: Path
     cam2img: np.ndarray
     trajectory: Trajectory
@@ -65,6 +68,7 @@ class Camera:
 @dataclass(frozen=True)
 class Sequence:
     """One recording: the frames whose LiDAR file is there, and every sensor's poses."""
+
     folder: Path
     name: str
     frames: List[str]
@@ -92,8 +96,10 @@ class Sequence:
             return None
         table = read_table(path)
         if 'class' not in table.columns or len(table) != num_points:
-            raise DataError(f'{path}: expected a column "class" with {num_points} rows, one per point of the sweep; '
-                            f'found {len(table)} rows of {", ".join(map(str, table.columns))}')
+            raise DataError(
+                f'{path}: expected a column "class" with {num_points} rows, one per point of the sweep; '
+                f'found {len(table)} rows of {", ".join(map(str, table.columns))}'
+            )
         return table['class'].to_numpy().astype(np.uint8)
 
 
@@ -104,8 +110,10 @@ def find_sequences(root: Path) -> List[Sequence]:
         raise DatasetError(f'PandaSet root {root} is not a folder; give the folder of the sequences (001, 002, ...)')
     folders = sorted(path.parent.parent for path in root.rglob('lidar/poses.json'))
     if not folders:
-        raise DatasetError(f'no PandaSet sequence below {root}: expected folders with lidar/poses.json, '
-                           'lidar/00.pkl.gz and camera/front_camera/00.jpg; check --root')
+        raise DatasetError(
+            f'no PandaSet sequence below {root}: expected folders with lidar/poses.json, '
+            'lidar/00.pkl.gz and camera/front_camera/00.jpg; check --root'
+        )
     return [_load_sequence(folder, root) for folder in folders]
 
 
@@ -117,8 +125,9 @@ def _load_sequence(folder: Path, root: Path) -> Sequence:
     if not frames:
         raise DatasetError(f'{folder}/lidar: no sweep files; expected 00.pkl.gz, 01.pkl.gz, ... (gaps are fine)')
     lidar = _read_trajectory(folder / 'lidar', frames)
-    cameras = {name: _read_camera(folder / 'camera' / name, frames)
-               for name in CAMERAS if (folder / 'camera' / name).is_dir()}
+    cameras = {
+        name: _read_camera(folder / 'camera' / name, frames) for name in CAMERAS if (folder / 'camera' / name).is_dir()
+    }
     if not cameras:
         raise DatasetError(f'{folder}/camera: no camera folder; expected one or more of {", ".join(CAMERAS)}')
     return Sequence(folder, name, frames, lidar, cameras)
@@ -134,8 +143,10 @@ def _read_camera(folder: Path, frames: List[str]) -> Camera:
     missing = [str(camera.image(frame)) for frame in frames if not camera.image(frame).is_file()]
     if missing:
         raise DatasetError.from_problems(
-            f'images of {folder} for the sweeps that are there', [f'{path} does not exist' for path in missing],
-            'Download the missing images, or remove the LiDAR files of those frames (gaps are fine).')
+            f'images of {folder} for the sweeps that are there',
+            [f'{path} does not exist' for path in missing],
+            'Download the missing images, or remove the LiDAR files of those frames (gaps are fine).',
+        )
     return camera
 
 
@@ -143,13 +154,16 @@ def _read_trajectory(folder: Path, frames: List[str]) -> Trajectory:
     poses, times = _read_json(folder / 'poses.json'), _read_json(folder / 'timestamps.json')
     last = _frame_number(frames[-1])
     if len(poses) != len(times) or len(poses) <= last:
-        raise DataError(f'{folder}: frame {frames[-1]} needs at least {last + 1} entries in poses.json and as many in '
-                        f'timestamps.json; found {len(poses)} and {len(times)}')
+        raise DataError(
+            f'{folder}: frame {frames[-1]} needs at least {last + 1} entries in poses.json and as many in '
+            f'timestamps.json; found {len(poses)} and {len(times)}'
+        )
     try:
         return Trajectory(np.stack([_pose_matrix(pose) for pose in poses]), np.array(times, dtype=np.float64))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f'{folder}/poses.json: expected position x, y, z and heading w, x, y, z in every entry '
-                        f'({error!r})') from error
+        raise DataError(
+            f'{folder}/poses.json: expected position x, y, z and heading w, x, y, z in every entry ({error!r})'
+        ) from error
 
 
 def _pose_matrix(pose: Dict[str, Dict[str, float]]) -> np.ndarray:

@@ -3,6 +3,7 @@
 A pickle is a program. PandaSet ships its tables as pickles, so a hostile file in a downloaded folder could run
 anything. Only the handful of constructors that a DataFrame needs is let through; every other name stops the load.
 """
+
 from __future__ import annotations
 
 import gzip
@@ -17,23 +18,33 @@ import pandas as pd
 from ..errors import DataError
 
 # What pandas writes for a DataFrame of numbers, booleans and text (pandas 0.25 to 2.x, protocols 2 to 5).
-ALLOWED_GLOBALS = frozenset({
-    ('builtins', 'slice'), ('__builtin__', 'slice'),
-    ('_codecs', 'encode'),
-    ('numpy', 'dtype'), ('numpy', 'ndarray'),
-    ('numpy.core.multiarray', '_reconstruct'), ('numpy._core.multiarray', '_reconstruct'),
-    ('numpy.core.numeric', '_frombuffer'), ('numpy._core.numeric', '_frombuffer'),
-    ('pandas', 'DataFrame'), ('pandas.core.frame', 'DataFrame'),
-    ('pandas', 'Index'), ('pandas.core.indexes.base', 'Index'), ('pandas.core.indexes.base', '_new_Index'),
-    ('pandas', 'RangeIndex'), ('pandas.core.indexes.range', 'RangeIndex'),
-    ('pandas', 'Int64Index'), ('pandas.core.indexes.numeric', 'Int64Index'),
-    ('pandas.core.internals.managers', 'BlockManager'),
-    ('pandas._libs.internals', '_unpickle_block'),
-})
+ALLOWED_GLOBALS = frozenset(
+    {
+        ('builtins', 'slice'),
+        ('__builtin__', 'slice'),
+        ('_codecs', 'encode'),
+        ('numpy', 'dtype'),
+        ('numpy', 'ndarray'),
+        ('numpy.core.multiarray', '_reconstruct'),
+        ('numpy._core.multiarray', '_reconstruct'),
+        ('numpy.core.numeric', '_frombuffer'),
+        ('numpy._core.numeric', '_frombuffer'),
+        ('pandas', 'DataFrame'),
+        ('pandas.core.frame', 'DataFrame'),
+        ('pandas', 'Index'),
+        ('pandas.core.indexes.base', 'Index'),
+        ('pandas.core.indexes.base', '_new_Index'),
+        ('pandas', 'RangeIndex'),
+        ('pandas.core.indexes.range', 'RangeIndex'),
+        ('pandas', 'Int64Index'),
+        ('pandas.core.indexes.numeric', 'Int64Index'),
+        ('pandas.core.internals.managers', 'BlockManager'),
+        ('pandas._libs.internals', '_unpickle_block'),
+    }
+)
 
 
 class _TableUnpickler(pickle.Unpickler):
-
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED_GLOBALS:
             raise DataError(f'it asks for {module}.{name}, which a table of points or boxes does not need')

@@ -1,8 +1,15 @@
 """Pipeline steps. All registered names start with ``CLAP``."""
+
 from .image_aug import CLAPImageAug3D
 from .lidar_aug import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D
 from .loading import CLAPLoadKeyframe, CLAPLoadMultiViewImages
 from .packing import CLAPPackInputs
 
-__all__ = ['CLAPGlobalRotScaleTrans', 'CLAPImageAug3D', 'CLAPLoadKeyframe', 'CLAPLoadMultiViewImages', 'CLAPPackInputs',
-           'CLAPRandomFlip3D']
+__all__ = [
+    'CLAPGlobalRotScaleTrans',
+    'CLAPImageAug3D',
+    'CLAPLoadKeyframe',
+    'CLAPLoadMultiViewImages',
+    'CLAPPackInputs',
+    'CLAPRandomFlip3D',
+]

@@ -1,4 +1,5 @@
 """Image augmentation that keeps the geometry: every step is recorded as a 4x4 matrix."""
+
 from __future__ import annotations
 
 import math
@@ -16,6 +17,7 @@ from .random_draws import check_limits, coin, uniform
 class ImageAugmentation(NamedTuple):
     """resize to ``size`` (W, H) -> crop a ``final`` (W, H) window at ``corner`` (x, y) -> flip -> rotate by
     ``angle_deg`` (counter-clockwise as seen, about the window's centre)."""
+
     size: Tuple[int, int]
     corner: Tuple[int, int]
     final: Tuple[int, int]
@@ -23,9 +25,16 @@ class ImageAugmentation(NamedTuple):
     angle_deg: float
 
 
-def draw_augmentation(shape: Tuple[int, int], final_dim: Tuple[int, int], resize_lim: Sequence[float],
-                      bot_pct_lim: Sequence[float], rot_lim: Sequence[float], rand_flip: bool, is_train: bool,
-                      generator: Optional[torch.Generator] = None) -> ImageAugmentation:
+def draw_augmentation(
+    shape: Tuple[int, int],
+    final_dim: Tuple[int, int],
+    resize_lim: Sequence[float],
+    bot_pct_lim: Sequence[float],
+    rot_lim: Sequence[float],
+    rand_flip: bool,
+    is_train: bool,
+    generator: Optional[torch.Generator] = None,
+) -> ImageAugmentation:
     """Draws (training) or fixes at the middle of each range (evaluation) what happens to an image of ``shape`` (H, W).
 
     The window touches the bottom edge of the resized image, less ``bot_pct`` of its height: the sky is what goes.
@@ -95,10 +104,17 @@ class CLAPImageAug3D(BaseTransform):
     Sets ``img`` (list of (H, W, 3) uint8) and ``img_aug_matrix`` (list of (4, 4) float32, original pixel -> augmented).
     """
 
-    def __init__(self, final_dim: Sequence[int], resize_lim: Sequence, bot_pct_lim: Sequence[float] = (0.0, 0.0),
-                 rot_lim: Sequence[float] = (0.0, 0.0), rand_flip: bool = False, is_train: bool = True) -> None:
+    def __init__(
+        self,
+        final_dim: Sequence[int],
+        resize_lim: Sequence,
+        bot_pct_lim: Sequence[float] = (0.0, 0.0),
+        rot_lim: Sequence[float] = (0.0, 0.0),
+        rand_flip: bool = False,
+        is_train: bool = True,
+    ) -> None:
         per_camera = isinstance(resize_lim[0], Sequence)
-        for limits in (resize_lim if per_camera else [resize_lim]):
+        for limits in resize_lim if per_camera else [resize_lim]:
             check_limits('resize_lim', limits)
             if limits[0] <= 0:
                 raise ValueError(f'resize_lim must be positive, got {limits!r}')
@@ -116,13 +132,16 @@ class CLAPImageAug3D(BaseTransform):
         images = results['img']
         limits = self.resize_lim if self.per_camera else [self.resize_lim] * len(images)
         if len(limits) != len(images):
-            raise ValueError(f'CLAPImageAug3D.resize_lim has {len(limits)} ranges, the frame {len(images)} cameras '
-                             f'({", ".join(results["cam_names"])}); give one range, or one per camera')
+            raise ValueError(
+                f'CLAPImageAug3D.resize_lim has {len(limits)} ranges, the frame {len(images)} cameras '
+                f'({", ".join(results["cam_names"])}); give one range, or one per camera'
+            )
         matrices = []
         for index, image in enumerate(images):
             shape = image.shape[:2]
-            aug = draw_augmentation(shape, self.final_dim, limits[index], self.bot_pct_lim, self.rot_lim,
-                                    self.rand_flip, self.is_train)
+            aug = draw_augmentation(
+                shape, self.final_dim, limits[index], self.bot_pct_lim, self.rot_lim, self.rand_flip, self.is_train
+            )
             images[index] = augment_image(image, aug)
             matrices.append(augmentation_matrix(shape, aug))
         results['img_aug_matrix'] = matrices

@@ -3,6 +3,7 @@
 They act on ``points`` and, where present, on ``gt_bboxes_3d``. ``keyframe_points``, ``keyframe_origins`` and the
 cameras' matrices stay in the original frame; ``lidar_aug_matrix`` connects the two.
 """
+
 from __future__ import annotations
 
 from typing import Sequence
@@ -34,9 +35,12 @@ class CLAPGlobalRotScaleTrans(BaseTransform):
         translation_std: standard deviations of the Gaussian translation along x, y, z in metres.
     """
 
-    def __init__(self, rot_range: Sequence[float] = (-0.78539816, 0.78539816),
-                 scale_ratio_range: Sequence[float] = (0.9, 1.1),
-                 translation_std: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+    def __init__(
+        self,
+        rot_range: Sequence[float] = (-0.78539816, 0.78539816),
+        scale_ratio_range: Sequence[float] = (0.9, 1.1),
+        translation_std: Sequence[float] = (0.0, 0.0, 0.0),
+    ) -> None:
         check_limits('rot_range', rot_range)
         check_limits('scale_ratio_range', scale_ratio_range)
         if scale_ratio_range[0] <= 0:
@@ -71,8 +75,10 @@ class CLAPRandomFlip3D(BaseTransform):
     """
 
     def __init__(self, flip_ratio_bev_horizontal: float = 0.5, flip_ratio_bev_vertical: float = 0.5) -> None:
-        for name, value in (('flip_ratio_bev_horizontal', flip_ratio_bev_horizontal),
-                            ('flip_ratio_bev_vertical', flip_ratio_bev_vertical)):
+        for name, value in (
+            ('flip_ratio_bev_horizontal', flip_ratio_bev_horizontal),
+            ('flip_ratio_bev_vertical', flip_ratio_bev_vertical),
+        ):
             if not 0 <= value <= 1:
                 raise ValueError(f'{name} must be a probability between 0 and 1, got {value!r}')
         self.ratios = {'horizontal': flip_ratio_bev_horizontal, 'vertical': flip_ratio_bev_vertical}

@@ -1,4 +1,5 @@
 """Loading of camera images with their matrices, and of the keyframe LiDAR sweep."""
+
 from __future__ import annotations
 
 import io
@@ -24,7 +25,7 @@ def homogeneous(matrix: Sequence, name: str = 'matrix') -> np.ndarray:
     if given.shape not in ((3, 3), (3, 4), (4, 4)):
         raise DataError(f'{name} must be 3x3, 3x4 or 4x4, got shape {given.shape}; make the info file again')
     result = np.eye(4)
-    result[:given.shape[0], :given.shape[1]] = given
+    result[: given.shape[0], : given.shape[1]] = given
     return result
 
 
@@ -37,8 +38,10 @@ def read_points(path: str, load_dim: int, backend_args: Optional[dict] = None) -
     if len(raw) == 0:
         raise DataError(f'point file {path} is empty; expected float32 rows of {load_dim} numbers. Copy it again')
     if len(raw) % (4 * load_dim):
-        raise DataError(f'point file {path} has {len(raw)} bytes, not a multiple of {4 * load_dim} (float32 rows of '
-                        f'{load_dim} numbers): truncated copy, or load_dim is wrong')
+        raise DataError(
+            f'point file {path} has {len(raw)} bytes, not a multiple of {4 * load_dim} (float32 rows of '
+            f'{load_dim} numbers): truncated copy, or load_dim is wrong'
+        )
     return np.frombuffer(raw, dtype=np.float32).reshape(-1, load_dim).copy()
 
 
@@ -63,7 +66,8 @@ class CLAPLoadMultiViewImages(BaseTransform):
         images = [self._read(camera['img_path']) for camera in cameras]
         cam2img, lidar2cam = (
             np.stack([homogeneous(camera[key], f'{key} of {name}') for name, camera in zip(names, cameras)])
-            for key in ('cam2img', 'lidar2cam'))
+            for key in ('cam2img', 'lidar2cam')
+        )
         shapes = [image.shape[:2] for image in images]
         results['img'] = images
         results['cam_names'] = names
@@ -71,8 +75,13 @@ class CLAPLoadMultiViewImages(BaseTransform):
         results['ori_shape'] = shapes[0] if len(set(shapes)) == 1 else shapes
         results['img_shape'] = results['pad_shape'] = results['ori_shape']
         results['num_views'] = len(images)
-        for key, value in (('cam2img', cam2img), ('ori_cam2img', cam2img), ('lidar2cam', lidar2cam),
-                           ('cam2lidar', np.linalg.inv(lidar2cam)), ('lidar2img', cam2img @ lidar2cam)):
+        for key, value in (
+            ('cam2img', cam2img),
+            ('ori_cam2img', cam2img),
+            ('lidar2cam', lidar2cam),
+            ('cam2lidar', np.linalg.inv(lidar2cam)),
+            ('lidar2img', cam2img @ lidar2cam),
+        ):
             results[key] = value.astype(np.float32)
         return results
 
@@ -85,8 +94,9 @@ class CLAPLoadMultiViewImages(BaseTransform):
         except (OSError, SyntaxError) as error:
             # PIL's own text names the address of a buffer, which differs every time.
             reason = 'in no format that is known' if isinstance(error, UnidentifiedImageError) else error
-            raise DataError(f'image {path} cannot be decoded ({reason}): damaged or truncated, copy it again'
-                            ) from error
+            raise DataError(
+                f'image {path} cannot be decoded ({reason}): damaged or truncated, copy it again'
+            ) from error
 
 
 @TRANSFORMS.register_module()
@@ -106,13 +116,21 @@ class CLAPLoadKeyframe(BaseTransform):
         backend_args: MMEngine file backend; None reads local files.
     """
 
-    def __init__(self, load_dim: int = FEATURE_DIMS, use_dim: Sequence[int] = (0, 1, 2, 3, 4), nonfinite: str = 'error',
-                 add_extra_lidar: bool = False, backend_args: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        load_dim: int = FEATURE_DIMS,
+        use_dim: Sequence[int] = (0, 1, 2, 3, 4),
+        nonfinite: str = 'error',
+        add_extra_lidar: bool = False,
+        backend_args: Optional[dict] = None,
+    ) -> None:
         if nonfinite not in ('error', 'drop'):
             raise ValueError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
         if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
-            raise ValueError(f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
-                             f'load_dim={load_dim}; got {use_dim!r}')
+            raise ValueError(
+                f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
+                f'load_dim={load_dim}; got {use_dim!r}'
+            )
         self.load_dim, self.use_dim, self.nonfinite = load_dim, list(use_dim), nonfinite
         self.add_extra_lidar, self.backend_args = add_extra_lidar, backend_args
 
@@ -142,15 +160,19 @@ class CLAPLoadKeyframe(BaseTransform):
             return np.zeros((1, 3), dtype=np.float32)
         origins = read_points(lidar['origins_path'], 3, self.backend_args)
         if len(origins) != num_points or not np.isfinite(origins).all():
-            raise DataError(f'{lidar["origins_path"]}: expected {num_points} finite sensor positions, one per point of '
-                            f'{lidar["lidar_path"]}; found {len(origins)}. Convert the data set again')
+            raise DataError(
+                f'{lidar["origins_path"]}: expected {num_points} finite sensor positions, one per point of '
+                f'{lidar["lidar_path"]}; found {len(origins)}. Convert the data set again'
+            )
         return origins
 
     def _handle_nonfinite(self, path: str, finite: np.ndarray, points: np.ndarray, origins: np.ndarray) -> tuple:
         bad = int(np.count_nonzero(~finite))
         if self.nonfinite == 'error':
-            raise DataError(f'{path}: {bad} of {len(points)} points hold NaN or Inf; repair the file, or set '
-                            "CLAPLoadKeyframe(nonfinite='drop') to leave them out")
+            raise DataError(
+                f'{path}: {bad} of {len(points)} points hold NaN or Inf; repair the file, or set '
+                "CLAPLoadKeyframe(nonfinite='drop') to leave them out"
+            )
         if not finite.any():
             raise DataError(f'{path}: all {bad} points hold NaN or Inf; the file is unusable, convert or copy it again')
         return points[finite], origins[finite] if len(origins) == len(points) else origins

@@ -1,4 +1,5 @@
 """Packing into the model's inputs and ``Det3DDataSample``."""
+
 from __future__ import annotations
 
 from typing import Sequence
@@ -10,9 +11,29 @@ from mmdet3d.registry import TRANSFORMS
 
 from ..errors import DataError
 
-META_KEYS = ('cam2img', 'ori_cam2img', 'lidar2cam', 'cam2lidar', 'lidar2img', 'img_aug_matrix', 'lidar_aug_matrix',
-             'ori_shape', 'img_shape', 'pad_shape', 'lidar_path', 'img_path', 'sample_idx', 'token', 'timestamp',
-             'cam_names', 'num_views', 'num_pts_feats', 'num_dropped_points', 'box_type_3d', 'box_mode_3d')
+META_KEYS = (
+    'cam2img',
+    'ori_cam2img',
+    'lidar2cam',
+    'cam2lidar',
+    'lidar2img',
+    'img_aug_matrix',
+    'lidar_aug_matrix',
+    'ori_shape',
+    'img_shape',
+    'pad_shape',
+    'lidar_path',
+    'img_path',
+    'sample_idx',
+    'token',
+    'timestamp',
+    'cam_names',
+    'num_views',
+    'num_pts_feats',
+    'num_dropped_points',
+    'box_type_3d',
+    'box_mode_3d',
+)
 
 
 @TRANSFORMS.register_module()
@@ -30,27 +51,35 @@ class CLAPPackInputs(Pack3DDetInputs):
 
     INPUTS_KEYS = ['points', 'img', 'keyframe_points', 'keyframe_origins']
 
-    def __init__(self, keys: Sequence[str] = ('points', 'img', 'keyframe_points', 'keyframe_origins'),
-                 meta_keys: Sequence[str] = META_KEYS) -> None:
+    def __init__(
+        self,
+        keys: Sequence[str] = ('points', 'img', 'keyframe_points', 'keyframe_origins'),
+        meta_keys: Sequence[str] = META_KEYS,
+    ) -> None:
         super().__init__(keys=tuple(keys), meta_keys=tuple(meta_keys))
 
     def pack_single_results(self, results: dict) -> dict:
         where = results.get('lidar_path', 'this frame')
         if 'points' in results and len(results['points']) == 0:
-            raise DataError(f'{where}: no point left after the pipeline. Are they in world coordinates or in another '
-                            'unit, so that the range filter drops all? Convert to the LiDAR frame in metres')
+            raise DataError(
+                f'{where}: no point left after the pipeline. Are they in world coordinates or in another '
+                'unit, so that the range filter drops all? Convert to the LiDAR frame in metres'
+            )
         if 'points' in results and not torch.isfinite(results['points'].tensor).all():
-            raise DataError(f'{where} or one of its earlier sweeps holds NaN or Inf; find the file with '
-                            "CLAPDataset(verify='full') and repair or remove it")
+            raise DataError(
+                f'{where} or one of its earlier sweeps holds NaN or Inf; find the file with '
+                "CLAPDataset(verify='full') and repair or remove it"
+            )
         results['lidar_aug_matrix'] = np.asarray(results.get('lidar_aug_matrix', np.eye(4)), dtype=np.float32)
         if 'img' in results:
             shapes = {image.shape for image in results['img']}
             if len(shapes) > 1:
-                raise DataError(f'{where}: images of different sizes {sorted(shapes)} cannot be stacked; '
-                                'put CLAPImageAug3D with one final_dim before CLAPPackInputs')
+                raise DataError(
+                    f'{where}: images of different sizes {sorted(shapes)} cannot be stacked; '
+                    'put CLAPImageAug3D with one final_dim before CLAPPackInputs'
+                )
             results.setdefault('img_aug_matrix', [np.eye(4, dtype=np.float32) for _ in results['img']])
         for key in ('keyframe_points', 'keyframe_origins'):
             if key in results:
                 results[key] = torch.from_numpy(np.ascontiguousarray(results[key], dtype=np.float32))
         return super().pack_single_results(results)
-

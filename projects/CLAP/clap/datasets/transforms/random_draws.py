@@ -1,4 +1,5 @@
 """Random numbers of the pipeline. ``generator=None`` is torch's global one, which MMEngine seeds in every worker."""
+
 from __future__ import annotations
 
 from typing import Optional, Sequence
