@@ -127,8 +127,9 @@ def test_overrides_name_keys_of_the_configuration(page: Path) -> None:
             node = Config.fromfile(str(ROOT / config))
             *parents, last = key.split('.')
             for part in parents:
-                assert part in node, f'{page.name}: {config} has no {key}'
-                node = node[part]
+                place = int(part) if isinstance(node, list) else part  # pipelines and hooks are lists
+                assert place in (range(len(node)) if isinstance(node, list) else node), (page.name, config, key)
+                node = node[place]
             cls = find_class(node['type']) if node.get('type') else None
             accepted = accepted_keys(cls) or () if cls else ()
             assert last in node or last in accepted, f'{page.name}: {config} has no {key}; its class does not take it'
