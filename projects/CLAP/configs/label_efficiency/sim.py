@@ -1,5 +1,5 @@
 # Label efficiency on the simulated world: what every way of pre-training gives a detector with few labels.
-#   python tools/create_data.py sim --out data/sim --scenes 20 --frames 20
+#   python tools/create_data.py sim --out data/sim --scenes 60 --frames 10 --seed 11 --val-fraction 0.2
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/sim.py \
 #     --work-dir work_dirs/label_efficiency_sim --jobs 2
 # Paths of configurations are relative to this file. Options are KEY=VALUE as for --cfg-options.
@@ -9,11 +9,11 @@ readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replac
 note = ''  # said above the tables
 
 pretrain = dict(
-    unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=8, options=[]),
-    unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=8, options=[]),
-    joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=8, options=[]),
-    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=8, options=[]),
-    clap=dict(config='pretrain_sim_clap.py', epochs=8, options=[]),
+    unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=4, options=[]),
+    unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=4, options=[]),
+    joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=4, options=[]),
+    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=4, options=[]),
+    clap=dict(config='pretrain_sim_clap.py', epochs=4, options=[]),
 )
 
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
