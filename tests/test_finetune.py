@@ -77,5 +77,5 @@ def test_pretraining_to_official_metric(pretrained: Path, tmp_path: Path, comman
 
 
 def test_a_pretrained_checkpoint_is_no_detector(pretrained: Path, tmp_path: Path, command: Callable[..., str]) -> None:
-    with pytest.raises(CheckpointError, match=r'(?s)is no checkpoint of the model.*\* bbox_head +96 +0 +96'):
+    with pytest.raises(CheckpointError, match=r'(?s)is no checkpoint of the model.*! bbox_head +96 +0 +96'):
         command('test', CONFIG, str(pretrained), '--work-dir', str(tmp_path), '--cfg-options', *IN_PROCESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import traceback
 from types import CodeType, FrameType
@@ -32,12 +33,15 @@ def configuration_error(error: BaseException) -> Optional[str]:
 
 
 def _on_purpose(code: CodeType, line: int) -> bool:
-    """Whether the statement at ``line`` is a ``raise``; it may have begun a few lines above."""
-    above: List[str] = [
-        linecache.getline(code.co_filename, number).strip()
-        for number in range(line, max(line - 6, code.co_firstlineno), -1)
-    ]
-    return any(text.startswith('raise ') for text in above)
+    """Whether ``line`` belongs to a ``raise`` statement."""
+    try:
+        tree = ast.parse(''.join(linecache.getlines(code.co_filename)))
+    except SyntaxError:  # no Python source to look at
+        return False
+    return any(
+        isinstance(node, ast.Raise) and node.lineno <= line <= (node.end_lineno or node.lineno)
+        for node in ast.walk(tree)
+    )
 
 
 def _what(built: List[FrameType]) -> str:
