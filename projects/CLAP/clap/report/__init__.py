@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from .gather import RunData, gather
-from .health import Finding, enrichment_command, findings
+from .health import enrichment_command, findings
 from .page import render_page
+from .rule import Finding
 from .verdict import summary
 
 __all__ = ['Finding', 'RunData', 'enrichment_command', 'findings', 'gather', 'render_page', 'summary', 'write_report']

@@ -7,112 +7,11 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import dataclass, replace
-from typing import Callable, List, Optional, Tuple
+from dataclasses import replace
+from typing import List, Optional
 
 from .gather import ENRICHMENT_NAME, Curve, RunData, recent
-
-GOOD, WATCH, BAD, UNKNOWN = 'good', 'watch', 'bad', 'not measured'
-ORDER = (GOOD, WATCH, BAD)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One row of the health table."""
-
-    title: str
-    value: str
-    level: str
-    verdict: str
-    meaning: str
-    remedy: str
-    scalars: Tuple[str, ...]
-    from_start: bool = False  # data and geometry: says as much after one step as after thousands
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where a figure turns from good to watch to bad; ``low`` limits are crossed downwards, ``high`` ones upwards."""
-
-    low_bad: float = -math.inf
-    low_watch: float = -math.inf
-    high_watch: float = math.inf
-    high_bad: float = math.inf
-
-    def level(self, value: float) -> str:
-        """Level of a value; one that is not finite is bad."""
-        if not math.isfinite(value) or value < self.low_bad or value > self.high_bad:
-            return BAD
-        return WATCH if value < self.low_watch or value > self.high_watch else GOOD
-
-    def text(self, unit: str) -> str:
-        """The limits in words."""
-        parts = [
-            f'watch {word} {_short(limit)}{unit}'
-            for word, limit in (('below', self.low_watch), ('above', self.high_watch))
-            if math.isfinite(limit)
-        ]
-        parts += [
-            f'bad {word} {_short(limit)}{unit}'
-            for word, limit in (('below', self.low_bad), ('above', self.high_bad))
-            if math.isfinite(limit)
-        ]
-        return ', '.join(parts)
-
-
-def _short(value: float) -> str:
-    """Three digits, no exponent for ordinary numbers."""
-    return f'{float(f"{value:.3g}"):g}'
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A figure that is judged by its recent mean."""
-
-    title: str
-    scalars: Tuple[str, ...]  # the worst one counts
-    limits: Callable[[RunData], Limits]
-    sentences: Tuple[str, str, str]  # when good, to be watched, bad
-    meaning: str
-    remedy: str
-    unit: str = ''
-    from_start: bool = False
-
-    def judge(self, run: RunData) -> Finding:
-        """The finding of a run."""
-        known = [name for name in self.scalars if run.train.get(name)]
-        if not known:
-            return Finding(
-                self.title,
-                '–',
-                UNKNOWN,
-                'The log of this run does not hold it.',
-                self.meaning,
-                '',
-                self.scalars,
-                self.from_start,
-            )
-        limits, order = self.limits(run), ORDER
-        values = {name: recent(run.train[name]) for name in known}
-        level = max((limits.level(value) for value in values.values()), key=order.index)
-        shown = ', '.join(
-            f'{value:.3g}{self.unit}' + (f' ({_branch(name)})' if len(known) > 1 else '')
-            for name, value in values.items()
-        )
-        return Finding(
-            self.title,
-            shown,
-            level,
-            f'{self.sentences[order.index(level)]} ({limits.text(self.unit)})',
-            self.meaning,
-            self.remedy if level != GOOD else '',
-            tuple(known),
-            self.from_start,
-        )
-
-
-def _branch(name: str) -> str:
-    return name.rsplit('_', 1)[-1]
+from .rule import BAD, GOOD, ORDER, UNKNOWN, WATCH, Finding, Limits, Rule, not_held
 
 
 def _fact(run: RunData, name: str) -> Optional[float]:
@@ -288,7 +187,7 @@ def _sharpness(run: RunData) -> Finding:
     )
     curve: Curve = run.train.get(name, [])
     if not curve:
-        return Finding(title, '–', UNKNOWN, 'The log of this run does not hold it.', meaning, '', (name,))
+        return not_held(title, meaning, (name,))
     start, value = _fact(run, 'initial_inv_s') or curve[0][1], recent(curve)
     limits = Limits(low_bad=0.1 * start, low_watch=0.95 * start, high_watch=5e3, high_bad=1e5)
     level = limits.level(value)
@@ -375,7 +274,7 @@ def _colour(run: RunData) -> Finding:
     )
     curve = run.evaluation.get(name, [])
     if not curve:
-        return Finding(title, '–', UNKNOWN, 'The log of this run does not hold it.', meaning, '', (name,))
+        return not_held(title, meaning, (name,))
     limits, value = Limits(high_watch=1.0), curve[-1][1]
     level = limits.level(value)
     verdict = 'Rendering knows more than the mean colour.' if level == GOOD else 'The mean colour would be no worse.'

@@ -10,8 +10,9 @@ from typing import Dict, Iterable, List, Tuple
 
 from .charts import chart
 from .gather import Curve, RunData, switch_is_recorded, switched_at
-from .health import Finding, findings
+from .health import findings
 from .images import by_frame, data_uri, evenly
+from .rule import Finding
 from .verdict import summary
 
 _HERE = Path(__file__).parent
