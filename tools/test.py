@@ -32,13 +32,13 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
     from mmengine.dist import is_main_process
-    from mmengine.model import is_model_wrapper
 
     from projects.CLAP.clap.utils.errors import CheckpointError
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
     from projects.CLAP.clap.utils.transfer import checkpoint_state, mismatch
+    from projects.CLAP.clap.utils.unwrapped import unwrapped
 
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
@@ -52,9 +52,8 @@ def main() -> None:
     except CheckpointError:
         raise
     except RuntimeError:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         state = checkpoint_state(load_checkpoint_file(args.checkpoint, 'cpu'), args.checkpoint)
-        raise mismatch(model, state, args.checkpoint) from None
+        raise mismatch(unwrapped(runner.model), state, args.checkpoint) from None
     metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))

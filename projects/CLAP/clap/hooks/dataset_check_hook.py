@@ -5,10 +5,10 @@ from __future__ import annotations
 from mmdet3d.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..datasets import check_dataset
+from ..utils.unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -29,7 +29,7 @@ class DatasetCheckHook(Hook):
     @master_only
     def before_train(self, runner: Runner) -> None:
         """Check, or raise :class:`DataError` with the cause and the way out."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         dataset = runner.train_dataloader.dataset
         for report in check_dataset(dataset, self.num_frames, model.voxelize_cfg['point_cloud_range']):
             cameras = ', '.join(f'{name} {share:.2f}' for name, share in report.visible.items())

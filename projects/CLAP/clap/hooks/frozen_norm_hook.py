@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..utils.unwrapped import unwrapped
 from .unmasked_norm_hook import augmented_frames, estimate_norm_statistics
 
 
@@ -32,7 +32,7 @@ class FrozenNormHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Estimate; a resumed run comes to the same numbers."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not getattr(model, 'freeze_encoders', False):
             raise TypeError(
                 'FrozenNormHook is for a detector with freeze_encoders=True; leave the hook out, or set '

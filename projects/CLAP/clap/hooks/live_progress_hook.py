@@ -15,10 +15,10 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ..utils.live_panel import LivePanel
+from ..utils.unwrapped import unwrapped
 
 #: Lines that the panel says better; they still go to the log file.
 _ROUTINE = re.compile(r'(Epoch|Iter)\((train|val)\) .*\beta: |Exp name: ')
@@ -76,7 +76,7 @@ class LiveProgressHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Count the rays of every step and open the panel."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if hasattr(model, 'sample_rays'):
             self._count_rays(model)
         if self.panel_mode == 'auto' and is_main_process() and _is_terminal():

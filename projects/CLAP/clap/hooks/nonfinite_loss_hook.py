@@ -9,11 +9,11 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..utils.errors import NonFiniteLossError
 from ..utils.plain_state import to_plain
+from ..utils.unwrapped import unwrapped
 from .step_seed_hook import step_seed
 
 
@@ -34,7 +34,7 @@ class NonFiniteLossHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Wrap the model's loss parser, which is the last stop before the backward pass."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         parse = model.parse_losses
 
         def parse_losses(losses):

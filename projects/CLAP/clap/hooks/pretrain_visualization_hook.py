@@ -11,10 +11,10 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..utils.restore import single_batch
+from ..utils.unwrapped import unwrapped
 from ..visualization import FIGURES, frame_figures, lidar_on_images, render_frame, to_pixels, undisturbed
 
 
@@ -99,7 +99,7 @@ class PretrainVisualizationHook(Hook):
     def draw(self, runner: Runner, step: int) -> None:
         """Render the frames and hand the figures to the visualizer."""
         first, self._drawn_at = self._drawn_at is None, step
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         with undisturbed(model):
             for seed in (random.seed, np.random.seed, torch.manual_seed):
                 seed(0)  # a dataset that augments shows the same view every time

@@ -9,17 +9,17 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..samplers import CurvatureRaySampler
 from ..utils.run_record import describe, now, read_card, write_card
+from ..utils.unwrapped import unwrapped
 from .sampling_warmup_hook import SamplingWarmupHook
 
 
 def model_facts(model: torch.nn.Module) -> Dict[str, float]:
     """Numbers of the model that its health figures are judged by."""
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     facts: Dict[str, float] = dict(parameters=sum(p.numel() for p in model.parameters()))
     if getattr(model, 'prototype_head', None) is not None:
         facts['num_prototypes'] = len(model.prototype_head.prototypes)
@@ -30,7 +30,7 @@ def model_facts(model: torch.nn.Module) -> Dict[str, float]:
 
 def curvature_from(runner: Runner) -> Dict[str, int]:
     """``curvature_from_iter``: the first iteration (from 1) whose rays are drawn by curvature; {} if there is none."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     warmups = [hook.warmup_epochs for hook in runner.hooks if isinstance(hook, SamplingWarmupHook)]
     if not warmups or not isinstance(getattr(model, 'ray_sampler', None), CurvatureRaySampler):
         return {}

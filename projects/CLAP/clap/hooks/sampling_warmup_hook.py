@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..samplers import CurvatureRaySampler
+from ..utils.unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -32,7 +32,7 @@ class SamplingWarmupHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Set the mode of the step that begins; per step, because loops over iterations begin only one epoch."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if not hasattr(model, 'warming_up'):
             raise TypeError(
                 f'SamplingWarmupHook needs a model with ray samplers such as CLAP, got {type(model).__name__}'

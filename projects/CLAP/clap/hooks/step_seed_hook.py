@@ -11,8 +11,9 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from ..utils.unwrapped import unwrapped
 
 
 def step_seed(seed: int, iteration: int, rank: Union[int, str]) -> int:
@@ -40,6 +41,6 @@ class StepSeedHook(Hook):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if hasattr(model, 'set_step_seed'):
             model.set_step_seed(step_seed(runner.seed, runner.iter, 'all'))

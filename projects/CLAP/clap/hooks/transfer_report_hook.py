@@ -9,12 +9,12 @@ from typing import Dict, List, Mapping, Optional, Sequence
 from mmdet3d.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from ..utils.errors import CheckpointError
 from ..utils.transfer import ENCODERS, GEOMETRY, checkpoint_state, compare, problems, table
+from ..utils.unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -58,7 +58,7 @@ class TransferReportHook(Hook):
             if runner._load_from is None and not runner._resume:
                 runner.logger.info('transfer: load_from is not set, the encoders start from their initialisation')
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         self._check(
             runner,
             self.modules or [name for name in ENCODERS if getattr(model, name, None) is not None],
@@ -72,11 +72,11 @@ class TransferReportHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Check the whole model: a metric of half a model is no metric."""
         if self._source is not None:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = unwrapped(runner.model)
             self._check(runner, list(dict.fromkeys(k.split('.')[0] for k in model.state_dict())), 1.0)
 
     def _check(self, runner: Runner, asked: List[str], min_share: float) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         reports = compare(model, self._source)
         self._geometry(runner, model.state_dict(), self._source)
         self._source = None

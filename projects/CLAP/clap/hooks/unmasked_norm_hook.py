@@ -10,11 +10,11 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..datasets.seeded_sampler import SeededIndex, sample_seed
+from ..utils.unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -46,7 +46,7 @@ class UnmaskedNormHook(Hook):
         """Estimate where the interval says so."""
         if not (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         with augmented_frames(runner, self.num_frames, runner.epoch) as batches:
             estimate_norm_statistics(model, batches)
 
