@@ -2,8 +2,8 @@
 # alone, so that arms of the same seed see the same, resumed or not. Input as in pretrain_sim_clap.py.
 _base_ = ['../finetune/bevfusion_sim_100pct.py']
 
-point_cloud_range = [-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]
-image_size = [96, 256]  # from 225 x 400
+point_cloud_range = [-36.0, -36.0, -5.0, 36.0, 36.0, 3.0]
+image_size = [64, 160]  # from 144 x 256
 # No further sweeps; the transform sets the keyframe's time to 0.
 load_points = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
@@ -14,7 +14,7 @@ augment = [
     dict(
         type='CLAPImageAug3D',
         final_dim=image_size,
-        resize_lim=[0.62, 0.72],
+        resize_lim=[0.625, 0.7],
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
@@ -51,7 +51,24 @@ train_pipeline = [
 train_dataloader = dict(dataset=dict(keep_length=True, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
-model = dict(view_transform=dict(image_size=image_size, feature_size=[12, 32], dbound=[1.0, 60.0, 2.0]))
+model = dict(
+    voxelize_cfg=dict(point_cloud_range=point_cloud_range),
+    pts_middle_encoder=dict(
+        sparse_shape=[480, 480, 41],
+        # one residual block a stage
+        encoder_channels=((8, 16), (16, 32), (32, 48), (48,)),
+        encoder_paddings=((0, 1), (0, 1), (0, (1, 1, 0)), (0,)),
+    ),
+    img_backbone=dict(window_size=4),  # windows of 7 would be mostly padding
+    view_transform=dict(
+        image_size=image_size,
+        feature_size=[8, 20],
+        xbound=[-36.0, 36.0, 0.6],
+        ybound=[-36.0, 36.0, 0.6],
+        dbound=[1.0, 49.0, 2.0],
+    ),
+    bbox_head=dict(point_cloud_range=point_cloud_range),
+)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))
 # TensorBoard's import takes seconds of every run.

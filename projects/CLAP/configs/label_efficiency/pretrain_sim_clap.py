@@ -2,8 +2,8 @@
 # without further sweeps and small images, so that the whole comparison fits into hours of two CPU cores.
 _base_ = ['../clap_sim.py']
 
-point_cloud_range = [-54.0, -54.0, -5.0, 54.0, 54.0, 3.0]
-image_size = [96, 256]  # from 225 x 400
+point_cloud_range = [-36.0, -36.0, -5.0, 36.0, 36.0, 3.0]
+image_size = [64, 160]  # from 144 x 256
 # No further sweeps; the transform sets the keyframe's time to 0.
 load_points = [
     dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
@@ -14,7 +14,7 @@ augment = [
     dict(
         type='CLAPImageAug3D',
         final_dim=image_size,
-        resize_lim=[0.62, 0.72],
+        resize_lim=[0.625, 0.7],
         bot_pct_lim=[0.0, 0.0],
         rot_lim=[-5.4, 5.4],
         rand_flip=True,
@@ -42,8 +42,23 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline, with_annotations=True))
 test_dataloader = val_dataloader
 model = dict(
-    view_transform=dict(image_size=image_size, feature_size=[12, 32], dbound=[1.0, 60.0, 2.0]),
-    ray_sampler=dict(num_camera_rays=64),
+    voxelize_cfg=dict(point_cloud_range=point_cloud_range),
+    pts_middle_encoder=dict(
+        sparse_shape=[480, 480, 41],
+        # one residual block a stage
+        encoder_channels=((8, 16), (16, 32), (32, 48), (48,)),
+        encoder_paddings=((0, 1), (0, 1), (0, (1, 1, 0)), (0,)),
+    ),
+    img_backbone=dict(window_size=4),  # windows of 7 would be mostly padding
+    view_transform=dict(
+        image_size=image_size,
+        feature_size=[8, 20],
+        xbound=[-36.0, 36.0, 0.6],
+        ybound=[-36.0, 36.0, 0.6],
+        dbound=[1.0, 49.0, 2.0],
+    ),
+    render_head=dict(point_cloud_range=point_cloud_range, num_samples=48, num_upsamples=16),
+    ray_sampler=dict(num_lidar_rays=768, num_camera_rays=48),
 )
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=2))
 custom_hooks = [
