@@ -2,7 +2,7 @@
 
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .drawing import gaussian_blur, splat_max, uniform, weighted_draw
-from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table, trilinear_once
+from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
 from .neus import inverse_std, neus_alpha
@@ -58,7 +58,6 @@ __all__ = [
     'transmittance',
     'trilinear',
     'trilinear_from_table',
-    'trilinear_once',
     'uniform',
     'usage_perplexity',
     'voxelize',

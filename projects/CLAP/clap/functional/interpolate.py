@@ -110,11 +110,3 @@ def trilinear(volume: Tensor, coords: Tensor) -> Tensor:
         (N, C); zero outside (see ``trilinear_from_table``).
     """
     return trilinear_from_table(channel_last_table(volume), volume.shape[1:], coords, second_order=True)
-
-
-def trilinear_once(volume: Tensor, coords: Tensor) -> Tensor:
-    """Eq. 5 for training: same values and first derivatives as ``trilinear``, faster, no second derivative.
-
-    Args and result as ``trilinear``.
-    """
-    return trilinear_from_table(channel_last_table(volume), volume.shape[1:], coords)
