@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from projects.CLAP.clap.experiments import PlanError, read_plan
 from projects.CLAP.clap.experiments.command import list_jobs, run_jobs
@@ -71,7 +72,7 @@ def _refusals(plan_file: Path, work: Path) -> None:
     with pytest.raises(PlanError, match=r'its record was made with another .*train_cfg.max_epochs.*or remove'):
         run_jobs(changed, work, ONLY, slots=1)
     plan = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN))
-    (work / 'weights' / 'clap.pth').write_bytes(b'others')
+    torch.save(dict(state_dict={'pts_neck.weight': torch.zeros(1)}), work / 'weights' / 'clap.pth')
     with pytest.raises(PlanError, match='started from other weights'):
         run_jobs(plan, work, ONLY, slots=1)
     (work / 'weights' / 'clap.pth').unlink()

@@ -10,7 +10,7 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
 from projects.CLAP.clap.utils.errors import CheckpointError
-from projects.CLAP.clap.utils.export import export_encoders, merge_encoders
+from projects.CLAP.clap.utils.export import export_encoders, merge_encoders, weights_digest
 from projects.CLAP.clap.utils.transfer import ENCODERS, GEOMETRY, compare
 from tests.fixtures.tiny import build
 from tests.fixtures.tiny_detector import build_detector
@@ -36,6 +36,19 @@ def test_only_encoders_plain_values_and_no_foreign_geometry(tmp_path: Path) -> N
     # Views of larger storages would drag these along.
     size = sum(value.numel() * value.element_size() for value in state.values())
     assert (tmp_path / 'b.pth').stat().st_size < 1.5 * size + 300_000
+
+
+def test_the_digest_is_of_names_and_values_not_of_the_file(tmp_path: Path) -> None:
+    model = build()
+    for folder in ('here', 'there'):
+        (tmp_path / folder).mkdir()
+        export_encoders(str(saved(model, tmp_path / folder / 'a.pth')), str(tmp_path / folder / 'b.pth'))
+    here, there = (str(tmp_path / folder / 'b.pth') for folder in ('here', 'there'))
+    assert weights_digest(here) == weights_digest(there)
+    content = torch.load(there, weights_only=True)
+    next(iter(content['state_dict'].values())).view(-1)[0] += 1
+    torch.save(content, there)
+    assert weights_digest(here) != weights_digest(there)
 
 
 def test_a_wrapped_model_and_a_detector_export_the_same(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from ..hooks.atomic_checkpoint_hook import resumable_checkpoints
 from ..utils.atomic_file import write_atomic
 from ..utils.errors import CheckpointError
-from ..utils.export import merge_encoders
+from ..utils.export import merge_encoders, weights_digest
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
 from .jobs import Job
@@ -74,8 +74,8 @@ class Workplace:
     def fingerprint(self, job: Job) -> str:
         """Of configuration, weights that it starts from, and data."""
         if job.name not in self._fingerprints:
-            data = ' '.join(sorted(self.data(job).values()))
-            self._fingerprints[job.name] = f'{self.configs.fingerprint(job)} {_sha256(data.encode())}'
+            data = hashlib.sha256(' '.join(sorted(self.data(job).values())).encode())
+            self._fingerprints[job.name] = f'{self.configs.fingerprint(job)} {data.hexdigest()[:16]}'
         return self._fingerprints[job.name]
 
     def data(self, job: Job) -> Dict[str, str]:
@@ -101,7 +101,7 @@ class Workplace:
             if record['fingerprint'] != self.fingerprint(job):
                 self._stale(job, path, 'its record')
             weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
-            if weights is not None and weights.is_file() and record['weights'] != _sha256(weights.read_bytes()):
+            if weights is not None and weights.is_file() and record['weights'] != weights_digest(str(weights)):
                 self._stale(job, path, 'its record (it started from other weights)')
             return True
         if mark.is_file() and mark.read_text().strip() != self.fingerprint(job):
@@ -159,7 +159,7 @@ class Workplace:
         return [str(config), '--work-dir', str(run_dir), '--resume']
 
     def make_weights(self, arm: str) -> Optional[str]:
-        """Export what an arm starts from, unless it is there; its SHA-256, None for random initialisation."""
+        """Export what an arm starts from, unless it is there; its digest, None for random initialisation."""
         target = self.configs.weights_of(arm)
         if target is None:
             return None
@@ -186,7 +186,7 @@ class Workplace:
             if declared is not None and set(declared) & set(summary['absent']):
                 target.unlink()
                 raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
-        return _sha256(target.read_bytes())
+        return weights_digest(str(target))
 
     def checkpoint(self, job: Job) -> str:
         """The last checkpoint of a job's training."""
@@ -222,10 +222,6 @@ class Workplace:
         for path in found[1:] if job.kind == 'pretrain' else found:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _relative(path: Path) -> str:

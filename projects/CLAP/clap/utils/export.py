@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections import OrderedDict
 from pathlib import Path
@@ -156,3 +157,12 @@ def _write(target: Path, chosen: Mapping[str, Tensor], metadata: OrderedDict, me
     again = torch.load(str(target), map_location='cpu', weights_only=True)['state_dict']
     assert again._metadata == metadata and list(again) == list(chosen), f'{target} came back different'
     assert all(torch.equal(again[key], value) for key, value in chosen.items()), f'{target} came back different'
+
+
+def weights_digest(path: str) -> str:
+    """16 hexadecimal digits of the SHA-256 of names and values; the same wherever and whenever the file was written."""
+    digest = hashlib.sha256()
+    for name, value in sorted(checkpoint_state(load_checkpoint_file(path, 'cpu'), path).items()):
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)}'.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
