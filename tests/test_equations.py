@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from projects.CLAP.clap.samplers import CurvatureRaySampler
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'projects' / 'CLAP' / 'EQUATIONS.md'
 
@@ -67,6 +69,9 @@ def test_the_paper_configuration_holds_the_papers_numbers() -> None:
     assert (proto.lidar_channels, proto.camera_channels) == (256, 80)
     assert (render.in_channels, proto.embed_channels) == (512, 128)
     assert (sampler.num_lidar_rays, sampler.num_camera_rays) == (8192, 1024)
+    # Eq. 12 and nothing more, whatever the class' defaults are. Built as it is trained.
+    built = CurvatureRaySampler(**{key: value for key, value in sampler.items() if key != 'type'})
+    assert (built.mode, built.power, built.smoothing) == ('jacobian', 1.0, 0)
     assert render.num_samples + render.num_upsamples == 96
     assert (proto.num_prototypes, proto.sinkhorn_iters, proto.temperature) == (512, 3, 1.0)
     assert (render.loss_weight, proto.loss_weight, render.surface_weight, render.rgb_weight) == (2.0, 1.0, 0.05, 0.05)

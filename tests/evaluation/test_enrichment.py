@@ -17,10 +17,18 @@ from projects.CLAP.clap.evaluation.enrichment_report import format_tables
 from projects.CLAP.clap.evaluation.frame_labels import FrameLabels, box_of_points, fitted_road, frame_labels
 from projects.CLAP.clap.samplers import SurfaceVariationRaySampler, UniformRaySampler
 from projects.CLAP.clap.samplers.base import camera_rays
+from projects.CLAP.clap.utils.enrichment_run import build_samplers
 from tests.fixtures.scenes import AnalyticField, front_camera, sweep_of, wall
 from tests.samplers.test_samplers import ball_and_ground
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_literal_form_is_as_printed_whatever_the_configured_one_has() -> None:
+    samplers = build_samplers(dict(type='CurvatureRaySampler', mode='secant', power=3.0, smoothing=2), 8, 4)
+    literal = samplers['curvature_literal']
+    assert (literal.mode, literal.power, literal.smoothing) == ('literal', 1.0, 0)
+    assert (samplers['curvature'].mode, samplers['curvature'].power) == ('secant', 3.0)
 
 
 def test_points_in_a_turned_box() -> None:

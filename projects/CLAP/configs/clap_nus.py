@@ -31,6 +31,7 @@ model = dict(
         num_lidar_rays=8192,  # N_L, section 4.1
         num_camera_rays=1024,  # N_C / N_cam, section 4.1
         mode='jacobian',
+        power=1.0,  # Eq. 12; the class' defaults are those of docs/curvature.md
         blur_kernel_px=15,
         blur_sigma_px=3.0,
     ),

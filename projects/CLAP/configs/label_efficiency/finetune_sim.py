@@ -69,7 +69,7 @@ model = dict(
     ),
     bbox_head=dict(point_cloud_range=point_cloud_range),
 )
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))
 # TensorBoard's import takes seconds of every run.
 vis_backends = [dict(type='LocalVisBackend')]
