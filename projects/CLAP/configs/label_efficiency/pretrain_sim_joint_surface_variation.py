@@ -2,4 +2,4 @@
 # needs neither a field nor a warm-up.
 _base_ = ['./pretrain_sim_joint_depth.py']
 
-model = dict(ray_sampler=dict(_delete_=True, type='SurfaceVariationRaySampler', num_lidar_rays=768, num_camera_rays=48))
+model = dict(ray_sampler=dict(type='SurfaceVariationRaySampler'))
