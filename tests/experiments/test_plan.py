@@ -48,6 +48,21 @@ def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
     assert arms == {(arm, offset) for arm in ('random', 'half', 'clap') for offset in (0, 1)}, 'paired by seed'
 
 
+def test_seeds_of_a_pre_training_are_jobs_and_detectors_start_from_the_first(folder: Path) -> None:
+    pretrain = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=1, seeds=3))
+    plan = plan_of(folder, pretrain=pretrain, headline_seeds=0, other_seeds=0, schedule=None)
+    jobs = [job for job in all_jobs(plan) if job.kind == 'pretrain']
+    assert {(job.name, job.seed) for job in jobs} == {
+        ('pretrain-lidar', 0),
+        ('pretrain-clap', 0),
+        ('pretrain-clap-seed1', 1),
+        ('pretrain-clap-seed2', 2),
+    }
+    assert [job.seed for job in jobs] == [0, 0, 1, 2]
+    assert {job.kind for job in all_jobs(plan)} == {'pretrain', 'probe'}
+    assert {need for job in all_jobs(plan) for need in job.needs} == {'pretrain-lidar', 'pretrain-clap'}
+
+
 def test_a_selection_brings_what_it_needs(folder: Path) -> None:
     jobs = all_jobs(plan_of(folder))
     assert [job.name for job in select(jobs, ['finetune-clap-50pct-seed1'])] == [
@@ -81,6 +96,11 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
         (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
+        (dict(headline_seeds=0, probe=None), 'for no fine-tuning at all, needs a probe'),
+        (
+            dict(range_baseline='uniform'),
+            "range_baseline: there is no pre-training 'uniform'; declared are clap, lidar",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: str) -> None:
@@ -128,6 +148,26 @@ def test_the_plans_of_this_project(name: str) -> None:
     assert pretrain['unipad_lidar'].img_backbone is None and pretrain['unipad_camera'].pts_middle_encoder is None
     rays = {(m.ray_sampler.num_lidar_rays, m.ray_sampler.num_camera_rays) for m in pretrain.values()}
     assert len(rays) == 1, 'the same number of rays for everybody'
+
+
+def test_the_samplers_plan_changes_the_sampler_alone() -> None:
+    plan = read_plan(CONFIGS / 'samplers_sim.py')
+    configs = JobConfigs(plan, Path('weights'))
+    jobs = {job.name: job for job in all_jobs(plan)}
+    assert {job.kind for job in jobs.values()} == {'pretrain', 'probe'}
+    samplers, others = [], set()
+    for name in plan.pretrain:
+        cfg = plain(configs.config(jobs[f'pretrain-{name}']))
+        sampler = cfg['model'].pop('ray_sampler')
+        samplers.append(sampler['type'])
+        hooks = [hook for hook in cfg.pop('custom_hooks') if hook['type'] != 'SamplingWarmupHook']
+        others.add((sampler['num_lidar_rays'], sampler['num_camera_rays'], str(hooks), str(cfg)))
+    assert samplers == ['UniformRaySampler', 'CurvatureRaySampler', 'SurfaceVariationRaySampler', 'DepthRaySampler']
+    assert len(others) == 1
+    same = JobConfigs(read_plan(CONFIGS / 'sim.py'), Path('weights'))
+    for name in ('joint_curvature', 'joint_depth'):
+        job = jobs[f'pretrain-{name}']
+        assert same.fingerprint(job) == configs.fingerprint(job), 'runs of one plan serve the other'
 
 
 def test_the_place_of_the_data_and_of_the_run_is_no_part_of_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,35 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     # A checkout has the results and nothing else.
     again = summarize(plan, tmp_path / 'results', tmp_path / 'results')
     assert again == figures and (tmp_path / 'results' / 'tables.md').read_text() == text
+
+
+def test_pre_trainings_alone_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
+    """Two seeds of two pre-trainings, no fine-tuning: the tables have their range errors and the probe, no plot."""
+    two = {name: replace(stage, seeds=2) for name, stage in plan.pretrain.items()}
+    changes = dict(pretrain=two, headline_seeds=0, other_seeds=0, schedule=None, aim=None, range_baseline='lidar')
+    plan = replace(plan, **changes)
+    jobs = write_fakes(plan, tmp_path / 'work', mean_ap)
+    errors = {('lidar', 0): 1.0, ('lidar', 1): 2.0, ('clap', 0): 0.9, ('clap', 1): 1.7}
+    for job in jobs:
+        if job.kind == 'pretrain':
+            metrics = {
+                f'range_{kind}_m{what}': errors[job.arm, job.seed] * scale
+                for kind in ('median', 'mae')
+                for what, scale in (('', 1.0), ('_objects', 2.0))
+            }
+            record = fake_record(job, 0.0, metrics=dict(metrics, range_within_1m=0.5))
+            write_record(tmp_path / 'work' / 'records' / f'{job.name}.json', record)
+    figures = summarize(plan, tmp_path / 'work', tmp_path / 'results')
+    assert figures['records'] == len(jobs) == 4 + 6
+    text = (tmp_path / 'results' / 'tables.md').read_text()
+    assert sorted(path.name for path in (tmp_path / 'results').iterdir()) == ['records', 'tables.md']
+    assert 'Fine-tuning' not in text and 'Every arm at' not in text and rows(text, '**Probe**')['50 %']
+    own = rows(text, '**The pre-trainings**')
+    assert own['lidar'][:6] == ['1', '10', '2', '2', '1.500 ± 0.707', '1.500 ± 0.707']
+    assert own['clap'][6] == '2.600 ± 1.131' and own['clap'][8] == '50.0 ± 0.0'
+    # -10 % and -15 %: mean -12.5, deviation 3.5355, t = -5 with one degree of freedom.
+    relative = rows(text, '**Range error against lidar**')
+    assert list(relative) == ['clap'] and relative['clap'][:3] == ['2', '-12.50 (-44.27 to +19.27)', '= 0.13']
 
 
 def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> None:

@@ -39,13 +39,17 @@ class Job:
 def all_jobs(plan: Plan) -> List[Job]:
     """Every job of a plan.
 
-    Pre-trainings first, as the arms need them; then the probes, which are cheap; then the headline share, seed 0 of
-    every arm before seed 1; then the schedule study; then the other shares. Whatever is there when time runs out
-    can be compared.
+    Pre-trainings first, as the arms need them (seed 0 is what detectors start from; further seeds, where the plan has
+    them, show the spread of the pre-trainings themselves); then the probes, which are cheap; then the headline share,
+    seed 0 of every arm before seed 1; then the schedule study; then the other shares. Whatever is there when time runs
+    out can be compared.
     """
+    used = dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)
     jobs = [
-        Job(f'pretrain-{name}', 'pretrain', 0, plan.pretrain[name].epochs, name)
-        for name in dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)
+        Job(f'pretrain-{name}' + (f'-seed{seed}' if seed else ''), 'pretrain', seed, plan.pretrain[name].epochs, name)
+        for seed in range(max((plan.pretrain[name].seeds for name in used), default=0))
+        for name in used
+        if seed < plan.pretrain[name].seeds
     ]
     if plan.probe is not None:
         for seed in range(plan.probe.seeds):

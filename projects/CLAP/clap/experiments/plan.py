@@ -65,7 +65,11 @@ class Aim:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a plan file declares; see ``projects/CLAP/configs/label_efficiency/sim.py`` for every key."""
+    """What a plan file declares.
+
+    ``projects/CLAP/configs/label_efficiency/sim.py`` shows every key of a comparison by labels, ``samplers_sim.py``
+    of one without fine-tuning (``headline_seeds`` and ``other_seeds`` 0), where pre-trainings have seeds themselves.
+    """
 
     name: str
     title: str
@@ -83,6 +87,7 @@ class Plan:
     probe: Optional[Stage]
     schedule: Optional[Tuple[Tuple[int, ...], int]]  # epochs, seeds
     aim: Optional[Aim]
+    range_baseline: Optional[str]  # pre-training against which the range errors of the others are set, seed by seed
     workers: int
     path: Path
 
@@ -132,7 +137,8 @@ def read_plan(path: Union[str, Path]) -> Plan:
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}
-    _check_keys(str(path), content, keys, {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim'})
+    optional = {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim', 'range_baseline'}
+    _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
     schedule, aim = content.get('schedule'), content.get('aim')
     for name, node, known in (('schedule', schedule, {'epochs', 'seeds'}), ('aim', aim, {'arm', 'points', 'p'})):
@@ -155,6 +161,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
         schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None,
         aim=Aim(**aim) if aim else None,
+        range_baseline=content.get('range_baseline'),
         workers=content.get('workers', 0),
         path=path,
     )
@@ -232,7 +239,14 @@ def _check(plan: Plan) -> None:
     used_shares = (plan.headline, *(plan.probe.shares if plan.probe else ()))
     if set(used_shares) - set(plan.shares):
         raise PlanError(f'headline and probe.shares must be among shares {plan.shares}, got {used_shares}')
-    if plan.headline_seeds < 1 or plan.other_seeds < 1:
-        raise PlanError('headline_seeds and other_seeds must be at least 1 (2 for a standard deviation and a test)')
+    if min(plan.headline_seeds, plan.other_seeds) < (0 if plan.probe else 1):
+        raise PlanError(
+            'headline_seeds and other_seeds must be at least 1 (2 for a standard deviation and a test); 0, for no '
+            'fine-tuning at all, needs a probe'
+        )
+    if plan.range_baseline is not None and plan.range_baseline not in plan.pretrain:
+        raise PlanError(
+            f'range_baseline: there is no pre-training {plan.range_baseline!r}; declared are {", ".join(plan.pretrain)}'
+        )
     if plan.schedule and plan.finetune.epochs in plan.schedule[0]:
         raise PlanError(f'schedule.epochs: {plan.finetune.epochs} is the main runs\' length and is taken from them')

@@ -95,6 +95,15 @@ class Results:
             and (epochs is None or r['epochs'] == epochs)
         }
 
+    def pretrained(self, name: str) -> Dict[int, Record]:
+        """Records of a pre-training by seed."""
+        return {r['seed']: r for r in self.records.values() if r['kind'] == 'pretrain' and r['arm'] == name}
+
+    def range_values(self, name: str, figure: str) -> Dict[int, float]:
+        """A figure of a pre-training's evaluation by seed, in its own unit."""
+        found = ((seed, record['metrics'].get(figure)) for seed, record in self.pretrained(name).items())
+        return {seed: value for seed, value in found if value is not None}
+
     def planned(self, kind: str, arm: str, interval: int) -> int:
         """Seeds that the plan asks for in a cell of fine-tuning or of the probe."""
         return sum(job.kind == kind and job.arm == arm and job.interval == interval for job in all_jobs(self.plan))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from .plan import Arm, share_percent, share_title
 from .results import Results
-from .statistics import Difference, Spread, paired
+from .statistics import Difference, Spread, paired, spread
 
 DASH = '–'
 
@@ -211,25 +211,41 @@ def class_table(results: Results) -> str:
     return table(['class (AP)', 'labelled boxes', *[arm.title for arm in plan.arms]], rows)
 
 
+#: Figures of held-back rays: of all of them and of those on objects.
+_RANGES = (
+    ('range_median_m', 'median, all'),
+    ('range_mae_m', 'mean, all'),
+    ('range_median_m_objects', 'median, objects'),
+    ('range_mae_m_objects', 'mean, objects'),
+)
+
+
 def pretrain_table(results: Results) -> Optional[str]:
     """What the pre-trainings themselves reached; None without any."""
     rows: List[List[str]] = []
-    for record in results.records.values():
-        if record['kind'] != 'pretrain':
+    for name in results.plan.pretrain:
+        cell = results.pretrained(name)
+        if not cell:
             continue
-        metrics: Dict[str, Any] = record['metrics']
-        notable = [f'{title}: {row["value"]}' for title, row in record['health'].items() if row['level'] == 'bad']
-        ratio = metrics.get('rgb_ratio')
+        records = list(cell.values())
+        notable = [
+            f'{title}: {row["value"]}'
+            for record in records
+            for title, row in record['health'].items()
+            if row['level'] == 'bad'
+        ]
+        within, ratio = (results.range_values(name, key) for key in ('range_within_1m', 'rgb_ratio'))
         rows.append(
             [
-                record['arm'],
-                str(record['epochs']),
-                str(record['iterations']),
-                f'{record["seconds"] / 60:.0f}',
-                f'{metrics["range_median_m"]:.2f}',
-                f'{metrics["range_within_1m"]:.0%}',
-                DASH if ratio is None else f'{ratio:.2f}',
-                '; '.join(notable) or 'none',
+                name,
+                str(records[0]['epochs']),
+                str(records[0]['iterations']),
+                count(len(cell), results.plan.pretrain[name].seeds),
+                f'{spread({s: r["seconds"] / 60 for s, r in cell.items()}).mean:.0f}',
+                *[pm(spread(results.range_values(name, key)), 3) for key, _ in _RANGES],
+                pm(spread({seed: 100 * value for seed, value in within.items()}), 1),
+                pm(spread(ratio)),
+                '; '.join(dict.fromkeys(notable)) or 'none',
             ]
         )
     if not rows:
@@ -239,11 +255,35 @@ def pretrain_table(results: Results) -> Optional[str]:
             'pre-training',
             'epochs',
             'iterations',
+            'seeds',
             'minutes',
-            'range error, median (m)',
-            'within 1 m',
+            *[f'{title} (m)' for _, title in _RANGES],
+            'within 1 m (%)',
             "colour error / mean colour's",
             'health figures that are bad',
         ],
         rows,
     )
+
+
+def range_table(results: Results) -> Optional[str]:
+    """Range errors relative to those of ``range_baseline``, seed by seed; None if the plan has none."""
+    base = results.plan.range_baseline
+    if base is None or not results.pretrained(base):
+        return None
+    rows = []
+    for name in results.plan.pretrain:
+        if name == base or not results.pretrained(name):
+            continue
+        row = [name]
+        for key, _ in _RANGES:
+            mine, theirs = results.range_values(name, key), results.range_values(base, key)
+            change = paired(
+                {s: 100 * (mine[s] / theirs[s] - 1) for s in mine if s in theirs}, dict.fromkeys(theirs, 0.0)
+            )
+            row += [signed(change), p_value(change)]
+        rows.append([*row[:1], str(len(set(results.pretrained(name)) & set(results.pretrained(base)))), *row[1:]])
+    head = ['pre-training', 'seeds']
+    for _, title in _RANGES:
+        head += [f'{title} (%, 95 % CI)', 'p']
+    return table(head, rows) if rows else None

@@ -148,8 +148,8 @@ class Workplace:
         run_dir = self.run_dir(job)
         run_dir.mkdir(parents=True, exist_ok=True)
         if job.kind == 'pretrain':
-            for arm in self.plan.arms:  # made from an earlier run of it
-                if job.arm in dict(arm.weights):
+            for arm in self.plan.arms:  # made from an earlier run of it; detectors start from seed 0
+                if not job.seed and job.arm in dict(arm.weights):
                     (self.folder / 'weights' / f'{arm.name}.pth').unlink(missing_ok=True)
         else:
             self.make_weights(job.arm)
