@@ -124,7 +124,8 @@ def test_the_plans_of_this_project(name: str) -> None:
     some = [job for job in jobs if job.seed == 0]
     assert len({configs.fingerprint(job) for job in some}) == len(some)
     tables = {kind: {configs.common(job) for job in some if job.kind == kind} for kind in ('finetune', 'probe')}
-    assert all(len(found) == 1 for found in tables.values()) and tables['finetune'] != tables['probe']
+    assert len(tables['finetune']) == 1 and tables['finetune'] != tables['probe']
+    assert len(tables['probe']) == bool(plan.probe)
     cfg = {
         arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1)) for arm in ('random', 'unipad', 'clap')
     }

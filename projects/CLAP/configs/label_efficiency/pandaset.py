@@ -44,7 +44,8 @@ headline_seeds = 3
 other_seeds = 2
 other_arms = ['random', 'clap']
 
-finetune = dict(config='finetune_pandaset.py', epochs=60, val_interval=60, options=[])
-probe = dict(config='finetune_pandaset.py', epochs=30, seeds=3, shares=[4], options=[])
+# Six iterations an epoch.
+finetune = dict(config='finetune_pandaset.py', epochs=40, val_interval=40, options=[])
+probe = None
 schedule = None
 workers = 0
