@@ -1,5 +1,5 @@
-# The detector of the simulated comparison on real frames of PandaSet. nuScenes' average precision from the info file, as
-# in bevfusion_pandaset_100pct.py.
+# The detector of the simulated comparison on real frames of PandaSet. nuScenes' average precision from the info file,
+# as in bevfusion_pandaset_100pct.py.
 _base_ = ['./finetune_sim.py']
 
 data_root = '{{$CLAP_DATA_ROOT:data}}/pandaset/'

@@ -2,7 +2,7 @@
 # surface, hence no warm-up.
 _base_ = ['./pretrain_pandaset_joint_curvature.py']
 
-model = dict(ray_sampler=dict(_delete_=True, type='DepthRaySampler', num_lidar_rays=1024, num_camera_rays=128))
+model = dict(ray_sampler=dict(_delete_=True, type='DepthRaySampler', num_lidar_rays=768, num_camera_rays=48))
 custom_hooks = [
     dict(type='StepSeedHook'),
     dict(type='SamplingWarmupHook', warmup_epochs=0),
