@@ -72,10 +72,17 @@ def _refusals(plan_file: Path, work: Path) -> None:
     with pytest.raises(PlanError, match=r'its record was made with another .*train_cfg.max_epochs.*or remove'):
         run_jobs(changed, work, ONLY, slots=1)
     plan = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN))
-    torch.save(dict(state_dict={'pts_neck.weight': torch.zeros(1)}), work / 'weights' / 'clap.pth')
+    (weights,) = (work / 'weights').glob('clap-*.pth')
+    whole = weights.read_bytes()
+    torch.save(dict(state_dict={'pts_neck.weight': torch.zeros(1)}), weights)
     with pytest.raises(PlanError, match='started from other weights'):
         run_jobs(plan, work, ONLY, slots=1)
-    (work / 'weights' / 'clap.pth').unlink()
+    weights.write_bytes(whole)
+    (work / 'records' / f'{ONLY[0]}.json').unlink()
+    assert run_jobs(plan, work, ONLY, slots=1) == ({}, None), 'a job whose record was removed runs again'
+    again = read_record(work / 'records' / f'{ONLY[0]}.json')
+    assert again['sessions'] == 1 and again['iterations'] == 3 and 'mAP' in again['metrics']
+    weights.unlink()
     (work / 'records' / f'{ONLY[0]}.json').unlink()
     checkpoint = work / 'runs/pretrain-clap/epoch_6.pth'
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
@@ -100,6 +107,27 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(plan_file: 
     )
     with pytest.raises(PlanError, match=r'its unfinished run was made .*optim_wrapper.optimizer.lr'):
         changed.done(job)
+
+
+def test_weights_are_those_of_the_plan_and_of_the_runs_begin(plan_file: Path, tmp_path: Path, monkeypatch) -> None:
+    """Another way to put an arm together is another file; a run does not go on with weights that were exchanged."""
+    work = tmp_path / 'work'
+    plan = read_plan(plan_file)
+    other = read_plan(
+        write_plan(plan_file.parent, pretrain=PRETRAIN, arms=[*PLAN['arms'][:2], dict(name='clap', weights='lidar')])
+    )
+    first, second = (Workplace(one, work) for one in (plan, other))
+    assert first.configs.weights_of('clap') != second.configs.weights_of('clap')
+    assert first.configs.weights_of('half') == second.configs.weights_of('half')
+    job = next(job for job in _jobs(plan) if job.name == ONLY[0])
+    target = first.configs.weights_of('clap')
+    target.parent.mkdir(parents=True)
+    torch.save(dict(state_dict={'pts_neck.weight': torch.zeros(1)}), target)
+    first.prepare(job)
+    assert not first.done(job)
+    torch.save(dict(state_dict={'pts_neck.weight': torch.ones(1)}), target)
+    with pytest.raises(PlanError, match='its unfinished run was made'):
+        Workplace(plan, work).done(job)
 
 
 def _jobs(plan):

@@ -16,6 +16,7 @@ import pytest
 from projects.CLAP.clap.experiments import pool as pool_module
 from projects.CLAP.clap.experiments.jobs import Job
 from projects.CLAP.clap.experiments.pool import Pool
+from projects.CLAP.clap.experiments.records import MissingEvaluation
 
 SCRIPT = '''
 import json, sys, time
@@ -54,8 +55,11 @@ class Place:
         return 'last.pth'
 
     def finish(self, job: Job, seconds: float, metrics: Optional[dict] = None) -> dict:
-        if self.does.get(job.name) == 'unevaluated' and metrics is None:
-            raise LookupError('no evaluation')
+        does = self.does.get(job.name)
+        if does == 'unevaluated' and metrics is None or does == 'never evaluated':
+            raise MissingEvaluation('no evaluation')
+        if does == 'unrecorded':
+            raise KeyError('range_median_m')
         self.finished.append(job.name)
         return dict(kind=job.kind, arm=job.arm, seconds=seconds, epochs=1, metrics=metrics or dict(mAP=0.5))
 
@@ -93,6 +97,14 @@ def test_jobs_wait_for_what_they_need_and_failures_stay_alone(make) -> None:
     assert 'finished   d: mAP 25.00, NDS 50.00' in said, 'the evaluation that was missing has been made up for'
     assert (run.place.folder / 'progress.log').read_text() == said
     assert '3 of 7' in said and 'left' in said
+
+
+def test_a_job_without_figures_fails_once(make) -> None:
+    """Neither an evaluation that gives nothing nor a record that cannot be made is tried for ever."""
+    run = make(dict(a='never evaluated', b='unrecorded'), [job('a'), job('b')])
+    run.pool.run()
+    assert 'no evaluation, and tools/test.py printed none' in run.pool.failed['a']
+    assert 'range_median_m' in run.pool.failed['b'] and not run.place.finished
 
 
 def test_two_run_at_once_and_no_more(make) -> None:

@@ -62,8 +62,9 @@ class JobConfigs:
         return self.plan.finetune
 
     def weights_of(self, arm: str) -> Optional[Path]:
-        """File that an arm's detectors start from; None for random initialisation."""
-        return self.weights / f'{arm}.pth' if self.plan.arm(arm).weights else None
+        """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
+        start = self._start(arm)
+        return self.weights / f'{arm}-{_digest(start)[:8]}.pth' if start else None
 
     def config(self, job: Job) -> Config:
         """The configuration that a job is run with.
@@ -79,8 +80,10 @@ class JobConfigs:
         cfg = copy.deepcopy(self._files[key])
         cfg.randomness = dict(seed=job.seed)
         cfg.train_cfg.max_epochs = job.epochs
-        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        for name in ('train_dataloader', 'val_dataloader'):
             cfg[name].update(num_workers=self.plan.workers, persistent_workers=self.plan.workers > 0)
+        # An evaluation that has to be made up for after a kill is the same as the training's own.
+        cfg.test_dataloader, cfg.test_evaluator = copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator)
         if job.kind == 'pretrain':
             cfg.train_cfg.val_interval = stage.val_interval or job.epochs
             if cfg.model.type != 'CLAP':
@@ -118,7 +121,8 @@ class JobConfigs:
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
-        return _digest(dict(config=plain(self.config(job)), start=self._start(job)))
+        start = [] if job.kind == 'pretrain' else self._start(job.arm)
+        return _digest(dict(config=plain(self.config(job)), start=start))
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, share, seed and length."""
@@ -134,17 +138,12 @@ class JobConfigs:
                     hook.pop('modules', None)
         return _digest(cfg)
 
-    def _start(self, job: Job) -> List[Any]:
-        if job.kind == 'pretrain':
-            return []
-        stages = {
-            needed: Job(
-                needed, 'pretrain', 0, self.plan.pretrain[needed[len('pretrain-') :]].epochs, needed[len('pretrain-') :]
-            )
-            for needed in job.needs
-        }
-        parts = dict(self.plan.arm(job.arm).weights)
-        return [[self.fingerprint(stage), parts[stage.arm]] for stage in stages.values()]
+    def _start(self, arm: str) -> List[Any]:
+        """What an arm starts from: fingerprints of its pre-trainings (seed 0) and the encoders taken from each."""
+        return [
+            [self.fingerprint(Job('', 'pretrain', 0, self.plan.pretrain[stage].epochs, stage)), names]
+            for stage, names in self.plan.arm(arm).weights
+        ]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:

@@ -248,5 +248,10 @@ def _check(plan: Plan) -> None:
         raise PlanError(
             f'range_baseline: there is no pre-training {plan.range_baseline!r}; declared are {", ".join(plan.pretrain)}'
         )
+    unused = set(plan.pretrain) - {stage for arm in plan.arms for stage, _ in arm.weights}
+    if unused:
+        raise PlanError(f'pretrain: no arm starts from {", ".join(sorted(unused))}; add an arm, or leave it out')
+    if plan.other_seeds and not plan.headline_seeds:
+        raise PlanError('other_seeds: without headline_seeds nothing is fine-tuned; set both to 0 or both above')
     if plan.schedule and plan.finetune.epochs in plan.schedule[0]:
         raise PlanError(f'schedule.epochs: {plan.finetune.epochs} is the main runs\' length and is taken from them')

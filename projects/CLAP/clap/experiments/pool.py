@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Sequence, TextIO
 
 from ..utils.live_panel import duration
 from .jobs import Job
-from .records import read_record, without_prefix
+from .records import MissingEvaluation, read_record, without_prefix
 from .workplace import Workplace
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -157,7 +157,10 @@ class Pool:
         try:
             metrics = without_prefix(json.loads(one.log.read_text().strip().splitlines()[-1])) if one.testing else None
             record = self.place.finish(one.job, time.monotonic() - one.begun, metrics)
-        except LookupError:  # the training was stopped between its last step and its evaluation
+        except MissingEvaluation as error:  # the training was stopped between its last step and its evaluation
+            if one.testing:
+                self._fail(one.job, f'{error}, and tools/test.py printed none (log {one.log})')
+                return
             folder = self.place.run_dir(one.job)
             self._launch(
                 one.job,
@@ -165,7 +168,7 @@ class Pool:
                 testing_since=one.begun,
             )
             return
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, LookupError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
             return
         self._done += 1

@@ -20,6 +20,10 @@ FORMAT = 1
 Metrics = Dict[str, float]
 
 
+class MissingEvaluation(Exception):
+    """The training has ended, its final evaluation has not."""
+
+
 def read_record(path: Path) -> Dict[str, Any]:
     """A record.
 
@@ -81,7 +85,7 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
         metrics: figures of the final evaluation, if they are not in the training's own log.
 
     Raises:
-        LookupError: the log has no final evaluation, and ``metrics`` is None.
+        MissingEvaluation: the log has no final evaluation, and ``metrics`` is None.
         CheckpointError: the training has not reached its end.
     """
     run = gather(work_dir)
@@ -92,9 +96,9 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
             f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
         )
     curve = evaluations(work_dir)
-    final = metrics or curve.get(job.epochs)
-    if final is None:
-        raise LookupError(f'{work_dir} has no evaluation after epoch {job.epochs}')
+    final = curve.get(job.epochs) if metrics is None else metrics
+    if not final:
+        raise MissingEvaluation(f'{work_dir} has no evaluation after epoch {job.epochs}')
     record = dict(
         format=FORMAT,
         job=job.name,

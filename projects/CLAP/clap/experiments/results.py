@@ -45,6 +45,17 @@ class Results:
         return results
 
     def _check(self) -> None:
+        for job in all_jobs(self.plan):
+            record = self.records.get(job.name)
+            if record is not None and record['epochs'] != job.epochs:
+                raise PlanError(
+                    f'the record of {job.name} is of {record["epochs"]} epochs, the plan asks for {job.epochs}; undo '
+                    'the change, or give the changed plan a --work-dir of its own'
+                )
+        for name in self.plan.pretrain:
+            self._same(
+                f'configuration of pre-training {name}', list(self.pretrained(name).values()), lambda r: r['common']
+            )
         detectors = [record for record in self.records.values() if record['kind'] != 'pretrain']
         main = [record for record in detectors if record['kind'] in ('finetune', 'schedule')]
         self._same('configuration of fine-tuning', main, lambda r: r['common'])

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from ..utils.atomic_file import write_atomic
 from . import tables
+from .jobs import all_jobs
 from .plan import Plan, PlanError, share_title
 from .records import read_record
 from .results import Results
@@ -38,6 +39,15 @@ def summarize(plan: Plan, folder: Path, target: Path) -> Dict[str, Any]:
     if not any(record['kind'] in wanted for record in results.records.values()):
         print(f'no record of a {" or ".join(wanted)} job in {folder / "records"} yet: no tables')
         return figures(results)
+    known = {path.stem for path in (target / 'records').glob('*.json')} & {job.name for job in all_jobs(plan)}
+    lost = sorted(known - set(results.records))
+    if lost:
+        print(
+            f'{target} has {len(known)} records of this plan, {len(lost)} of which {folder / "records"} has not ('
+            f'{", ".join(lost[:3])}{" ..." if len(lost) > 3 else ""}): it is left as it is. Copy them into '
+            f'{folder / "records"}, give --results DIR, or remove them'
+        )
+        return figures(results)
     target.mkdir(parents=True, exist_ok=True)
     if plan.headline_seeds:
         from .plot import label_share_plot
@@ -49,7 +59,8 @@ def summarize(plan: Plan, folder: Path, target: Path) -> Dict[str, Any]:
         readme = _ROOT / plan.readme
         replace_block(readme, f'label-efficiency:{plan.name}', block(results, os.path.relpath(target, readme.parent)))
         print(f'{plan.readme}: block label-efficiency:{plan.name} written')
-    print(f'{target}: {_PAGE}, {_PLOT}, {len(results.records)} records')
+    files = f'{_PAGE}, {_PLOT}' if plan.headline_seeds else _PAGE
+    print(f'{target}: {files}, {len(results.records)} records')
     return figures(results)
 
 
@@ -152,24 +163,27 @@ def _main_tables(results: Results) -> List[str]:
 def verdict(results: Results) -> str:
     """What the headline says, in sentences made of the figures."""
     plan, lines = results.plan, []
-    base = results.spread('mAP', 'finetune', plan.baseline, plan.headline)
-    full = results.spread('mAP', 'finetune', plan.baseline, plan.shares[0])
-    title = plan.arm(plan.baseline).title
-    if base.mean is not None and full.mean:
+    title, headline = plan.arm(plan.baseline).title, share_title(plan.headline)
+    few = results.values('mAP', 'finetune', plan.baseline, plan.headline)
+    full = results.values('mAP', 'finetune', plan.baseline, plan.shares[0])
+    seeds = sorted(set(few) & set(full))
+    if seeds and plan.shares[0] != plan.headline and sum(full[seed] for seed in seeds):
+        share = sum(few[seed] for seed in seeds) / sum(full[seed] for seed in seeds)
         lines.append(
-            f'At {share_title(plan.headline)} of the labels {title} reaches {base.mean / full.mean:.0%} of '
-            f'its mAP with {share_title(plan.shares[0])}.'
+            f'At {headline} of the labels {title} reaches {share:.0%} of its mAP with {share_title(plan.shares[0])} '
+            f'({len(seeds)} seeds).'
         )
     if plan.aim is not None:
         gain = results.gain('mAP', 'finetune', plan.aim.arm, plan.headline)
         if gain.mean is not None:
+            planned = results.planned('finetune', plan.aim.arm, plan.headline)
             met = gain.p is not None and gain.mean >= plan.aim.points and gain.p < plan.aim.p
-            seeds = tables.count(gain.count, results.planned('finetune', plan.aim.arm, plan.headline))
+            state = ('met' if met else 'not met') if gain.count == planned else 'not decided before all seeds are there'
             tested = tables.p_value(gain) if gain.p is None else f'p {tables.p_value(gain)}'
             lines.append(
                 f'{plan.arm(plan.aim.arm).title} against {title}: {tables.signed(gain)} mAP points, {tested}, '
-                f'{seeds} seeds; the aim (at least +{plan.aim.points:g} with p < {plan.aim.p:g}) is '
-                f'{"met" if met else "not met"}.'
+                f'{tables.count(gain.count, planned)} seeds; the aim (at least +{plan.aim.points:g} with '
+                f'p < {plan.aim.p:g}) is {state}.'
             )
     order = _order(results)
     if order:
@@ -178,16 +192,16 @@ def verdict(results: Results) -> str:
 
 
 def _order(results: Results) -> str:
+    """The order of the means, once every arm has all its seeds."""
     plan = results.plan
-    means = {arm.name: results.spread('mAP', 'finetune', arm.name, plan.headline).mean for arm in plan.arms}
     theirs = {arm.name: ap for arm in plan.arms for share, ap, _ in arm.paper if share == 5 and ap is not None}
-    names = [arm.name for arm in plan.arms if arm.name in theirs]
-    if len(names) < 2 or any(means[name] is None for name in names):
+    values = {name: results.values('mAP', 'finetune', name, plan.headline) for name in theirs}
+    if len(theirs) < 2 or any(len(values[n]) < results.planned('finetune', n, plan.headline) for n in theirs):
         return ''
-    own = sorted(names, key=lambda name: means[name] or 0.0)
-    paper = sorted(names, key=lambda name: theirs[name])
-    return f'Order by mean mAP: {" < ".join(own)}; ' + (
-        "the paper's is the same." if own == paper else f"the paper's: {' < '.join(paper)}."
+    own = sorted(theirs, key=lambda name: sum(values[name].values()) / len(values[name]))
+    paper = sorted(theirs, key=lambda name: theirs[name])
+    return f'Order of the mean mAP at {share_title(plan.headline)}: {" < ".join(own)}; ' + (
+        "the paper's at 5 % is the same." if own == paper else f"the paper's at 5 %: {' < '.join(paper)}."
     )
 
 
@@ -220,19 +234,20 @@ def conditions(results: Results) -> str:
             for record in records
         ]
     )
-    detectors = [record for record in records if record['kind'] != 'pretrain']
-    data = different([value for record in detectors for value in record['data'].values()])
+    data = different([value for record in records for value in record['data'].values()])
     iterations = different([str(record['iterations']) for record in records if record['kind'] == 'finetune'])
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
+        elsewhere = f', 0 to {plan.other_seeds - 1} elsewhere' if plan.other_seeds else ''
         text += (
-            f'Fine-tuning: {plan.finetune.epochs} epochs, {iterations} iterations for every arm and share. Seeds: 0 to '
-            f'{plan.headline_seeds - 1} at {share_title(plan.headline)}, 0 to {plan.other_seeds - 1} elsewhere. '
+            f'Fine-tuning: {plan.finetune.epochs} epochs, {iterations} iterations for every arm and share. Seeds asked '
+            f'for: 0 to {plan.headline_seeds - 1} at {share_title(plan.headline)}{elsewhere}. '
         )
     text += (
-        'A seed chooses the labelled frames (every n-th, another first one), the initialisation of the head, the order '
-        'and the augmentation, the same for every arm. '
+        'A seed chooses the labelled frames (every n-th, another first one), the initialisation of what has no '
+        f'pre-trained weights ({plan.arm(plan.baseline).title if not plan.arm(plan.baseline).weights else "the head"} '
+        'included), the order and the augmentation, the same for every arm. '
     )
     if plan.probe is not None:
         text += (
@@ -240,7 +255,7 @@ def conditions(results: Results) -> str:
             'batch-norm statistics of its frozen encoders anew, for every arm alike. '
         )
     if plan.pretrain:
-        text += 'Every detector starts from the pre-training of seed 0: the spread does not cover that. '
+        text += 'Every pre-trained arm starts from the pre-training of seed 0: the spread does not cover that. '
     text += f'Configurations: {configs}. Info files (SHA-256): {data}.'
     for arm in plan.arms:
         left = [name for name in _encoders_without(results, arm.name)]

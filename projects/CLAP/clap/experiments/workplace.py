@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
@@ -42,6 +42,7 @@ class Workplace:
         self.configs = JobConfigs(self.plan, self.folder / 'weights')
         self._fingerprints: Dict[str, str] = {}
         self._subsets: Dict[tuple, Dict[str, Any]] = {}
+        self._digests: Dict[tuple, str] = {}
 
     def run_dir(self, job: Job) -> Path:
         """Work directory of a job's training."""
@@ -100,13 +101,25 @@ class Workplace:
             record = read_record(path)
             if record['fingerprint'] != self.fingerprint(job):
                 self._stale(job, path, 'its record')
-            weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
-            if weights is not None and weights.is_file() and record['weights'] != weights_digest(str(weights)):
+            if self._others(job, record.get('weights')):
                 self._stale(job, path, 'its record (it started from other weights)')
             return True
-        if mark.is_file() and mark.read_text().strip() != self.fingerprint(job):
-            self._stale(job, self.run_dir(job), 'its unfinished run')
+        if mark.is_file():
+            fingerprint, weights = _read_mark(mark)
+            if fingerprint != self.fingerprint(job) or self._others(job, weights):
+                self._stale(job, self.run_dir(job), 'its unfinished run')
         return False
+
+    def _others(self, job: Job, digest: Optional[str]) -> bool:
+        """Whether the weights that a detector's job would start from now are others than those of a digest."""
+        weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
+        return weights is not None and weights.is_file() and digest != self._digest(weights)
+
+    def _digest(self, weights: Path) -> str:
+        key = (str(weights), weights.stat().st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = weights_digest(str(weights))
+        return self._digests[key]
 
     def _stale(self, job: Job, path: Path, what: str) -> None:
         raise PlanError(
@@ -145,17 +158,21 @@ class Workplace:
 
     def prepare(self, job: Job) -> List[str]:
         """Write the job's configuration and weights; arguments for ``tools/train.py``."""
-        run_dir = self.run_dir(job)
+        run_dir, weights = self.run_dir(job), None
+        if run_dir.is_dir() and not any(path.is_file() for path in resumable_checkpoints(run_dir)):
+            shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
         run_dir.mkdir(parents=True, exist_ok=True)
         if job.kind == 'pretrain':
             for arm in self.plan.arms:  # made from an earlier run of it; detectors start from seed 0
                 if not job.seed and job.arm in dict(arm.weights):
-                    (self.folder / 'weights' / f'{arm.name}.pth').unlink(missing_ok=True)
+                    target = self.configs.weights_of(arm.name)
+                    assert target is not None
+                    target.unlink(missing_ok=True)
         else:
-            self.make_weights(job.arm)
+            weights = self.make_weights(job.arm)
         config = run_dir / 'job.py'
         self.configs.config(job).dump(str(config))
-        write_atomic(run_dir / _MARK, self.fingerprint(job).encode())
+        write_atomic(run_dir / _MARK, '\n'.join([self.fingerprint(job), weights or '']).encode())
         return [str(config), '--work-dir', str(run_dir), '--resume']
 
     def make_weights(self, arm: str) -> Optional[str]:
@@ -186,7 +203,7 @@ class Workplace:
             if declared is not None and set(declared) & set(summary['absent']):
                 target.unlink()
                 raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
-        return weights_digest(str(target))
+        return self._digest(target)
 
     def checkpoint(self, job: Job) -> str:
         """The last checkpoint of a job's training."""
@@ -199,7 +216,7 @@ class Workplace:
         """Write the record of a job whose training has ended, and free the disk; ``seconds`` that its process took.
 
         Raises:
-            LookupError: a final evaluation is needed, see :func:`collect`.
+            MissingEvaluation: see :func:`collect`.
         """
         record = collect(job, self.run_dir(job), seconds, metrics)
         stage = self.configs.stage(job)
@@ -211,7 +228,8 @@ class Workplace:
             options=list(stage.options),
         )
         if job.kind != 'pretrain':
-            record.update(labels=self.subset(job), weights=self.make_weights(job.arm))
+            # The weights that it started from, whatever lies there now.
+            record.update(labels=self.subset(job), weights=_read_mark(self.run_dir(job) / _MARK)[1])
         write_record(self.record_path(job), record)
         self._clean(job)
         return record
@@ -222,6 +240,12 @@ class Workplace:
         for path in found[1:] if job.kind == 'pretrain' else found:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+
+
+def _read_mark(path: Path) -> Tuple[str, Optional[str]]:
+    """Fingerprint of a run, and digest of the weights that it started from."""
+    fingerprint, *rest = path.read_text().strip().split('\n')
+    return fingerprint, rest[0] if rest else None
 
 
 def _relative(path: Path) -> str:
