@@ -35,7 +35,11 @@ def tracked(pattern: str) -> List[Path]:
 
 PAGES = [ROOT / path for path in tracked('*.md')]
 #: Files that a page tells the reader to write.
-WRITTEN_BY_THE_READER = {'projects/CLAP/configs/clap_mine.py', 'convert_mine.py'}
+WRITTEN_BY_THE_READER = {
+    'projects/CLAP/configs/clap_mine.py',
+    'projects/CLAP/configs/finetune/bevfusion_mine.py',
+    'convert_mine.py',
+}
 by_page = pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
@@ -205,6 +209,35 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
     assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
     (projection,) = [f for f in findings if f.check == 'projection' and 'train' in f.message]
     assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
+    assert cfg.train_cfg.max_epochs == 40 and cfg.custom_hooks[1] == dict(type='SamplingWarmupHook', warmup_epochs=13)
+    _the_detector(tmp_path, cfg.model)
+
+
+def _the_detector(folder: Path, pretrained: dict) -> None:
+    """The page's detector reads the recording once it has labels, and its encoders are those that were pre-trained."""
+    import pickle
+
+    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.doctor import OK, data, one_step
+
+    for name in ('train', 'val'):
+        path = folder / 'mine' / f'mine_infos_{name}.pkl'
+        info = pickle.loads(path.read_bytes())
+        for frame in info['data_list']:
+            box = [8.0, 2.0, -1.0, 4.0, 2.0, 1.6, 0.3]
+            frame['instances'] = [
+                dict(bbox_3d=box, bbox_label_3d=0, bbox_label=0, num_lidar_pts=9, velocity=[0.0, 0.0])
+            ]
+        info['metainfo']['categories'] = dict(car=0)
+        path.write_bytes(pickle.dumps(info))
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'finetune' / 'bevfusion_pandaset_100pct.py'
+    text = block_named('detector').replace('./bevfusion_pandaset_100pct.py', str(base))
+    (folder / 'bevfusion_mine.py').write_text(text)
+    cfg = load_config(str(folder / 'bevfusion_mine.py'), ['load_from=None'])
+    findings = data.check_config_data(cfg) + one_step.check_step(cfg)
+    assert {'info file', 'step'} <= {f.check for f in findings if f.level == OK}, findings
+    for name in ('voxelize_cfg', 'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone'):
+        assert cfg.model[name] == pretrained[name], name
 
 
 @pytest.mark.parametrize('width, height', [(1920, 1080), (1242, 375), (1920, 1200), (400, 225), (534, 300)])

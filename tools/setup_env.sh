@@ -18,25 +18,33 @@ usage: bash tools/setup_env.sh [options]
   --requirements NAME    cpu (default) or cuda118: requirements/NAME.txt
   --force                check and install again even if nothing has changed
 
+Without --torch..., --find-links and --requirements an environment keeps the ones that it was made with.
+
   CLAP_CACHE_DIR         where built wheels are kept (default: ~/.cache/clap)
   CLAP_PYTHON            interpreter to use (default: python3.11, then python3)
 TEXT
 }
 
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+kept="$root/.venv/.clap-options"
+case " $* " in
+  *" --torch"*|*" --find-links"*|*" --requirements"*) ;;
+  *) [ ! -s "$kept" ] || eval "set -- $(cat "$kept")" '"$@"' ;;
+esac
+chosen=()
 torch_version=2.13.0 torch_index="" find_links="" requirements=cpu force=0
 while [ $# -gt 0 ]; do
   case "$1" in
-    --torch) torch_version=$2; shift 2 ;;
-    --torch-index) torch_index=$2; shift 2 ;;
-    --find-links) find_links=$2; shift 2 ;;
-    --requirements) requirements=$2; shift 2 ;;
+    --torch) torch_version=$2; chosen+=("$1" "$2"); shift 2 ;;
+    --torch-index) torch_index=$2; chosen+=("$1" "$2"); shift 2 ;;
+    --find-links) find_links=$2; chosen+=("$1" "$2"); shift 2 ;;
+    --requirements) requirements=$2; chosen+=("$1" "$2"); shift 2 ;;
     --force) force=1; shift ;;
     -h|--help) usage; exit 0 ;;
     *) echo "setup_env.sh: unknown option '$1'" >&2; usage >&2; exit 2 ;;
   esac
 done
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 venv="$root/.venv"
 cache="${CLAP_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/clap}"
@@ -79,7 +87,7 @@ if [ -z "$python" ]; then
   for p in python3.11 python3; do command -v "$p" >/dev/null && { python=$p; break; }; done
 fi
 [ -n "$python" ] || die "no Python found; install Python 3.11 or set CLAP_PYTHON"
-"$python" -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 12))' ||
+"$python" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' ||
   die "$("$python" --version) is not supported; 3.11 is what we test. Set CLAP_PYTHON to another interpreter"
 command -v g++ >/dev/null || command -v c++ >/dev/null ||
   die "no C++ compiler found (mmcv's ops are compiled once); install gcc and g++"
@@ -116,5 +124,6 @@ step "installing mmengine, mmdet, mmdet3d" mm "${pip[@]}" install --no-deps \
 step "installing the runtime packages" runtime "${pip[@]}" install -r "requirements/$requirements.txt" "torch==$torch_version"
 step "installing the test tools" tests "${pip[@]}" install -r requirements/tests.txt
 step "checking that everything imports" check "$venv/bin/python" -c 'import mmcv.ops, mmdet3d.models, spconv.pytorch, embreex'
+[ ${#chosen[@]} = 0 ] && rm -f "$kept" || printf '%q ' "${chosen[@]}" > "$kept"
 printf '%s' "$want" > "$stamp"
 say "done: $venv"

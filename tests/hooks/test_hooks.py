@@ -95,6 +95,32 @@ def test_warmup_switches_the_sampler_and_survives_a_resume(tmp_path: Path) -> No
             assert torch.equal(a, b), f'resumed at epoch {stop}: {name} differs'
 
 
+def test_a_run_that_is_all_warm_up_says_so(tmp_path: Path) -> None:
+    said = 'every one of the 1 epochs is warm-up (warmup_epochs=1): CurvatureRaySampler never draws'
+    for warmup, expected in ((1, True), (0, False)):
+        folder = tmp_path / str(warmup)
+        runner(folder, epochs=1, warmup=warmup).train()
+        assert (said in next(folder.glob('*/*.log')).read_text()) is expected
+
+
+def test_the_last_checkpoint_by_iterations_has_the_statistics_of_the_epochs_end(tmp_path: Path) -> None:
+    hooks = [dict(type='StepSeedHook'), dict(type='UnmaskedNormHook', num_frames=2)]
+    saving = dict(type='AtomicCheckpointHook', interval=1, by_epoch=False)
+    run = runner(tmp_path, epochs=1, custom_hooks=hooks, default_hooks=dict(checkpoint=saving))
+    run.train()
+    saved = torch.load(tmp_path / 'iter_2.pth', weights_only=False)
+    assert (tmp_path / 'last_checkpoint').read_text().endswith('iter_2.pth')
+    assert saved['meta']['iter'] == 2 and saved['meta']['epoch'] == 1
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(saved['state_dict'][name], value), name
+    before = torch.load(tmp_path / 'iter_1.pth', weights_only=False)['state_dict']
+    name = 'pts_backbone.blocks.0.1.running_mean'
+    assert not torch.allclose(before[name], saved['state_dict'][name], rtol=0.2), 'the statistics were estimated anew'
+    again = runner(tmp_path, epochs=1, resume=True, custom_hooks=hooks, default_hooks=dict(checkpoint=saving))
+    again.train()
+    assert again.iter == 2
+
+
 def test_step_seeds_differ_by_seed_iteration_and_rank() -> None:
     seeds = {step_seed(s, i, r) for s in range(5) for i in range(50) for r in range(8)}
     assert len(seeds) == 5 * 50 * 8

@@ -30,7 +30,7 @@ class Supported:
 
 
 SUPPORTED = (
-    Supported('python', '3.8', '3.13', '3.11', 'wheels of the packages below'),
+    Supported('python', '3.9', '3.13', '3.11', 'wheels of the packages below; torch 2.13 needs 3.10'),
     Supported('torch', '2.1', '3', '2.13.0', 'code uses nothing newer than 2.1'),
     Supported('numpy', '1.20', '2', '1.26.4', 'nuscenes-devkit 1.2.0 needs numpy < 2'),
     Supported('mmengine', '0.10.3', '1', '0.10.7', 'mmdet3d 1.4'),

@@ -114,6 +114,12 @@ class AtomicCheckpointHook(CheckpointHook):
             super().before_train(runner)
         self._remove_partial(Path(runner.work_dir))
 
+    def after_train(self, runner: Runner) -> None:
+        """Write the last checkpoint by iterations again: the hooks of the epoch's end came after it."""
+        super().after_train(runner)
+        if not self.by_epoch and self.save_last:
+            self._save_checkpoint_with_step(runner, runner.iter, dict(epoch=runner.epoch, iter=runner.iter))
+
     @master_only
     def _remove_partial(self, folder: Path) -> None:
         for path in folder.glob(f'*{PARTIAL}'):

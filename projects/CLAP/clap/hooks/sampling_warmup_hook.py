@@ -6,7 +6,7 @@ from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..samplers import CurvatureRaySampler
+from ..samplers import CurvatureRaySampler, UniformRaySampler
 from ..utils.unwrapped import unwrapped
 
 
@@ -29,6 +29,15 @@ class SamplingWarmupHook(Hook):
             raise ValueError(f'warmup_epochs must not be negative, got {warmup_epochs}')
         self.warmup_epochs = warmup_epochs
         self._last = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Say it if the warm-up is all there is."""
+        sampler = getattr(unwrapped(runner.model), 'ray_sampler', None)
+        if 0 < runner.max_epochs <= self.warmup_epochs and not isinstance(sampler, UniformRaySampler):
+            runner.logger.warning(
+                f'every one of the {runner.max_epochs} epochs is warm-up (warmup_epochs={self.warmup_epochs}): '
+                f'{type(sampler).__name__} never draws. Lower warmup_epochs of SamplingWarmupHook (the paper: 4 of 12)'
+            )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Set the mode of the step that begins; per step, because loops over iterations begin only one epoch."""

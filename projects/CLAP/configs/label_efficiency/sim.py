@@ -1,5 +1,6 @@
 # Label efficiency on the simulated world: what every way of pre-training gives a detector with few labels.
-#   python tools/create_data.py sim --out data/sim --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 \
+#   export CLAP_DATA_ROOT=data/label_efficiency
+#   python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 \
 #     --image-width 256 --jobs 2
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/sim.py \
 #     --work-dir work_dirs/label_efficiency_sim --jobs 2
