@@ -75,6 +75,26 @@ def test_curvature_prefers_the_sphere() -> None:
     assert shares[CurvatureRaySampler, 'pixel'] > shares[UniformRaySampler, 'pixel'] + 0.2
 
 
+def test_a_share_of_the_rays_is_uniform_and_pixels_are_not() -> None:
+    points, on_ball = ball_and_ground()
+    field, sweep, views = AnalyticField(ground_and_sphere()), sweep_of(points), front_camera(64, 96, 48.0)
+    share, cameras = {}, {}
+    for uniform in (0.0, 0.4, 1.0):
+        draws = [
+            CurvatureRaySampler(100, 400, uniform_share=uniform)(
+                field, sweep, views, torch.Generator().manual_seed(seed)
+            )
+            for seed in range(10)
+        ]
+        share[uniform] = float(torch.stack([on_ball[one.lidar.source].float().mean() for one in draws]).mean())
+        cameras[uniform] = torch.stack([one.camera.source[:, 1:].float().std(0) for one in draws]).mean(0)
+    assert share[0.0] > 0.99 and abs(share[1.0] - float(on_ball.float().mean())) < 0.05
+    assert abs(share[0.4] - (0.6 * share[0.0] + 0.4 * share[1.0])) < 0.06
+    torch.testing.assert_close(cameras[0.0], cameras[1.0], rtol=0.1, atol=0)
+    with pytest.raises(ValueError, match='uniform_share must lie between 0 and 1, got 1.5'):
+        CurvatureRaySampler(uniform_share=1.5)
+
+
 def test_curvature_weight_is_that_of_the_sphere() -> None:
     points, on_ball = ball_and_ground()
     sampler = CurvatureRaySampler(mode='jacobian', power=1.0)

@@ -68,6 +68,10 @@ class BaseRaySampler(metaclass=ABCMeta):
             valid: (C, H, W) bool, pixels that show the scene (no padding).
         """
 
+    def ray_weights(self, point_weights: Tensor) -> Tensor:
+        """Weights (M,) that LiDAR rays are drawn by; those of the points, if a subclass does not say otherwise."""
+        return point_weights
+
     def candidates(self, field: BoundField, sweep: KeyframeSweep) -> Tensor:
         """Indices of the points that may become LiDAR targets: in the volume, not held back, not too near."""
         inside = ((sweep.points >= field.box_min) & (sweep.points < field.box_max)).all(-1)
@@ -102,7 +106,7 @@ class BaseRaySampler(metaclass=ABCMeta):
     ) -> SampledRays:
         candidates = self.candidates(field, sweep)
         weights = self.point_weights(field, sweep, candidates)
-        drawn = candidates[weighted_draw(weights, self.num_lidar_rays, generator)]
+        drawn = candidates[weighted_draw(self.ray_weights(weights), self.num_lidar_rays, generator)]
         stats = dict(candidate_points=len(candidates) / max(len(sweep.points), 1), uniform_cameras=0.0)
         camera = _empty_camera_rays(sweep.points)
         if views is not None and self.num_camera_rays:

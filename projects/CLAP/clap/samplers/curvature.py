@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
 
@@ -29,6 +30,8 @@ class CurvatureRaySampler(BlurredPixelSampler):
         scale_m: edge of the cells that make a neighbourhood of ``'secant'`` (3 x 3 x 3 of them), metres.
         smoothing: 3 x 3 x 3 box filters over the feature volume before the normals are taken, in every mode.
         power: exponent of the curvature; 2 weighs by k1^2 + k2^2.
+        uniform_share: share of the LiDAR rays that is drawn uniformly, so that flat surfaces, which have next to no
+            curvature, are not forgotten; 0 is the paper.
         blur_kernel_px: K_gaus, odd size of the Gaussian kernel; not printed in the paper.
         blur_sigma_px: its standard deviation.
     """
@@ -42,6 +45,7 @@ class CurvatureRaySampler(BlurredPixelSampler):
         scale_m: float = 0.4,
         smoothing: int = 0,
         power: float = 2.0,
+        uniform_share: float = 0.0,
         blur_kernel_px: int = 15,
         blur_sigma_px: float = 3.0,
     ) -> None:
@@ -51,7 +55,10 @@ class CurvatureRaySampler(BlurredPixelSampler):
         for name, value, least in (('scale_m', scale_m, 1e-3), ('smoothing', smoothing, 0), ('power', power, 1e-3)):
             if not value >= least:
                 raise ValueError(f'{name} must be at least {least}, got {value}')
+        if not 0 <= uniform_share <= 1:
+            raise ValueError(f'uniform_share must lie between 0 and 1, got {uniform_share}')
         self.mode, self.scale_m, self.smoothing, self.power = mode, scale_m, smoothing, power
+        self.uniform_share = uniform_share
 
     def point_weights(self, field: BoundField, sweep: KeyframeSweep, candidates: Tensor) -> Tensor:
         """omega_n = ||c_n|| ** power at every candidate point (M,)."""
@@ -62,6 +69,13 @@ class CurvatureRaySampler(BlurredPixelSampler):
         else:
             weights = curvature_weights(sdf, points, mode=self.mode)
         return with_floor(weights**self.power)
+
+    def ray_weights(self, point_weights: Tensor) -> Tensor:
+        """(1 - u) omega_n / sum omega + u / M: every ray is a uniform one with probability u = ``uniform_share``."""
+        if not self.uniform_share:
+            return point_weights
+        curved = point_weights / point_weights.sum().clamp(min=torch.finfo(point_weights.dtype).tiny)
+        return (1 - self.uniform_share) * curved + self.uniform_share / max(len(point_weights), 1)
 
     def _smoothed(self, field: BoundField) -> BoundField:
         if not self.smoothing:
