@@ -64,6 +64,24 @@ def test_seeds_of_a_pre_training_are_jobs_and_detectors_start_from_the_first(fol
     assert {need for job in all_jobs(plan) for need in job.needs} == {'pretrain-lidar', 'pretrain-clap'}
 
 
+def test_an_arm_may_have_options_and_fewer_seeds(tmp_path: Path) -> None:
+    """A learning rate of its own changes its runs, not the table that they stand in, and not the probe."""
+    sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
+    for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):
+        stage['config'] = str(CONFIGS / stage['config'])
+    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5'], seeds=2)
+    Config(dict(sim, arms=[*sim['arms'], low])).dump(str(tmp_path / 'plan.py'))
+    plan = read_plan(tmp_path / 'plan.py')
+    jobs, configs = {job.name: job for job in all_jobs(plan)}, JobConfigs(plan, Path('weights'))
+    assert sum(job.arm == 'low' and job.kind == 'finetune' for job in jobs.values()) == 2
+    share = share_name(plan.headline)
+    tuned, base = (jobs[f'finetune-{arm}-{share}-seed0'] for arm in ('low', 'random'))
+    assert configs.config(tuned).optim_wrapper.optimizer.lr == 1e-5 != configs.config(base).optim_wrapper.optimizer.lr
+    assert configs.common(tuned) == configs.common(base) and configs.fingerprint(tuned) != configs.fingerprint(base)
+    probes = [configs.config(jobs[f'probe-{arm}-100pct-seed0']) for arm in ('low', 'random')]
+    assert plain(probes[0]) == plain(probes[1])
+
+
 def test_a_selection_brings_what_it_needs(folder: Path) -> None:
     jobs = all_jobs(plan_of(folder))
     assert [job.name for job in select(jobs, ['finetune-clap-50pct-seed1'])] == [

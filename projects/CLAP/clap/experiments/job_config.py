@@ -73,10 +73,17 @@ class JobConfigs:
             PlanError: the file is not of the kind that is needed.
             ConfigKeyError, FileNotFoundError: see :func:`load_config`.
         """
-        stage = self.stage(job)
-        key = (stage.config, stage.options)
+        return self._config(job, self.stage(job), self.options(job))
+
+    def options(self, job: Job) -> Tuple[str, ...]:
+        """Overrides of a job's configuration file: those of its kind, and where everything is trained of its arm."""
+        own = self.plan.arm(job.arm).options if job.kind in ('finetune', 'schedule') else ()
+        return (*self.stage(job).options, *own)
+
+    def _config(self, job: Job, stage: Stage, options: Tuple[str, ...]) -> Config:
+        key = (stage.config, options)
         if key not in self._files:
-            self._files[key] = load_config(str(stage.config), list(stage.options))
+            self._files[key] = load_config(str(stage.config), list(options))
         cfg = copy.deepcopy(self._files[key])
         cfg.randomness = dict(seed=job.seed)
         cfg.train_cfg.max_epochs = job.epochs
@@ -125,8 +132,9 @@ class JobConfigs:
         return _digest(dict(config=plain(self.config(job)), start=start))
 
     def common(self, job: Job) -> str:
-        """Of what all jobs of one table must share: the configuration without arm, share, seed and length."""
-        cfg = plain(self.config(job))
+        """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
+        stage = self.stage(job)
+        cfg = plain(self._config(job, stage, stage.options))
         cfg.pop('randomness')
         for key in ('max_epochs', 'val_interval'):
             cfg['train_cfg'].pop(key)

@@ -57,7 +57,8 @@ def all_jobs(plan: Plan) -> List[Job]:
                 jobs += [_detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs) for arm in plan.arms]
     epochs = plan.finetune.epochs
     for seed in range(plan.headline_seeds):
-        jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in plan.arms]
+        arms = [arm for arm in plan.arms if arm.seeds is None or seed < arm.seeds]
+        jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in arms]
     if plan.schedule is not None:
         lengths, seeds = plan.schedule
         jobs += [

@@ -26,12 +26,16 @@ class Arm:
         name, title: short name, and the name in tables.
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
+        options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
+        seeds: of the headline share, where it has not as many as the others; None for those of the plan.
     """
 
     name: str
     title: str
     weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
     paper: Tuple[Tuple[float, Optional[float], Optional[float]], ...] = ()
+    options: Tuple[str, ...] = ()
+    seeds: Optional[int] = None
 
     @property
     def encoders(self) -> Optional[Tuple[str, ...]]:
@@ -202,7 +206,8 @@ def _stage(where: str, content: Dict[str, Any], folder: Path) -> Stage:
 
 def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
     where = f'arm {content.get("name")}'
-    _check_keys(where, content, {'name', 'title', 'weights', 'paper'}, {'title', 'weights', 'paper'})
+    optional = {'title', 'weights', 'paper', 'options', 'seeds'}
+    _check_keys(where, content, {'name', *optional}, optional)
     weights = content.get('weights') or {}
     parts = {weights: None} if isinstance(weights, str) else weights
     for stage, names in parts.items():
@@ -216,6 +221,8 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
         content.get('title', content['name']),
         tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
         tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())),
+        tuple(content.get('options', ())),
+        content.get('seeds'),
     )
 
 

@@ -258,6 +258,8 @@ def conditions(results: Results) -> str:
         text += 'Every pre-trained arm starts from the pre-training of seed 0: the spread does not cover that. '
     text += f'Configurations: {configs}. Info files (SHA-256): {data}.'
     for arm in plan.arms:
+        if arm.options:
+            text += f' {arm.title}: {" ".join(f"`{option}`" for option in arm.options)}.'
         left = [name for name in _encoders_without(results, arm.name)]
         if left:
             text += f' {arm.title}: {", ".join(left)} keep their random initialisation.'

@@ -225,7 +225,7 @@ class Workplace:
             common=self.configs.common(job),
             data=self.data(job),
             config=_relative(stage.config),
-            options=list(stage.options),
+            options=list(self.configs.options(job)),
         )
         if job.kind != 'pretrain':
             # The weights that it started from, whatever lies there now.
