@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.functional import gaussian_blur, splat_max, uniform, weighted_draw
+from projects.CLAP.clap.functional import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw
 
 awkward = st.sampled_from([0.0, -1.0, float('nan'), float('inf'), float('-inf'), 1e-38, 0.5, 3.0, 1e38])
 
@@ -36,6 +36,29 @@ def test_order_of_the_draw_has_the_multinomial_distribution():
     for (first, second), count in counts.items():
         expected = weights[first] / 8 * weights[second] / (8 - weights[first])
         assert count / repeats == pytest.approx(expected.item(), abs=0.012)
+
+
+def test_inverse_inclusion_probabilities_estimate_sums_over_all():
+    """Sums over the drawn divided by their probabilities are right on average; they are not without the division."""
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(60, generator=generator) ** 4 + 0.01
+    values = 1 / (weights + 0.1)  # large where draws are rare
+    drawn = [inclusion_draw(weights, 15, generator) for _ in range(4000)]
+    sums = torch.stack([(values[index] / chance).sum() for index, chance in drawn])
+    assert abs(float(sums.mean() / values.sum()) - 1) < 4 * float(sums.std() / 4000**0.5 / values.sum()) + 1e-3
+    counts = torch.stack([(1 / chance).sum() for _, chance in drawn])
+    assert abs(float(counts.mean()) - 60) < 1.0
+    assert sum(float(values[index].mean()) for index, _ in drawn) / 4000 < 0.9 * float(values.mean())
+
+
+def test_inclusion_draws_are_those_of_the_plain_draw():
+    weights = torch.tensor([0.5, 0.0, 2.0, float('nan'), 1.0])
+    for num in (0, 2, 3, 9):
+        index, chance = inclusion_draw(weights, num, torch.Generator().manual_seed(1))
+        assert torch.equal(index, weighted_draw(weights, num, torch.Generator().manual_seed(1)))
+        assert chance.shape == index.shape and bool((chance > 0).all()) and bool((chance <= 1).all())
+        assert num < 3 or bool((chance == 1).all()), 'everything that can be drawn is'
+    assert [len(part) for part in inclusion_draw(weights[:0], 3)] == [0, 0]
 
 
 def test_all_of_them_come_in_random_order():

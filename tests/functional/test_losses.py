@@ -33,6 +33,25 @@ def test_by_hand():
     assert losses['loss_rgb'].item() == pytest.approx(0.05 * 0.2)
 
 
+def test_weighted_rays_are_rays_that_come_more_often():
+    """A ray of weight 3 is the same ray three times, in every term that has rays."""
+    generator = torch.Generator().manual_seed(0)
+    weights, again = torch.tensor([1.0, 3.0, 2.0]), torch.tensor([0, 1, 1, 1, 2, 2])
+    pred, true, surface = torch.rand(3, 3, generator=generator) * 9
+    sdf, edges = torch.randn(3, 8, generator=generator), torch.rand(3, 8, generator=generator) * 9
+    none = torch.zeros(0, 3)
+    one = rendering_loss(pred, true, surface, none, none, ray_weights=weights)
+    many = rendering_loss(pred[again], true[again], surface[again], none, none)
+    for name, value in many.items():
+        torch.testing.assert_close(one[name], value)
+    for term in (free_space_loss, near_surface_loss):
+        torch.testing.assert_close(
+            term(sdf, edges, true, 2.0, weights), term(sdf[again], edges[again], true[again], 2.0)
+        )
+        alike = term(sdf, edges, true, 2.0, torch.full((3,), 0.7))
+        torch.testing.assert_close(alike, term(sdf, edges, true, 2.0))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.floats(0, 2), st.floats(0, 2))
 def test_the_sum_is_equation_10(num_lidar, num_pixels, w_sur, w_c):

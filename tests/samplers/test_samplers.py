@@ -7,6 +7,7 @@ from mmdet3d.registry import TASK_UTILS
 from projects.CLAP.clap.functional import project_points
 from projects.CLAP.clap.samplers import CurvatureRaySampler, DepthRaySampler, UniformRaySampler
 from projects.CLAP.clap.samplers.base import camera_rays, splat_weights, valid_pixels
+from projects.CLAP.clap.structures import RayBundle
 from tests.fixtures.scenes import AnalyticField, fan, front_camera, ground_and_sphere, sweep_of, wall
 
 ALL = [UniformRaySampler, DepthRaySampler, CurvatureRaySampler]
@@ -93,6 +94,26 @@ def test_a_share_of_the_rays_is_uniform_and_pixels_are_not() -> None:
     torch.testing.assert_close(cameras[0.0], cameras[1.0], rtol=0.1, atol=0)
     with pytest.raises(ValueError, match='uniform_share must lie between 0 and 1, got 1.5'):
         CurvatureRaySampler(uniform_share=1.5)
+
+
+def test_rays_may_weigh_the_inverse_of_their_chance() -> None:
+    points, on_ball = ball_and_ground()
+    field, sweep, views = AnalyticField(ground_and_sphere()), sweep_of(points), front_camera(64, 96, 48.0)
+
+    def drawn(**options) -> RayBundle:
+        return CurvatureRaySampler(100, 0, **options)(field, sweep, views, torch.Generator().manual_seed(0)).lidar
+
+    assert drawn().weights is None and drawn(uniform_share=0.3).weights is None
+    rays = drawn(uniform_share=0.3, importance=1.0)
+    assert torch.equal(rays.source, drawn(uniform_share=0.3).source)
+    ball = on_ball[rays.source]
+    assert 0 < int(ball.sum()) < 100 and rays.weights[~ball].min() > rays.weights[ball].max()
+    # The weights of all rays add up to the number of points that they stand for.
+    assert abs(float(rays.weights.sum()) / len(points) - 1) < 0.25
+    torch.testing.assert_close(drawn(uniform_share=0.3, importance=0.5).weights, rays.weights.sqrt())
+    assert torch.equal(rays[:7].weights, rays.weights[:7])
+    with pytest.raises(ValueError, match='importance must not be negative and needs uniform_share > 0'):
+        CurvatureRaySampler(importance=1.0)
 
 
 def test_curvature_weight_is_that_of_the_sphere() -> None:

@@ -57,14 +57,16 @@ class RayBundle:
     directions: Tensor  # (R, 3), unit
     targets: Tensor  # lidar: (R,) range in metres; camera: (R, 3) RGB in [0, 1]
     source: Tensor  # lidar: (R,) index of the point; camera: (R, 3) camera, row, column
+    weights: Optional[Tensor] = None  # (R,) in the means of the loss; None: all alike
 
     def __len__(self) -> int:
         return self.origins.shape[0]
 
     def __getitem__(self, index: slice) -> RayBundle:
         """Some of the rays."""
+        weights = None if self.weights is None else self.weights[index]
         return RayBundle(
-            self.kind, self.origins[index], self.directions[index], self.targets[index], self.source[index]
+            self.kind, self.origins[index], self.directions[index], self.targets[index], self.source[index], weights
         )
 
 

@@ -6,7 +6,7 @@ the generator lives and carried over, so that one seed gives one draw on every d
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,33 @@ def weighted_draw(weights: Tensor, num: int, generator: Optional[torch.Generator
     Returns:
         (min(num, number of positive weights),) int64 indices in the order drawn. Empty input gives an empty result.
     """
+    speed, count = _race(weights, num, generator)
+    return speed.topk(count).indices
+
+
+@torch.no_grad()
+def inclusion_draw(weights: Tensor, num: int, generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Tensor]:
+    """:func:`weighted_draw`, and how likely each drawn index was to be drawn.
+
+    With t the arrival of the first index that is not drawn, index i had arrived by then with probability
+    1 - exp(-w_i t). Sums over the drawn, each divided by its probability, estimate sums over all without bias (bottom-k
+    sampling: Cohen and Kaplan, PODC 2007).
+
+    Returns:
+        indices (K,) int64 as of :func:`weighted_draw`, and (K,) probabilities in (0, 1] in the type of ``weights``; 1
+        where every positive weight is drawn.
+    """
+    speed, count = _race(weights, num, generator)
+    first = speed.topk(min(count + 1, len(speed)))
+    drawn = first.indices[:count]
+    last = first.values[count:]
+    if not len(last) or not float(last) > 0:
+        return drawn, torch.ones_like(weights[drawn])
+    return drawn, -torch.expm1(-weights[drawn].double() / last).to(weights.dtype)
+
+
+def _race(weights: Tensor, num: int, generator: Optional[torch.Generator]) -> Tuple[Tensor, int]:
+    """Inverse arrival times (N,) of the race, 0 for who never arrives, and how many are drawn."""
     expect_shape('weights', weights, None)
     if num < 0:
         raise ValueError(f'num: expected a number of draws >= 0, got {num}')
@@ -47,7 +74,7 @@ def weighted_draw(weights: Tensor, num: int, generator: Optional[torch.Generator
     # Double precision: the race is decided by the smallest of N times, and single precision has only 2^24 of them.
     time = torch.empty(weights.shape, dtype=torch.float64, device=device).exponential_(generator=generator)
     speed = torch.where(positive, weights, torch.zeros_like(weights)).double() / time.to(weights.device)
-    return speed.topk(count).indices
+    return speed, count
 
 
 def splat_max(pixel_index: Tensor, weights: Tensor, size: int) -> Tensor:

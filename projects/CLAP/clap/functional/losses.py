@@ -5,7 +5,7 @@ All are means over the rays of all ranks, see :mod:`.shared_mean`.
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, Optional
 
 import torch
 from torch import Tensor
@@ -14,15 +14,19 @@ from ._shapes import expect_same_shape, expect_shape
 from .shared_mean import shared_mean
 
 
-def _mean_or_zero(values: Tensor) -> Tensor:
+def _mean_or_zero(values: Tensor, weights: Optional[Tensor] = None) -> Tensor:
     """Mean of all entries; for an empty tensor a zero that still hangs on the graph (DDP wants every gradient)."""
-    return shared_mean(values.sum(), values.numel())
+    if weights is None:
+        return shared_mean(values.sum(), values.numel())
+    return shared_mean((weights * values).sum(), weights.sum())
 
 
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+def _masked_mean(values: Tensor, mask: Tensor, weights: Optional[Tensor] = None) -> Tensor:
     """Mean of ``values`` where ``mask`` holds, exactly 0 and connected if it holds nowhere."""
     chosen = torch.where(mask, values, torch.zeros_like(values))
-    return shared_mean(chosen.sum(), mask.sum())
+    if weights is None:
+        return shared_mean(chosen.sum(), mask.sum())
+    return shared_mean((weights[:, None] * chosen).sum(), (weights[:, None] * mask).sum())
 
 
 def rendering_loss(
@@ -33,6 +37,7 @@ def rendering_loss(
     rgb_true: Tensor,
     surface_weight: float = 0.05,
     rgb_weight: float = 0.05,
+    ray_weights: Optional[Tensor] = None,
 ) -> Dict[str, Tensor]:
     """Eq. 10: (1/N_L) sum(|r - r~| + w_sur |s|) + w_C / (3 N_C) sum |c - c~|.
 
@@ -44,6 +49,7 @@ def rendering_loss(
         rgb_true: (N_C, 3) observed colours c, same scale.
         surface_weight: w_sur.
         rgb_weight: w_C.
+        ray_weights: (N_L,) >= 0, relative weights of the LiDAR rays in their means; None weighs all alike (Eq. 10).
 
     Returns:
         'loss_range', 'loss_surface', 'loss_rgb': scalars, each already weighted, their sum being Eq. 10. Without
@@ -57,8 +63,8 @@ def rendering_loss(
     expect_shape('rgb_pred', rgb_pred, None, 3)
     expect_same_shape(rgb_pred=rgb_pred, rgb_true=rgb_true)
     return {
-        'loss_range': _mean_or_zero((range_true - range_pred).abs()),
-        'loss_surface': surface_weight * _mean_or_zero(surface_sdf.abs()),
+        'loss_range': _mean_or_zero((range_true - range_pred).abs(), ray_weights),
+        'loss_surface': surface_weight * _mean_or_zero(surface_sdf.abs(), ray_weights),
         'loss_rgb': rgb_weight * _mean_or_zero((rgb_true - rgb_pred).abs()),
     }
 
@@ -84,7 +90,9 @@ def _check_samples(sdf: Tensor, range_edges: Tensor, target_range: Tensor, trunc
         raise ValueError(f'truncation: expected a positive length in metres, got {truncation}')
 
 
-def free_space_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float) -> Tensor:
+def free_space_loss(
+    sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float, ray_weights: Optional[Tensor] = None
+) -> Tensor:
     """Mean of max(truncation - s, 0) over samples well in front of the observed surface. Off in the paper.
 
     A LiDAR ray crossed this space, so no surface can be nearer than the truncation length; how far it is there the
@@ -95,16 +103,19 @@ def free_space_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, trun
         range_edges: (R, S) range_m of the samples.
         target_range: (R,) observed range_m.
         truncation: metres; samples with range < target - truncation take part.
+        ray_weights: (R,) >= 0, relative weights of the rays; None weighs all alike.
 
     Returns:
         Scalar, unweighted; 0 if no sample takes part.
     """
     _check_samples(sdf, range_edges, target_range, truncation)
     in_front = range_edges < target_range[:, None] - truncation
-    return _masked_mean((truncation - sdf).clamp(min=0), in_front)
+    return _masked_mean((truncation - sdf).clamp(min=0), in_front, ray_weights)
 
 
-def near_surface_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float) -> Tensor:
+def near_surface_loss(
+    sdf: Tensor, range_edges: Tensor, target_range: Tensor, truncation: float, ray_weights: Optional[Tensor] = None
+) -> Tensor:
     """Mean of |s - (target - range)| over samples within the truncation length. Off in the paper.
 
     The distance along the ray is an upper bound of the distance to the surface and equals it for a ray that meets
@@ -115,10 +126,11 @@ def near_surface_loss(sdf: Tensor, range_edges: Tensor, target_range: Tensor, tr
         range_edges: (R, S) range_m of the samples.
         target_range: (R,) observed range_m.
         truncation: metres; samples with |target - range| <= truncation take part.
+        ray_weights: (R,) >= 0, relative weights of the rays; None weighs all alike.
 
     Returns:
         Scalar, unweighted; 0 if no sample takes part.
     """
     _check_samples(sdf, range_edges, target_range, truncation)
     along_ray = target_range[:, None] - range_edges
-    return _masked_mean((sdf - along_ray).abs(), along_ray.abs() <= truncation)
+    return _masked_mean((sdf - along_ray).abs(), along_ray.abs() <= truncation, ray_weights)

@@ -211,6 +211,9 @@ class NeuSRenderHead(BaseModule):
             return torch.cat([b.targets[o.valid] for b, o in zip(bundles, outputs)])
 
         range_pred, range_true = gather(lidar, 'range_m'), targets(lidar_rays, lidar)
+        weights = None
+        if all(rays.weights is not None for rays in lidar_rays):
+            weights = torch.cat([rays.weights[o.valid] for rays, o in zip(lidar_rays, lidar)])
         losses = rendering_loss(
             range_pred,
             range_true,
@@ -219,14 +222,20 @@ class NeuSRenderHead(BaseModule):
             targets(camera_rays, camera),
             self.surface_weight,
             self.rgb_weight,
+            weights,
         )
-        losses.update(self._optional_losses(fields, lidar, range_true, surface_points))
+        losses.update(self._optional_losses(fields, lidar, range_true, surface_points, weights))
         losses = {name: self.loss_weight * value for name, value in losses.items()}
         losses.update(self._health(range_pred, range_true, gather(lidar, 'opacity'), lidar + camera))
         return losses
 
     def _optional_losses(
-        self, fields: List[BoundField], lidar: List[RenderOutput], range_true: Tensor, surface_points: List[Tensor]
+        self,
+        fields: List[BoundField],
+        lidar: List[RenderOutput],
+        range_true: Tensor,
+        surface_points: List[Tensor],
+        weights: Optional[Tensor],
     ) -> Dict[str, Tensor]:
         """Terms that are off in the paper's configuration."""
         losses = {}
@@ -238,11 +247,11 @@ class NeuSRenderHead(BaseModule):
             edges = torch.cat([o.edges[o.valid] for o in lidar])
             if self.free_space_weight:
                 losses['loss_free_space'] = self.free_space_weight * free_space_loss(
-                    sdf, edges, range_true, self.truncation_m
+                    sdf, edges, range_true, self.truncation_m, weights
                 )
             if self.near_surface_weight:
                 losses['loss_near_surface'] = self.near_surface_weight * near_surface_loss(
-                    sdf, edges, range_true, self.truncation_m
+                    sdf, edges, range_true, self.truncation_m, weights
                 )
         return losses
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Optional
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..functional import (
     ProjectedPoints,
+    inclusion_draw,
     original_pixels,
     pixel_rays,
     project_points,
@@ -72,6 +73,10 @@ class BaseRaySampler(metaclass=ABCMeta):
         """Weights (M,) that LiDAR rays are drawn by; those of the points, if a subclass does not say otherwise."""
         return point_weights
 
+    def loss_weights(self, inclusion: Tensor) -> Optional[Tensor]:
+        """Weights (R,) of the LiDAR rays in the loss, from how likely each was drawn; None: all alike."""
+        return None
+
     def candidates(self, field: BoundField, sweep: KeyframeSweep) -> Tensor:
         """Indices of the points that may become LiDAR targets: in the volume, not held back, not too near."""
         inside = ((sweep.points >= field.box_min) & (sweep.points < field.box_max)).all(-1)
@@ -106,7 +111,7 @@ class BaseRaySampler(metaclass=ABCMeta):
     ) -> SampledRays:
         candidates = self.candidates(field, sweep)
         weights = self.point_weights(field, sweep, candidates)
-        drawn = candidates[weighted_draw(self.ray_weights(weights), self.num_lidar_rays, generator)]
+        drawn, inclusion = inclusion_draw(self.ray_weights(weights), self.num_lidar_rays, generator)
         stats = dict(candidate_points=len(candidates) / max(len(sweep.points), 1), uniform_cameras=0.0)
         camera = _empty_camera_rays(sweep.points)
         if views is not None and self.num_camera_rays:
@@ -120,7 +125,8 @@ class BaseRaySampler(metaclass=ABCMeta):
             pixel_weights[blind] = valid[blind].to(pixel_weights.dtype)
             stats['uniform_cameras'] = float(blind.sum())
             camera = self._camera_rays(pixel_weights, views, generator)
-        return SampledRays(lidar_rays(sweep, drawn), camera, stats)
+        lidar = replace(lidar_rays(sweep, candidates[drawn]), weights=self.loss_weights(inclusion))
+        return SampledRays(lidar, camera, stats)
 
     def _camera_rays(
         self, pixel_weights: Tensor, views: CameraViews, generator: Optional[torch.Generator]
