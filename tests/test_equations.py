@@ -72,6 +72,7 @@ def test_the_paper_configuration_holds_the_papers_numbers() -> None:
     # Eq. 12 and nothing more, whatever the class' defaults are. Built as it is trained.
     built = CurvatureRaySampler(**{key: value for key, value in sampler.items() if key != 'type'})
     assert (built.mode, built.power, built.smoothing) == ('jacobian', 1.0, 0)
+    assert (built.uniform_share, built.importance) == (0.0, 0.0)
     assert render.num_samples + render.num_upsamples == 96
     assert (proto.num_prototypes, proto.sinkhorn_iters, proto.temperature) == (512, 3, 1.0)
     assert (render.loss_weight, proto.loss_weight, render.surface_weight, render.rgb_weight) == (2.0, 1.0, 0.05, 0.05)

@@ -51,7 +51,9 @@ def measure_frame(
         weights = sampler.point_weights(field, sweep, candidates)
         drawn = [_draw(sampler, weights, field, sweep, views, seed) for seed in range(seeds)]
         result[name] = dict(
-            lidar=_lidar_figures([d.lidar.source for d in drawn], candidates, masks, weights, roughness),
+            lidar=_lidar_figures(
+                [d.lidar.source for d in drawn], candidates, masks, sampler.ray_weights(weights), roughness
+            ),
             pixel=None if shown is None else _pixel_figures([d.camera.source for d in drawn], shown, masks),
         )
     return result

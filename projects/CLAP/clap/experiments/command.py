@@ -20,8 +20,6 @@ def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple
     place = Workplace(plan, folder.resolve())
     jobs = select(all_jobs(plan), only)
     with place.alone() as lock:
-        for job in all_jobs(plan):  # all of them will stand in the tables
-            place.done(job)
         pool = Pool(place, jobs, place.check(jobs), slots, lock)
         pool.run()
     return pool.failed, pool.stopped

@@ -51,6 +51,7 @@ class JobConfigs:
     plan: Plan
     weights: Path
     _files: Dict[Tuple, Config] = field(default_factory=dict)
+    _starts: Dict[str, List[Any]] = field(default_factory=dict)  # by arm
 
     def stage(self, job: Job) -> Stage:
         """What the plan says about runs of this kind."""
@@ -148,10 +149,12 @@ class JobConfigs:
 
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings (seed 0) and the encoders taken from each."""
-        return [
-            [self.fingerprint(Job('', 'pretrain', 0, self.plan.pretrain[stage].epochs, stage)), names]
-            for stage, names in self.plan.arm(arm).weights
-        ]
+        if arm not in self._starts:
+            self._starts[arm] = [
+                [self.fingerprint(Job('', 'pretrain', 0, self.plan.pretrain[stage].epochs, stage)), names]
+                for stage, names in self.plan.arm(arm).weights
+            ]
+        return self._starts[arm]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:

@@ -195,10 +195,13 @@ def _order(results: Results) -> str:
     """The order of the means, once every arm has all its seeds."""
     plan = results.plan
     theirs = {arm.name: ap for arm in plan.arms for share, ap, _ in arm.paper if share == 5 and ap is not None}
-    values = {name: results.values('mAP', 'finetune', name, plan.headline) for name in theirs}
-    if len(theirs) < 2 or any(len(values[n]) < results.planned('finetune', n, plan.headline) for n in theirs):
+    means = {name: results.spread('mAP', 'finetune', name, plan.headline) for name in theirs}
+    if len(theirs) < 2 or any(
+        mean.mean is None or mean.count < results.planned('finetune', name, plan.headline)
+        for name, mean in means.items()
+    ):
         return ''
-    own = sorted(theirs, key=lambda name: sum(values[name].values()) / len(values[name]))
+    own = sorted(theirs, key=lambda name: means[name].mean or 0.0)
     paper = sorted(theirs, key=lambda name: theirs[name])
     return f'Order of the mean mAP at {share_title(plan.headline)}: {" < ".join(own)}; ' + (
         "the paper's at 5 % is the same." if own == paper else f"the paper's at 5 %: {' < '.join(paper)}."
@@ -245,9 +248,8 @@ def conditions(results: Results) -> str:
             f'for: 0 to {plan.headline_seeds - 1} at {share_title(plan.headline)}{elsewhere}. '
         )
     text += (
-        'A seed chooses the labelled frames (every n-th, another first one), the initialisation of what has no '
-        f'pre-trained weights ({plan.arm(plan.baseline).title if not plan.arm(plan.baseline).weights else "the head"} '
-        'included), the order and the augmentation, the same for every arm. '
+        'A seed chooses the labelled frames (every n-th, another first one), the initialisation of whatever has no '
+        'pre-trained weights, the order and the augmentation, the same for every arm. '
     )
     if plan.probe is not None:
         text += (

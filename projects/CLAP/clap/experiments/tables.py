@@ -274,16 +274,15 @@ def range_table(results: Results) -> Optional[str]:
         return None
     rows = []
     for name in results.plan.pretrain:
-        if name == base or not results.pretrained(name):
+        pairs = set(results.pretrained(name)) & set(results.pretrained(base))
+        if name == base or not pairs:
             continue
-        row = [name]
+        row = [name, str(len(pairs))]
         for key, _ in _RANGES:
             mine, theirs = results.range_values(name, key), results.range_values(base, key)
-            change = paired(
-                {s: 100 * (mine[s] / theirs[s] - 1) for s in mine if s in theirs}, dict.fromkeys(theirs, 0.0)
-            )
+            change = paired({seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in pairs}, dict.fromkeys(pairs, 0.0))
             row += [signed(change), p_value(change)]
-        rows.append([*row[:1], str(len(set(results.pretrained(name)) & set(results.pretrained(base)))), *row[1:]])
+        rows.append(row)
     head = ['pre-training', 'seeds']
     for _, title in _RANGES:
         head += [f'{title} (%, 95 % CI)', 'p']

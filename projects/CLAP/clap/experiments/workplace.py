@@ -18,7 +18,7 @@ from ..utils.errors import CheckpointError
 from ..utils.export import merge_encoders, weights_digest
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
-from .jobs import Job
+from .jobs import Job, all_jobs
 from .plan import Plan, PlanError, share_title
 from .records import Metrics, collect, read_record, write_record
 
@@ -138,12 +138,14 @@ class Workplace:
         return f' (it differs in {", ".join(keys[:4])})' if keys else ''
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
-        """The jobs that are not done yet. Looks at every configuration, info file and subset before anything runs.
+        """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
+        runs, and at the records of all other jobs of the plan, which will stand in the same tables.
 
         Raises:
             PlanError, DatasetError, ConfigKeyError: see there.
         """
-        left = [job for job in jobs if not self.done(job)]
+        done = {job.name for job in all_jobs(self.plan) if self.done(job)}
+        left = [job for job in jobs if job.name not in done]
         for job in left:
             if job.interval is not None:
                 try:

@@ -19,7 +19,8 @@ pretrain = dict(
 )
 
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
-# percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4).
+# percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4). An arm may also have `options`, its own
+# overrides of fine-tuning (a learning rate), and `seeds`, fewer than headline_seeds.
 arms = [
     dict(
         name='random',
