@@ -62,12 +62,14 @@ def test_the_generator_decides_the_draw(cls: type) -> None:
 
 
 def test_curvature_prefers_the_sphere() -> None:
-    """The ground is flat (weight 0), the sphere is not: every LiDAR ray lands on it."""
+    """The ground is flat (weight 0), the sphere is not: every LiDAR ray that is not drawn uniformly lands on it."""
     points, on_ball = ball_and_ground()
     field, sweep, views = AnalyticField(ground_and_sphere()), sweep_of(points), front_camera(64, 96, 48.0)
     shares = {}
-    for cls in (UniformRaySampler, CurvatureRaySampler):
-        drawn = cls(100, 400)(field, sweep, views, torch.Generator().manual_seed(0))
+    curvature = CurvatureRaySampler(100, 400, uniform_share=0.0, importance=0.0)
+    for sampler in (UniformRaySampler(100, 400), curvature):
+        cls = type(sampler)
+        drawn = sampler(field, sweep, views, torch.Generator().manual_seed(0))
         shares[cls] = on_ball[drawn.lidar.source].float().mean()
         row, column = drawn.camera.source[:, 1], drawn.camera.source[:, 2]
         shares[cls, 'pixel'] = ((row - 32).abs().lt(20) & (column - 48).abs().lt(20)).float().mean()
@@ -82,7 +84,7 @@ def test_a_share_of_the_rays_is_uniform_and_pixels_are_not() -> None:
     share, cameras = {}, {}
     for uniform in (0.0, 0.4, 1.0):
         draws = [
-            CurvatureRaySampler(100, 400, uniform_share=uniform)(
+            CurvatureRaySampler(100, 400, uniform_share=uniform, importance=0.0)(
                 field, sweep, views, torch.Generator().manual_seed(seed)
             )
             for seed in range(10)
@@ -103,9 +105,10 @@ def test_rays_may_weigh_the_inverse_of_their_chance() -> None:
     def drawn(**options) -> RayBundle:
         return CurvatureRaySampler(100, 0, **options)(field, sweep, views, torch.Generator().manual_seed(0)).lidar
 
-    assert drawn().weights is None and drawn(uniform_share=0.3).weights is None
+    plain = dict(uniform_share=0.3, importance=0.0)
+    assert drawn(**plain).weights is None and drawn(uniform_share=0.0, importance=0.0).weights is None
     rays = drawn(uniform_share=0.3, importance=1.0)
-    assert torch.equal(rays.source, drawn(uniform_share=0.3).source)
+    assert torch.equal(rays.source, drawn(**plain).source)
     ball = on_ball[rays.source]
     assert 0 < int(ball.sum()) < 100 and rays.weights[~ball].min() > rays.weights[ball].max()
     # The weights of all rays add up to the number of points that they stand for.
@@ -113,7 +116,7 @@ def test_rays_may_weigh_the_inverse_of_their_chance() -> None:
     torch.testing.assert_close(drawn(uniform_share=0.3, importance=0.5).weights, rays.weights.sqrt())
     assert torch.equal(rays[:7].weights, rays.weights[:7])
     with pytest.raises(ValueError, match='importance must not be negative and needs uniform_share > 0'):
-        CurvatureRaySampler(importance=1.0)
+        CurvatureRaySampler(uniform_share=0.0)
 
 
 def test_curvature_weight_is_that_of_the_sphere() -> None:

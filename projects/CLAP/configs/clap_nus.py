@@ -32,6 +32,8 @@ model = dict(
         num_camera_rays=1024,  # N_C / N_cam, section 4.1
         mode='jacobian',
         power=1.0,  # Eq. 12; the class' defaults are those of docs/curvature.md
+        uniform_share=0.0,
+        importance=0.0,
         blur_kernel_px=15,
         blur_sigma_px=3.0,
     ),

@@ -11,7 +11,8 @@ _base_ = [
 # Rendering loss, masking and Eq. 12 are the paper's here, as for the figures of the README; clap_sim.py has what works
 # better for curvature sampling, ablations/clap_pandaset_metric.py brings it to these frames.
 model = dict(
-    view_transform=dict(image_size=[192, 352], feature_size=[24, 44]), ray_sampler=dict(mode='jacobian', power=1.0)
+    view_transform=dict(image_size=[192, 352], feature_size=[24, 44]),
+    ray_sampler=dict(mode='jacobian', power=1.0, uniform_share=0.0, importance=0.0),
 )
 # Held-back rays are measured on the training frames: 14 frames are too few to set any aside.
 val_dataloader = dict(dataset=dict(ann_file='pandaset_infos_all.pkl'))

@@ -28,7 +28,7 @@ class CurvatureRaySampler(BlurredPixelSampler):
             ``'literal'``, the norm of what ``autograd.grad`` of the summed normal gives (Eq. 12 as printed);
             ``'secant'``, the spread of the normals over a neighbourhood relative to that of the points: on a true
             distance field it is the first, on a learned one it does not see the ripples (docs/curvature.md, where the
-            defaults of these four options come from).
+            defaults of these six options come from).
         scale_m: edge of the cells that make a neighbourhood of ``'secant'`` (3 x 3 x 3 of them), metres.
         smoothing: 3 x 3 x 3 box filters over the feature volume before the normals are taken, in every mode.
         power: exponent of the curvature; 2 weighs by k1^2 + k2^2.
@@ -51,8 +51,8 @@ class CurvatureRaySampler(BlurredPixelSampler):
         scale_m: float = 0.4,
         smoothing: int = 0,
         power: float = 2.0,
-        uniform_share: float = 0.0,
-        importance: float = 0.0,
+        uniform_share: float = 0.15,
+        importance: float = 0.75,
         blur_kernel_px: int = 15,
         blur_sigma_px: float = 3.0,
     ) -> None:
