@@ -28,6 +28,23 @@ def plan_of(folder: Path, **changes):
     return read_plan(folder / 'plan.py')
 
 
+def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
+    plan = plan_of(folder, first_seed=3, schedule=dict(epochs=[2, 4], seeds=1, arms=['random', 'clap']))
+    detectors = [job for job in all_jobs(plan) if job.kind != 'pretrain']
+    assert {job.seed for job in detectors} == {3, 4}
+    assert all(job.offset == label_offset(job.seed, job.interval) for job in detectors)
+    assert {job.seed for job in all_jobs(plan) if job.kind == 'pretrain'} == {0}
+    assert [job.name for job in detectors if job.kind == 'schedule'] == [
+        'schedule-random-50pct-2ep-seed3',
+        'schedule-clap-50pct-2ep-seed3',
+        'schedule-random-50pct-4ep-seed3',
+        'schedule-clap-50pct-4ep-seed3',
+    ]
+    few = plan_of(folder, first_seed=3, arms=[dict(PLAN['arms'][0], seeds=1), *PLAN['arms'][1:]])
+    names = [job.name for job in all_jobs(few)]
+    assert 'finetune-random-50pct-seed3' in names and 'finetune-random-50pct-seed4' not in names
+
+
 def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
     jobs = all_jobs(plan_of(folder))
     names = [job.name for job in jobs]
@@ -114,6 +131,7 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
         (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
         (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
+        (dict(schedule=dict(epochs=[2], seeds=1, arms=['rand'])), 'schedule.arms: there is no arm rand'),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
         (dict(headline_seeds=0, probe=None), 'for no fine-tuning at all, needs a probe'),
         (

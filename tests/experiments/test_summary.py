@@ -64,7 +64,8 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     assert per_class['car'][0] == '6–7' and per_class['truck'][0] == '0 (absent from some)'
     assert per_class['mATE (error)'][1] == '0.500 ± 0.000'
     length = rows(text, '**Length of fine-tuning**')
-    assert length['1 (all arms)'][:2] == ['10', '2'] and length['2'][3:] == ['15.00', '+0.00', 'one seed, no test']
+    assert length['1 (all arms)'][:3] == ['10', 'random', '2']
+    assert length['2'][1:] == ['random', '1', '10.00', '15.00', '+0.00', 'one seed, no test']
     assert all(word in text for word in ('01234567', 'a processor', 'torch 2.1.2', 'train.pkl 01', 'finetune.py'))
     assert figures['cells']['finetune-clap-50 %']['mAP']['gain']['mean'] == pytest.approx(3.5)
     assert (tmp_path / 'results' / 'label_efficiency.svg').read_text().count('full CLAP') >= 1
@@ -73,6 +74,22 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     # A checkout has the results and nothing else.
     again = summarize(plan, tmp_path / 'results', tmp_path / 'results')
     assert again == figures and (tmp_path / 'results' / 'tables.md').read_text() == text
+
+
+def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path: Path) -> None:
+    several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap')))
+    write_fakes(several, tmp_path, mean_ap)
+    text = page(Results.read(several, tmp_path / 'records'))
+    part = text.split('**Length of fine-tuning**')[1].split('\n\n')[1].splitlines()
+    cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in part[2:]]
+    assert [line[:1] + line[2:4] for line in cells] == [
+        ['1 (all arms)', 'random', '2'],
+        ['1 (all arms)', 'full CLAP', '2'],
+        ['2', 'random', '1'],
+        ['2', 'full CLAP', '1'],
+    ]
+    # Against the baseline of the same length: 3.5 of two seeds, 4 of the first one.
+    assert [line[-2] for line in cells] == ['–', '+3.50 (-2.85 to +9.85)', '–', '+4.00']
 
 
 def test_pre_trainings_alone_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:

@@ -52,25 +52,29 @@ def all_jobs(plan: Plan) -> List[Job]:
         if seed < plan.pretrain[name].seeds
     ]
     if plan.probe is not None:
-        for seed in range(plan.probe.seeds):
+        for seed in _seeds(plan, plan.probe.seeds):
             for interval in plan.probe.shares or (plan.headline,):
                 jobs += [_detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs) for arm in plan.arms]
     epochs = plan.finetune.epochs
-    for seed in range(plan.headline_seeds):
-        arms = [arm for arm in plan.arms if arm.seeds is None or seed < arm.seeds]
+    for seed in _seeds(plan, plan.headline_seeds):
+        arms = [arm for arm in plan.arms if arm.seeds is None or seed in _seeds(plan, arm.seeds)]
         jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in arms]
     if plan.schedule is not None:
-        lengths, seeds = plan.schedule
         jobs += [
-            _detector(plan, 'schedule', plan.baseline, plan.headline, seed, length)
-            for seed in range(seeds)
-            for length in lengths
+            _detector(plan, 'schedule', arm, plan.headline, seed, length)
+            for seed in _seeds(plan, plan.schedule.seeds)
+            for length in plan.schedule.epochs
+            for arm in plan.schedule.arms
         ]
-    for seed in range(plan.other_seeds):
+    for seed in _seeds(plan, plan.other_seeds):
         for interval in plan.shares:
             if interval != plan.headline:
                 jobs += [_detector(plan, 'finetune', arm, interval, seed, epochs) for arm in plan.other_arms]
     return jobs
+
+
+def _seeds(plan: Plan, number: int) -> range:
+    return range(plan.first_seed, plan.first_seed + number)
 
 
 def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:

@@ -68,6 +68,15 @@ class Aim:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """Fine-tuning of other lengths at the headline share, to show what more iterations would give."""
+
+    epochs: Tuple[int, ...]
+    seeds: int
+    arms: Tuple[str, ...]  # by default the baseline alone
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a plan file declares.
 
@@ -87,9 +96,10 @@ class Plan:
     headline_seeds: int
     other_seeds: int
     other_arms: Tuple[str, ...]
+    first_seed: int  # of the detectors; earlier ones were used to choose something, and are in no table
     finetune: Stage
     probe: Optional[Stage]
-    schedule: Optional[Tuple[Tuple[int, ...], int]]  # epochs, seeds
+    schedule: Optional[Schedule]
     aim: Optional[Aim]
     range_baseline: Optional[str]  # pre-training against which the range errors of the others are set, seed by seed
     workers: int
@@ -141,13 +151,13 @@ def read_plan(path: Union[str, Path]) -> Plan:
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}
-    optional = {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim', 'range_baseline'}
+    optional = {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim', 'range_baseline', 'first_seed'}
     _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
     schedule, aim = content.get('schedule'), content.get('aim')
-    for name, node, known in (('schedule', schedule, {'epochs', 'seeds'}), ('aim', aim, {'arm', 'points', 'p'})):
+    for name, node, kind, optional in (('schedule', schedule, Schedule, {'arms'}), ('aim', aim, Aim, set())):
         if node:
-            _check_keys(name, node, known, set())
+            _check_keys(name, node, {field.name for field in fields(kind)}, optional)
     plan = Plan(
         name=content['name'],
         title=content.get('title', content['name']),
@@ -161,9 +171,14 @@ def read_plan(path: Union[str, Path]) -> Plan:
         headline_seeds=content['headline_seeds'],
         other_seeds=content['other_seeds'],
         other_arms=tuple(content['other_arms']),
+        first_seed=content.get('first_seed', 0),
         finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
-        schedule=(tuple(schedule['epochs']), schedule['seeds']) if schedule else None,
+        schedule=Schedule(
+            tuple(schedule['epochs']), schedule['seeds'], tuple(schedule.get('arms', [content['baseline']]))
+        )
+        if schedule
+        else None,
         aim=Aim(**aim) if aim else None,
         range_baseline=content.get('range_baseline'),
         workers=content.get('workers', 0),
@@ -233,6 +248,7 @@ def _check(plan: Plan) -> None:
     for key, used in (
         ('baseline', [plan.baseline]),
         ('other_arms', plan.other_arms),
+        ('schedule.arms', plan.schedule.arms if plan.schedule else []),
         ('aim.arm', [plan.aim.arm] if plan.aim else []),
     ):
         unknown = [name for name in used if name not in names]
@@ -260,5 +276,5 @@ def _check(plan: Plan) -> None:
         raise PlanError(f'pretrain: no arm starts from {", ".join(sorted(unused))}; add an arm, or leave it out')
     if plan.other_seeds and not plan.headline_seeds:
         raise PlanError('other_seeds: without headline_seeds nothing is fine-tuned; set both to 0 or both above')
-    if plan.schedule and plan.finetune.epochs in plan.schedule[0]:
+    if plan.schedule and plan.finetune.epochs in plan.schedule.epochs:
         raise PlanError(f'schedule.epochs: {plan.finetune.epochs} is the main runs\' length and is taken from them')

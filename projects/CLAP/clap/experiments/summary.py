@@ -156,7 +156,7 @@ def _main_tables(results: Results) -> List[str]:
     if probe:
         parts += ['**Probe**: encoders frozen, the head alone is trained', probe]
     if schedule:
-        parts += [f'**Length of fine-tuning**: {plan.arm(plan.baseline).title}, {title} of the labels', schedule]
+        parts += [f'**Length of fine-tuning**, {title} of the labels', schedule]
     return parts
 
 
@@ -242,10 +242,10 @@ def conditions(results: Results) -> str:
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
-        elsewhere = f', 0 to {plan.other_seeds - 1} elsewhere' if plan.other_seeds else ''
+        elsewhere = f', {_seeds_told(plan, plan.other_seeds)} elsewhere' if plan.other_seeds else ''
         text += (
             f'Fine-tuning: {plan.finetune.epochs} epochs, {iterations} iterations for every arm and share. Seeds asked '
-            f'for: 0 to {plan.headline_seeds - 1} at {share_title(plan.headline)}{elsewhere}. '
+            f'for: {_seeds_told(plan, plan.headline_seeds)} at {share_title(plan.headline)}{elsewhere}. '
         )
     text += (
         'A seed chooses the labelled frames (every n-th, another first one), the initialisation of whatever has no '
@@ -253,8 +253,8 @@ def conditions(results: Results) -> str:
     )
     if plan.probe is not None:
         text += (
-            f'The probe takes {plan.probe.epochs} epochs, seeds 0 to {plan.probe.seeds - 1}, and estimates the '
-            'batch-norm statistics of its frozen encoders anew, for every arm alike. '
+            f'The probe takes {plan.probe.epochs} epochs, seeds {_seeds_told(plan, plan.probe.seeds)}, and estimates '
+            'the batch-norm statistics of its frozen encoders anew, for every arm alike. '
         )
     if plan.pretrain:
         text += 'Every pre-trained arm starts from the pre-training of seed 0: the spread does not cover that. '
@@ -268,6 +268,10 @@ def conditions(results: Results) -> str:
     if results.foreign:
         text += f' Not in the tables, because the plan does not ask for them: {", ".join(results.foreign)}.'
     return text
+
+
+def _seeds_told(plan: Plan, number: int) -> str:
+    return f'{plan.first_seed} to {plan.first_seed + number - 1}'
 
 
 def _encoders_without(results: Results, arm: str) -> List[str]:

@@ -155,38 +155,37 @@ def probe_table(results: Results) -> Optional[str]:
 
 
 def schedule_table(results: Results) -> Optional[str]:
-    """The baseline at the headline share with several lengths; None if the plan has no such study."""
+    """Some arms at the headline share with several lengths; None if the plan has no such study."""
     plan = results.plan
     if plan.schedule is None:
         return None
+    several = len(plan.schedule.arms) > 1
     rows = []
-    for epochs in sorted({*plan.schedule[0], plan.finetune.epochs}):
-        cell = ('schedule', plan.baseline, plan.headline, epochs)
-        main = epochs == plan.finetune.epochs
-        planned = plan.headline_seeds if main else plan.schedule[1]
-        found = results.cell(*cell)
-        steps = next((str(record['iterations']) for record in found.values()), DASH)
-        gain = paired(results.values('mAP', *cell), results.values('mAP', 'finetune', plan.baseline, plan.headline))
-        rows.append(
-            [
+    for epochs in sorted({*plan.schedule.epochs, plan.finetune.epochs}):
+        for name in plan.schedule.arms:
+            cell = ('schedule', name, plan.headline, epochs)
+            main = epochs == plan.finetune.epochs
+            planned = results.planned('finetune', name, plan.headline) if main else plan.schedule.seeds
+            found = results.cell(*cell)
+            own = results.values('mAP', *cell)
+            longer = paired(own, results.values('mAP', 'finetune', name, plan.headline))
+            gain = paired(own, results.values('mAP', 'schedule', plan.baseline, plan.headline, epochs))
+            row = [
                 f'{epochs}{" (all arms)" if main else ""}',
-                steps,
+                next((str(record['iterations']) for record in found.values()), DASH),
+                plan.arm(name).title,
                 count(len(found), planned),
                 *[pm(results.spread(m, *cell)) for m in results.metric_names()],
-                *([DASH, DASH] if main else [signed(gain), p_value(gain)]),
+                *([DASH, DASH] if main else [signed(longer), p_value(longer)]),
             ]
-        )
-    return table(
-        [
-            'epochs',
-            'iterations',
-            'seeds',
-            *results.metric_names(),
-            f'mAP over {plan.finetune.epochs} epochs, same seeds (95 % CI)',
-            'p',
-        ],
-        rows,
-    )
+            if several:
+                row += [DASH, DASH] if name == plan.baseline else [signed(gain), p_value(gain)]
+            rows.append(row)
+    head = ['epochs', 'iterations', 'start of the detector', 'seeds', *results.metric_names()]
+    head += [f'mAP over {plan.finetune.epochs} epochs, same seeds (95 % CI)', 'p']
+    if several:
+        head += [f'mAP over {plan.arm(plan.baseline).title}, same length (95 % CI)', 'p']
+    return table(head, rows)
 
 
 def class_table(results: Results) -> str:
