@@ -92,10 +92,11 @@ def test_an_arm_may_have_options_and_fewer_seeds(tmp_path: Path) -> None:
     jobs, configs = {job.name: job for job in all_jobs(plan)}, JobConfigs(plan, Path('weights'))
     assert sum(job.arm == 'low' and job.kind == 'finetune' for job in jobs.values()) == 2
     share = share_name(plan.headline)
-    tuned, base = (jobs[f'finetune-{arm}-{share}-seed0'] for arm in ('low', 'random'))
+    tuned, base = (jobs[f'finetune-{arm}-{share}-seed{plan.first_seed}'] for arm in ('low', 'random'))
     assert configs.config(tuned).optim_wrapper.optimizer.lr == 1e-5 != configs.config(base).optim_wrapper.optimizer.lr
     assert configs.common(tuned) == configs.common(base) and configs.fingerprint(tuned) != configs.fingerprint(base)
-    probes = [configs.config(jobs[f'probe-{arm}-100pct-seed0']) for arm in ('low', 'random')]
+    assert {job.kind for job in jobs.values() if job.arm == 'low'} == {'finetune'}
+    probes = [configs.config(Job('j', 'probe', 1, 1, arm, 1, 0)) for arm in ('low', 'random')]
     assert plain(probes[0]) == plain(probes[1])
 
 
@@ -156,9 +157,10 @@ def test_missing_files_are_named(folder: Path) -> None:
 def test_the_plans_of_this_project(name: str) -> None:
     """Every job has a configuration of its own, and arms of a seed differ in nothing but their weights."""
     plan = read_plan(CONFIGS / f'{name}.py')
-    assert [arm.name for arm in plan.arms] == ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
+    full = [arm.name for arm in plan.arms if arm.seeds is None]
+    assert full == ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
     configs, jobs = JobConfigs(plan, Path('weights')), all_jobs(plan)
-    some = [job for job in jobs if job.seed == 0]
+    some = [job for job in jobs if job.kind == 'pretrain' or job.seed == plan.first_seed]
     assert len({configs.fingerprint(job) for job in some}) == len(some)
     tables = {kind: {configs.common(job) for job in some if job.kind == kind} for kind in ('finetune', 'probe')}
     assert len(tables['finetune']) == 1 and tables['finetune'] != tables['probe']
@@ -166,6 +168,8 @@ def test_the_plans_of_this_project(name: str) -> None:
     cfg = {
         arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1)) for arm in ('random', 'unipad', 'clap')
     }
+    rates = {arm: one.optim_wrapper.optimizer.pop('lr') for arm, one in cfg.items()}
+    assert rates['unipad'] == rates['clap'], 'one rate for all that is pre-trained'
     assert plain(cfg['random']) == plain(cfg['clap'])
     assert cfg['random'].load_from is None and re.search(r'/clap-[0-9a-f]{8}\.pth$', cfg['clap'].load_from)
     (check,) = [hook for hook in cfg['unipad'].custom_hooks if hook.type == 'TransferReportHook']

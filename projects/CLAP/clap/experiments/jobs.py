@@ -54,7 +54,11 @@ def all_jobs(plan: Plan) -> List[Job]:
     if plan.probe is not None:
         for seed in _seeds(plan, plan.probe.seeds):
             for interval in plan.probe.shares or (plan.headline,):
-                jobs += [_detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs) for arm in plan.arms]
+                jobs += [
+                    _detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs)
+                    for arm in plan.arms
+                    if arm.seeds is None
+                ]
     epochs = plan.finetune.epochs
     for seed in _seeds(plan, plan.headline_seeds):
         arms = [arm for arm in plan.arms if arm.seeds is None or seed in _seeds(plan, arm.seeds)]

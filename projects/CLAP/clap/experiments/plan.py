@@ -27,7 +27,7 @@ class Arm:
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
         options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
-        seeds: of the headline share, where it has not as many as the others; None for those of the plan.
+        seeds: a side arm, which has so many seeds of the headline share and no probe; None for a full one.
     """
 
     name: str

@@ -129,6 +129,8 @@ def probe_table(results: Results) -> Optional[str]:
     rows = []
     for interval in plan.probe.shares or (plan.headline,):
         for arm in plan.arms:
+            if arm.seeds is not None:
+                continue
             cell = ('probe', arm.name, interval)
             gain = results.gain('mAP', *cell)
             over = [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
