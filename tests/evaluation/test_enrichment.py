@@ -28,6 +28,7 @@ def test_the_literal_form_is_as_printed_whatever_the_configured_one_has() -> Non
     samplers = build_samplers(dict(type='CurvatureRaySampler', mode='secant', power=3.0, smoothing=2), 8, 4)
     literal = samplers['curvature_literal']
     assert (literal.mode, literal.power, literal.smoothing) == ('literal', 1.0, 0)
+    assert (literal.uniform_share, literal.importance) == (0.0, 0.0)
     assert (samplers['curvature'].mode, samplers['curvature'].power) == ('secant', 3.0)
 
 

@@ -30,7 +30,9 @@ def build_samplers(
     blur = {key: options[key] for key in ('blur_kernel_px', 'blur_sigma_px') if key in options}
     configs = dict(
         curvature=options,
-        curvature_literal=dict(type='CurvatureRaySampler', mode='literal', power=1.0, **blur),
+        curvature_literal=dict(
+            type='CurvatureRaySampler', mode='literal', power=1.0, uniform_share=0.0, importance=0.0, **blur
+        ),
         depth=dict(type='DepthRaySampler'),
         surface_variation=dict(type='SurfaceVariationRaySampler', **blur),
         uniform=dict(type='UniformRaySampler'),
