@@ -8,8 +8,8 @@ title = 'PandaSet, 14 real frames'
 readme = 'projects/CLAP/README.md'
 note = (
     'A sanity check, no benchmark: 12 training and 2 validation frames of one recording; '
-    "nuScenes' average precision from the info file (no NDS). Learning rates are those of the simulated world: 1e-3 for "
-    'random initialisation, 3e-4 for pre-trained encoders.'
+    "nuScenes' average precision from the info file (no NDS). Learning rates are those of the simulated world: "
+    '1e-3 for random initialisation, 3e-4 for pre-trained encoders.'
 )
 
 pretrain = dict(
