@@ -15,10 +15,10 @@ import torch
 from projects.CLAP.clap.evaluation.enrichment import mean_figures, measure_frame, point_of_pixel, summary
 from projects.CLAP.clap.evaluation.enrichment_report import format_tables
 from projects.CLAP.clap.evaluation.frame_labels import FrameLabels, box_of_points, fitted_road, frame_labels
-from projects.CLAP.clap.samplers import SurfaceVariationRaySampler, UniformRaySampler
+from projects.CLAP.clap.samplers import CurvatureRaySampler, SurfaceVariationRaySampler, UniformRaySampler
 from projects.CLAP.clap.samplers.base import camera_rays
 from projects.CLAP.clap.utils.enrichment_run import build_samplers
-from tests.fixtures.scenes import AnalyticField, front_camera, sweep_of, wall
+from tests.fixtures.scenes import AnalyticField, front_camera, ground_and_sphere, sweep_of, wall
 from tests.samplers.test_samplers import ball_and_ground
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,12 +87,21 @@ def test_the_nearest_point_is_what_a_pixel_shows() -> None:
 def test_ratios_of_known_samplers() -> None:
     points, on_ball = ball_and_ground()
     labels = FrameLabels(on_ball, ~on_ball, dict(ball=on_ball, nothing=torch.zeros_like(on_ball)), 'fitted')
-    samplers = dict(uniform=UniformRaySampler(200, 300), surface_variation=SurfaceVariationRaySampler(200, 300))
-    figures = measure_frame(samplers, AnalyticField(wall(30.0)), sweep_of(points), front_camera(), labels, seeds=20)
+    samplers = dict(
+        uniform=UniformRaySampler(200, 300),
+        surface_variation=SurfaceVariationRaySampler(200, 300),
+        curved=CurvatureRaySampler(200, 300, uniform_share=0.0, importance=0.0),
+        flattened=CurvatureRaySampler(200, 300, uniform_share=1.0, importance=0.0),
+    )
+    figures = measure_frame(
+        samplers, AnalyticField(ground_and_sphere()), sweep_of(points), front_camera(), labels, seeds=20
+    )
     uniform, rough = figures['uniform']['lidar'], figures['surface_variation']['lidar']
     assert uniform['object_ratio'] == pytest.approx(1, abs=0.1)
     assert uniform['road_ratio'] == pytest.approx(1, abs=0.05)
     assert uniform['entropy'] == pytest.approx(1) and uniform['effective_share'] == pytest.approx(1)
+    curved, flattened = figures['curved']['lidar'], figures['flattened']['lidar']
+    assert curved['effective_share'] < 0.5 and flattened['effective_share'] == pytest.approx(1), 'of what is drawn'
     assert uniform['pca_rank_correlation'] == 0 and rough['pca_rank_correlation'] > 0.99
     assert rough['object_ratio'] > 2 and rough['road_ratio'] < 0.8 and rough['effective_share'] < 0.6
     assert figures['surface_variation']['pixel']['object_ratio'] > figures['uniform']['pixel']['object_ratio']

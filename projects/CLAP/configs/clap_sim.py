@@ -9,8 +9,8 @@ _base_ = [
 ]
 
 # What docs/curvature.md arrives at: half of the input masked, an SDF held metric near the surface, curvature at the
-# scale of a few decimetres, some rays uniform and all of them weighted by how rare they are. clap_nus.py is the paper's
-# choice.
+# scale of a few decimetres, some LiDAR rays uniform and all of them weighted by how rare they are. clap_nus.py is the
+# paper's choice.
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),
     render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),

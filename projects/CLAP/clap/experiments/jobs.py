@@ -41,8 +41,8 @@ def all_jobs(plan: Plan) -> List[Job]:
 
     Pre-trainings first, as the arms need them (seed 0 is what detectors start from; further seeds, where the plan has
     them, show the spread of the pre-trainings themselves); then the probes, which are cheap; then the headline share,
-    seed 0 of every arm before seed 1; then the schedule study; then the other shares. Whatever is there when time runs
-    out can be compared.
+    one seed of every arm before the next; then the schedule study; then the other shares. Whatever is there when time
+    runs out can be compared.
     """
     used = dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)
     jobs = [

@@ -281,7 +281,8 @@ def range_table(results: Results) -> Optional[str]:
         row = [name, str(len(pairs))]
         for key, _ in _RANGES:
             mine, theirs = results.range_values(name, key), results.range_values(base, key)
-            change = paired({seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in pairs}, dict.fromkeys(pairs, 0.0))
+            ratios = {seed: mine[seed] / theirs[seed] for seed in mine if seed in theirs}  # no objects, no figure
+            change = paired({seed: 100 * (ratio - 1) for seed, ratio in ratios.items()}, dict.fromkeys(ratios, 0.0))
             row += [signed(change), p_value(change)]
         rows.append(row)
     head = ['pre-training', 'seeds']

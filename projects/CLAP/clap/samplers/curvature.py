@@ -32,8 +32,9 @@ class CurvatureRaySampler(BlurredPixelSampler):
         scale_m: edge of the cells that make a neighbourhood of ``'secant'`` (3 x 3 x 3 of them), metres.
         smoothing: 3 x 3 x 3 box filters over the feature volume before the normals are taken, in every mode.
         power: exponent of the curvature; 2 weighs by k1^2 + k2^2.
-        uniform_share: share of the LiDAR rays that is drawn uniformly, so that flat surfaces, which have next to no
-            curvature, are not forgotten; 0 is the paper.
+        uniform_share: share of the drawing probability that is uniform over the points, so that flat surfaces, which
+            have next to no curvature, are not forgotten; 0 is the paper. For LiDAR rays; pixels stay by curvature. Rays
+            are drawn without replacement: the more of the cloud is drawn, the more of it is uniform in effect.
         importance: a drawn LiDAR ray weighs pi ** -importance in the loss, pi being its probability to be drawn. 0 is
             the paper, which minimises the error where surfaces curve; 1 minimises that of all points, as uniform rays
             do, but looks more often where surfaces curve. Needs ``uniform_share`` > 0: rays that are hardly ever drawn
@@ -83,7 +84,7 @@ class CurvatureRaySampler(BlurredPixelSampler):
         return with_floor(weights**self.power)
 
     def ray_weights(self, point_weights: Tensor) -> Tensor:
-        """(1 - u) omega_n / sum omega + u / M: every ray is a uniform one with probability u = ``uniform_share``."""
+        """(1 - u) omega_n / sum omega + u / M, u = ``uniform_share``."""
         if not self.uniform_share:
             return point_weights
         curved = point_weights / point_weights.sum().clamp(min=torch.finfo(point_weights.dtype).tiny)

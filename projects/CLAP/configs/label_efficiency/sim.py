@@ -9,9 +9,9 @@ name = 'sim'
 title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
 note = (  # said above the tables
-    'Every arm has the learning rate that suits it, chosen on seed 0, which is in no table: 1e-3 for random '
-    'initialisation (3e-4 and 5e-4 gave less), 3e-4 for pre-trained encoders (1e-3 gave less); '
-    'the last two rows swap them.'
+    'Learning rate of fine-tuning: 1e-3 for random initialisation, 3e-4 for all that is pre-trained; chosen on seed 0, '
+    'which is in no table, with random initialisation and CLAP. The last two rows of the first table swap them. The '
+    'probe has 1e-3 for all.'
 )
 
 pretrain = dict(
