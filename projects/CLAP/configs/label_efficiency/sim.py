@@ -9,9 +9,9 @@ name = 'sim'
 title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
 note = (  # said above the tables
-    'Learning rate of fine-tuning: 1e-3 for random initialisation, 3e-4 for all that is pre-trained; chosen on seed 0, '
-    'which is in no table, with random initialisation and CLAP. The last two rows of the first table swap them. The '
-    'probe has 1e-3 for all.'
+    'Learning rate of fine-tuning: 1e-3 for random initialisation; for all that is pre-trained 3e-4, and 9e-4 for the '
+    'head, which starts at random everywhere. Chosen on seeds 0 and 1, which are in no table, with random initialisation '
+    'and CLAP. The last two rows of the first table swap them. The probe has 1e-3 for all.'
 )
 
 pretrain = dict(
@@ -43,43 +43,43 @@ arms = [
             unipad_camera=['img_backbone', 'img_neck', 'view_transform'],
         ),
         paper=[(5, 49.81, 55.29)],
-        options=['optim_wrapper.optimizer.lr=3e-4'],
+        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
     ),
     dict(
         name='joint_depth',
         title='joint, depth-aware rays',
         weights='joint_depth',
         paper=[(5, 49.55, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4'],
+        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
     ),
     dict(
         name='joint_curvature',
         title='joint, curvature sampling',
         weights='joint_curvature',
         paper=[(5, 50.81, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4'],
+        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
     ),
     dict(
         name='clap',
         title='CLAP: + prototypes',
         weights='clap',
         paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4'],
+        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
     ),
     dict(
         name='random_low',
-        title='random initialisation, learning rate 3e-4',
+        title='random initialisation, learning rates of the others',
         seeds=2,
-        options=['optim_wrapper.optimizer.lr=3e-4'],
+        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
     ),
-    dict(name='clap_high', title='CLAP, learning rate 1e-3', weights='clap', seeds=2),
+    dict(name='clap_high', title='CLAP, learning rate 1e-3 for all', weights='clap', seeds=2),
 ]
 
 baseline = 'random'
 shares = [1, 16, 64, 128]  # every n-th of the 512 frames is labelled
 headline = 128  # 4 frames
 headline_seeds = 5  # of every arm that has no `seeds` of its own
-first_seed = 1  # 0 has chosen the learning rates
+first_seed = 2  # 0 and 1 have chosen the learning rates
 other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
 
