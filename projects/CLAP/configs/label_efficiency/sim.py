@@ -10,8 +10,8 @@ title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
 note = (  # said above the tables
     'Learning rate of fine-tuning: 1e-3 for random initialisation; for all that is pre-trained 3e-4, and 9e-4 for the '
-    'head, which starts at random everywhere. Chosen on seeds 0 and 1, which are in no table, with random initialisation '
-    'and CLAP. The last two rows of the first table swap them. The probe has 1e-3 for all.'
+    'head, which starts at random everywhere. Chosen on seeds 0 and 1, which are in no table, with random '
+    'initialisation and CLAP. The last two rows of the first table swap them. The probe has 1e-3 for all.'
 )
 
 pretrain = dict(
