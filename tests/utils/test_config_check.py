@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from projects.CLAP.clap.experiments import read_plan
 from projects.CLAP.clap.utils.config_check import ConfigKeyError
 from projects.CLAP.clap.utils.launch import load_config, use_amp
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP' / 'configs'
 
 
-#: Plans of comparisons are no configurations of a run; tests/experiments/test_plan.py reads them.
+#: Plans of comparisons are no configurations of a run.
 PLANS = {p for p in (CONFIGS / 'label_efficiency').iterdir() if not p.name.startswith(('pretrain_', 'finetune_'))}
 
 
@@ -19,6 +20,11 @@ def test_every_configuration_passes(path: Path) -> None:
     cfg = load_config(str(path))
     assert cfg.model.type in ('CLAP', 'CLAPBEVFusion')
     assert cfg.work_dir == f'work_dirs/{path.stem}'
+
+
+@pytest.mark.parametrize('path', sorted(PLANS), ids=lambda p: p.stem)
+def test_every_plan_can_be_read(path: Path) -> None:
+    assert read_plan(path).name == path.stem
 
 
 @pytest.mark.parametrize(

@@ -155,9 +155,9 @@ def read_plan(path: Union[str, Path]) -> Plan:
     _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
     schedule, aim = content.get('schedule'), content.get('aim')
-    for name, node, kind, optional in (('schedule', schedule, Schedule, {'arms'}), ('aim', aim, Aim, set())):
+    for name, node, kind, left_out in (('schedule', schedule, Schedule, {'arms'}), ('aim', aim, Aim, set())):
         if node:
-            _check_keys(name, node, {field.name for field in fields(kind)}, optional)
+            _check_keys(name, node, {field.name for field in fields(kind)}, left_out)
     plan = Plan(
         name=content['name'],
         title=content.get('title', content['name']),

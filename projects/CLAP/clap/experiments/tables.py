@@ -129,9 +129,9 @@ def probe_table(results: Results) -> Optional[str]:
     rows = []
     for interval in plan.probe.shares or (plan.headline,):
         for arm in plan.arms:
-            if arm.seeds is not None:
-                continue
             cell = ('probe', arm.name, interval)
+            if not results.planned(*cell):
+                continue
             gain = results.gain('mAP', *cell)
             over = [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
             rows.append(

@@ -22,6 +22,8 @@ pretrain = dict(
     clap=dict(config='pretrain_sim_clap.py', epochs=4, options=[]),
 )
 
+low = ['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0']
+
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
 # percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4). An arm may also have `options`, its own
 # overrides of fine-tuning (a learning rate), and `seeds`: so many at the headline share and nothing else of it.
@@ -43,37 +45,38 @@ arms = [
             unipad_camera=['img_backbone', 'img_neck', 'view_transform'],
         ),
         paper=[(5, 49.81, 55.29)],
-        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
+        options=low,
     ),
     dict(
         name='joint_depth',
         title='joint, depth-aware rays',
         weights='joint_depth',
         paper=[(5, 49.55, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
+        options=low,
     ),
     dict(
         name='joint_curvature',
         title='joint, curvature sampling',
         weights='joint_curvature',
         paper=[(5, 50.81, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
+        options=low,
     ),
     dict(
         name='clap',
         title='CLAP: + prototypes',
         weights='clap',
         paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)],
-        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
+        options=low,
     ),
     dict(
         name='random_low',
         title='random initialisation, learning rates of the others',
         seeds=2,
-        options=['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0'],
+        options=low,
     ),
     dict(name='clap_high', title='CLAP, learning rate 1e-3 for all', weights='clap', seeds=2),
 ]
+del low  # no key of a plan
 
 baseline = 'random'
 shares = [1, 16, 64, 128]  # every n-th of the 512 frames is labelled
