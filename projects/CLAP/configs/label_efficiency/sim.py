@@ -15,11 +15,11 @@ note = (  # said above the tables
 )
 
 pretrain = dict(
-    unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=4, options=[]),
-    unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=4, options=[]),
-    joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=4, options=[]),
-    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=4, options=[]),
-    clap=dict(config='pretrain_sim_clap.py', epochs=4, options=[]),
+    unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=12, options=[]),
+    unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=12, options=[]),
+    joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=12, options=[]),
+    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=12, options=[]),
+    clap=dict(config='pretrain_sim_clap.py', epochs=12, options=[]),
 )
 
 low = ['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0']
