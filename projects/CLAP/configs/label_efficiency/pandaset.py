@@ -14,15 +14,16 @@ note = (
     '1e-3 for random initialisation, 3e-4 for pre-trained encoders and 9e-4 for their head.'
 )
 
+curved = ['model.ray_sampler.uniform_share=0.25', 'model.ray_sampler.importance=0.0']
 pretrain = dict(
     unipad_lidar=dict(config='pretrain_pandaset_unipad_lidar.py', epochs=40),
     unipad_camera=dict(config='pretrain_pandaset_unipad_camera.py', epochs=40),
     joint_depth=dict(config='pretrain_pandaset_joint_depth.py', epochs=40),
-    joint_curvature=dict(config='pretrain_pandaset_joint_curvature.py', epochs=40),
-    clap=dict(config='pretrain_pandaset_clap.py', epochs=40),
+    joint_curvature=dict(config='pretrain_pandaset_joint_curvature.py', epochs=40, options=curved),
+    clap=dict(config='pretrain_pandaset_clap.py', epochs=40, options=curved),
 )
+del curved
 
-arms = _base_.arms[:5]  # without the side arms
 shares = [1, 4]
 headline = 4  # 3 frames
 headline_seeds = 3

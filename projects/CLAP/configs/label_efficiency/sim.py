@@ -10,16 +10,23 @@ title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
 note = (  # said above the tables
     'Learning rate of fine-tuning: 1e-3 for random initialisation; for all that is pre-trained 3e-4, and 9e-4 for the '
-    'head, which starts at random everywhere. Chosen on seeds 0 and 1, which are in no table, with random '
-    'initialisation and CLAP. The last two rows of the first table swap them. The probe has 1e-3 for all.'
+    'head, which starts at random everywhere. They and the length of pre-training were chosen with random '
+    'initialisation and CLAP on seeds 0 to 2, which are in no table. The probe has 1e-3 for all.'
 )
 
+# Warm-up as in the paper; a quarter of the LiDAR rays uniform, no weights in the loss. The sampler's default weights
+# (importance=0.75) render all points alike well, but features of objects come out weaker: see the README.
+curved = [
+    'custom_hooks.1.warmup_epochs=4',
+    'model.ray_sampler.uniform_share=0.25',
+    'model.ray_sampler.importance=0.0',
+]
 pretrain = dict(
     unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=12, options=[]),
     unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=12, options=[]),
     joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=12, options=[]),
-    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=12, options=[]),
-    clap=dict(config='pretrain_sim_clap.py', epochs=12, options=[]),
+    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=12, options=curved),
+    clap=dict(config='pretrain_sim_clap.py', epochs=12, options=curved),
 )
 
 low = ['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0']
@@ -68,21 +75,14 @@ arms = [
         paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)],
         options=low,
     ),
-    dict(
-        name='random_low',
-        title='random initialisation, learning rates of the others',
-        seeds=2,
-        options=low,
-    ),
-    dict(name='clap_high', title='CLAP, learning rate 1e-3 for all', weights='clap', seeds=2),
 ]
-del low  # no key of a plan
+del low, curved  # no keys of a plan
 
 baseline = 'random'
-shares = [1, 16, 64, 128]  # every n-th of the 512 frames is labelled
+shares = [1, 32, 128]  # every n-th of the 512 frames is labelled
 headline = 128  # 4 frames
 headline_seeds = 5  # of every arm that has no `seeds` of its own
-first_seed = 2  # 0 and 1 have chosen the learning rates
+first_seed = 3  # 0 to 2 have chosen learning rates and the length of pre-training
 other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
 
@@ -92,7 +92,7 @@ finetune = dict(config='finetune_sim.py', epochs=3, val_interval=3, options=[])
 # frames. None: no probe.
 probe = dict(config='finetune_sim.py', epochs=1, seeds=3, shares=[1], options=[])
 # The headline share with other lengths: whether more iterations help, and whom. None: no study.
-schedule = dict(epochs=[1, 6], seeds=2, arms=['random', 'clap'])
+schedule = dict(epochs=[1, 6], seeds=1, arms=['random', 'clap'])
 # What the summary says is met or not: gain in mAP points over the baseline at the headline share, and p.
 aim = dict(arm='clap', points=2.5, p=0.01)
 workers = 0  # of the data loaders; a job has one core
