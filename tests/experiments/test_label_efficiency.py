@@ -109,6 +109,16 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(plan_file: 
         changed.done(job)
 
 
+def test_checkpoints_from_elsewhere_are_not_taken_for_a_run_of_the_plan(plan_file: Path, tmp_path: Path) -> None:
+    place = Workplace(read_plan(plan_file), tmp_path / 'work')
+    job = next(job for job in _jobs(place.plan) if job.name == 'pretrain-clap')
+    place.run_dir(job).mkdir(parents=True)
+    assert not place.done(job)
+    (place.run_dir(job) / 'epoch_1.pth').write_bytes(b'somebody copied it here')
+    with pytest.raises(PlanError, match='has checkpoints that no run of this plan has written'):
+        place.done(job)
+
+
 def test_weights_are_those_of_the_plan_and_of_the_runs_begin(plan_file: Path, tmp_path: Path, monkeypatch) -> None:
     """Another way to put an arm together is another file; a run does not go on with weights that were exchanged."""
     work = tmp_path / 'work'

@@ -43,6 +43,19 @@ def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
     few = plan_of(folder, first_seed=3, arms=[dict(PLAN['arms'][0], seeds=1), *PLAN['arms'][1:]])
     names = [job.name for job in all_jobs(few)]
     assert 'finetune-random-50pct-seed3' in names and 'finetune-random-50pct-seed4' not in names
+    more = plan_of(folder, arms=[dict(PLAN['arms'][0], seeds=4), *PLAN['arms'][1:]])
+    assert {job.seed for job in all_jobs(more) if job.kind == 'finetune' and job.arm == 'random'} == {0, 1, 2, 3}
+    assert {job.seed for job in all_jobs(more) if job.kind == 'finetune' and job.arm == 'clap'} == {0, 1}
+
+
+def test_an_arm_may_start_from_another_run_of_its_pre_training(folder: Path) -> None:
+    pretrain = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=1, seeds=2))
+    again = dict(name='again', weights='clap', pretrain_seed=1, side=True, seeds=1)
+    plan = plan_of(folder, pretrain=pretrain, arms=[*PLAN['arms'], again])
+    (job,) = [job for job in all_jobs(plan) if job.arm == 'again']
+    assert job.needs == ('pretrain-clap-seed1',) and job.kind == 'finetune'
+    with pytest.raises(PlanError, match='pretrain_seed is 2, pretrain.clap has seeds 0 to 1'):
+        plan_of(folder, pretrain=pretrain, arms=[*PLAN['arms'], dict(again, pretrain_seed=2)])
 
 
 def test_jobs_come_in_the_order_of_their_worth(folder: Path) -> None:
@@ -86,7 +99,7 @@ def test_an_arm_may_have_options_and_fewer_seeds(tmp_path: Path) -> None:
     sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
     for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):
         stage['config'] = str(CONFIGS / stage['config'])
-    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5'], seeds=2)
+    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5'], seeds=2, side=True)
     Config(dict(sim, arms=[*sim['arms'], low])).dump(str(tmp_path / 'plan.py'))
     plan = read_plan(tmp_path / 'plan.py')
     jobs, configs = {job.name: job for job in all_jobs(plan)}, JobConfigs(plan, Path('weights'))
@@ -157,7 +170,7 @@ def test_missing_files_are_named(folder: Path) -> None:
 def test_the_plans_of_this_project(name: str) -> None:
     """Every job has a configuration of its own; arms of a seed differ in their weights and the learning rate alone."""
     plan = read_plan(CONFIGS / f'{name}.py')
-    full = [arm.name for arm in plan.arms if arm.seeds is None]
+    full = [arm.name for arm in plan.arms if not arm.side]
     assert full == ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
     configs, jobs = JobConfigs(plan, Path('weights')), all_jobs(plan)
     some = [job for job in jobs if job.kind == 'pretrain' or job.seed == plan.first_seed]
@@ -168,6 +181,8 @@ def test_the_plans_of_this_project(name: str) -> None:
     cfg = {arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1)) for arm in full}
     rates = {arm: one.pop('optim_wrapper').to_dict() for arm, one in cfg.items()}
     assert rates.pop('random') != rates['clap'], 'what is pre-trained has a lower one'
+    keys = rates['unipad']['paramwise_cfg']['custom_keys']
+    assert keys.pop('fusion_layer') == keys['bbox_head'], 'what starts at random has the rate of the head'
     assert all(one == rates['clap'] for one in rates.values()), 'the same for all that is pre-trained'
     assert plain(cfg['random']) == plain(cfg['clap'])
     assert cfg['random'].load_from is None and re.search(r'/clap-[0-9a-f]{8}\.pth$', cfg['clap'].load_from)

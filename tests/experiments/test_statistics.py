@@ -36,6 +36,8 @@ def test_too_few_seeds_have_no_test() -> None:
     assert paired({0: 1.0}, {1: 1.0}).mean is None
     same = paired({0: 3.0, 1: 4.0}, {0: 1.0, 1: 2.0})
     assert same.mean == 2.0 and same.p is None, 'no spread to test against'
+    rounded = paired({0: 14.0, 1: 15.0, 2: 100 * 0.17}, {0: 10.0, 1: 11.0, 2: 100 * 0.13})
+    assert rounded.mean == pytest.approx(4.0) and rounded.p is None, 'rounding is no spread'
 
 
 def test_spread() -> None:

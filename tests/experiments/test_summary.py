@@ -13,10 +13,12 @@ from mmengine.config import Config
 from projects.CLAP.clap.experiments import Plan, PlanError, read_plan
 from projects.CLAP.clap.experiments import summary as summary_module
 from projects.CLAP.clap.experiments.jobs import all_jobs
+from projects.CLAP.clap.experiments.plan import Arm
 from projects.CLAP.clap.experiments.plot import label_share_plot
 from projects.CLAP.clap.experiments.records import read_record, write_record
 from projects.CLAP.clap.experiments.results import Results
 from projects.CLAP.clap.experiments.summary import page, replace_block, summarize
+from projects.CLAP.clap.experiments.tables import paper
 from tests.fixtures.fake_records import fake_record, write_fakes
 from tests.fixtures.tiny_plan import PLAN
 
@@ -55,17 +57,18 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     # Differences 4 and 3: mean 3.5, deviation 0.7071, t = 7 with one degree of freedom: p = 1 - 2 atan(7) / pi.
     assert headline['full CLAP'][:3] == ['98.0%', '2', '14.50 ± 0.71']
     assert headline['full CLAP'][4:6] == ['+3.50 (-2.85 to +9.85)', '= 0.09']
-    assert headline['full CLAP'][-1] == '–' and 'nuScenes, 5 %, full size' in text, 'the paper has no 5 % in this plan'
+    assert headline['full CLAP'][-1] == '51.17 / 57.04 (50 %)' and headline['random'][-1] == '–'
+    assert rows(text, '**From arm to arm**')['half → full CLAP'] == ['2', '+2.75 (-0.43 to +5.93)', '= 0.058', '–']
     assert 'random reaches 52% of its mAP with 100 %' in text
     assert 'the aim (at least +2.5 with p < 0.2) is met' in text
     shares = [line for line in text.split('**Other shares')[1].split('**Probe')[0].splitlines() if 'full CLAP' in line]
     assert any('100 % (3–4 frames)' in line and '24.50 ± 0.71' in line and '60.00' in line for line in shares)
-    assert any('50 % (3–4 frames)' in line and '51.17 / 57.04' in line for line in shares)
+    assert any('50 % (3–4 frames)' in line and '51.17 / 57.04 (50 %)' in line for line in shares)
     per_class = rows(text, '**Per class**')
     assert per_class['car'][0] == '6–7' and per_class['truck'][0] == '0 (absent from some)'
     assert per_class['mATE (error)'][1] == '0.500 ± 0.000'
     length = rows(text, '**Length of fine-tuning**')
-    assert length['1 (all arms)'][:3] == ['10', 'random', '2']
+    assert length['1 (all arms)'][:4] == ['10', 'random', '1', '10.00'], "the study's seed alone"
     assert length['2'][1:] == ['random', '1', '10.00', '15.00', '+0.00', 'one seed, no test']
     assert all(word in text for word in ('01234567', 'a processor', 'torch 2.1.2', 'train.pkl 01', 'finetune.py'))
     assert figures['cells']['finetune-clap-50 %']['mAP']['gain']['mean'] == pytest.approx(3.5)
@@ -85,15 +88,21 @@ def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path
     part = text.split('**Length of fine-tuning**')[1].split('\n\n')[1].splitlines()
     cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in part[2:]]
     assert [line[:1] + line[2:4] for line in cells] == [
-        ['1 (all arms)', 'random', '2'],
-        ['1 (all arms)', 'full CLAP', '2'],
+        ['1 (all arms)', 'random', '1'],
+        ['1 (all arms)', 'full CLAP', '1'],
         ['2', 'random', '1'],
         ['2', 'full CLAP', '1'],
     ]
     label_share_plot(Results.read(replace(plan, schedule=None), tmp_path / 'records'), tmp_path / 'plot.svg')
     assert 'iterations' not in (tmp_path / 'plot.svg').read_text()
-    # Against the baseline of the same length: 3.5 of two seeds, 4 of the first one.
-    assert [line[-2] for line in cells] == ['–', '+3.50 (-2.85 to +9.85)', '–', '+4.00']
+    assert [line[-2] for line in cells] == ['–', '+4.00', '–', '+4.00'], 'against the baseline of the same length'
+
+
+def test_the_paper_stands_beside_its_nearest_share() -> None:
+    arm = Arm('clap', 'CLAP', paper=((5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, 31.87)))
+    assert paper(arm, 128, True) == '51.17 / 57.04 (5 %); 30.53 / 31.87 (1 %)'
+    assert paper(arm, 32, False) == '42.86 (2.5 %)' and paper(arm, 20, True) == '51.17 / 57.04 (5 %)'
+    assert paper(arm, 1, False) == '–', 'nothing of the paper is near 100 %'
 
 
 def test_pre_trainings_alone_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
@@ -150,6 +159,7 @@ def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> N
         ),
         ('schedule-random-50pct-2ep-seed0', dict(common='another'), 'configuration of fine-tuning'),
         ('probe-half-50pct-seed0', dict(common='another'), 'configuration of the probe'),
+        ('finetune-clap-100pct-seed0', dict(options=['lr=1']), 'differ in options of clap'),
         ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
         ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
         ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),

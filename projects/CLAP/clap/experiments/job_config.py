@@ -148,10 +148,11 @@ class JobConfigs:
         return _digest(cfg)
 
     def _start(self, arm: str) -> List[Any]:
-        """What an arm starts from: fingerprints of its pre-trainings (seed 0) and the encoders taken from each."""
+        """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
         if arm not in self._starts:
+            seed = self.plan.arm(arm).pretrain_seed
             self._starts[arm] = [
-                [self.fingerprint(Job('', 'pretrain', 0, self.plan.pretrain[stage].epochs, stage)), names]
+                [self.fingerprint(Job('', 'pretrain', seed, self.plan.pretrain[stage].epochs, stage)), names]
                 for stage, names in self.plan.arm(arm).weights
             ]
         return self._starts[arm]

@@ -39,14 +39,14 @@ class Job:
 def all_jobs(plan: Plan) -> List[Job]:
     """Every job of a plan.
 
-    Pre-trainings first, as the arms need them (seed 0 is what detectors start from; further seeds, where the plan has
-    them, show the spread of the pre-trainings themselves); then the probes, which are cheap; then the headline share,
-    one seed of every arm before the next; then the schedule study; then the other shares. Whatever is there when time
-    runs out can be compared.
+    Pre-trainings first, as the arms need them (seed 0 is what detectors start from, unless an arm says otherwise;
+    further seeds show the spread of the pre-trainings themselves); then the probes, which are cheap; then the headline
+    share, one seed of every arm before the next; then the schedule study; then the other shares. Whatever is there when
+    time runs out can be compared.
     """
     used = dict.fromkeys(stage for arm in plan.arms for stage, _ in arm.weights)
     jobs = [
-        Job(f'pretrain-{name}' + (f'-seed{seed}' if seed else ''), 'pretrain', seed, plan.pretrain[name].epochs, name)
+        Job(pretrain_name(name, seed), 'pretrain', seed, plan.pretrain[name].epochs, name)
         for seed in range(max((plan.pretrain[name].seeds for name in used), default=0))
         for name in used
         if seed < plan.pretrain[name].seeds
@@ -57,12 +57,16 @@ def all_jobs(plan: Plan) -> List[Job]:
                 jobs += [
                     _detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs)
                     for arm in plan.arms
-                    if arm.seeds is None
+                    if not arm.side
                 ]
     epochs = plan.finetune.epochs
-    for seed in _seeds(plan, plan.headline_seeds):
-        arms = [arm for arm in plan.arms if arm.seeds is None or seed in _seeds(plan, arm.seeds)]
-        jobs += [_detector(plan, 'finetune', arm.name, plan.headline, seed, epochs) for arm in arms]
+    seeds = {arm.name: plan.headline_seeds if arm.seeds is None else arm.seeds for arm in plan.arms}
+    for seed in _seeds(plan, max(seeds.values())):
+        jobs += [
+            _detector(plan, 'finetune', name, plan.headline, seed, epochs)
+            for name, number in seeds.items()
+            if seed in _seeds(plan, number)
+        ]
     if plan.schedule is not None:
         jobs += [
             _detector(plan, 'schedule', arm, plan.headline, seed, length)
@@ -77,12 +81,18 @@ def all_jobs(plan: Plan) -> List[Job]:
     return jobs
 
 
+def pretrain_name(name: str, seed: int) -> str:
+    """Name of a pre-training's job."""
+    return f'pretrain-{name}' + (f'-seed{seed}' if seed else '')
+
+
 def _seeds(plan: Plan, number: int) -> range:
     return range(plan.first_seed, plan.first_seed + number)
 
 
 def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:
     length = f'-{epochs}ep' if kind == 'schedule' else ''
+    start = plan.arm(arm)
     return Job(
         f'{kind}-{arm}-{share_name(interval)}{length}-seed{seed}',
         kind,
@@ -91,7 +101,7 @@ def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs:
         arm,
         interval,
         label_offset(seed, interval),
-        tuple(f'pretrain-{stage}' for stage, _ in plan.arm(arm).weights),
+        tuple(pretrain_name(stage, start.pretrain_seed) for stage, _ in start.weights),
     )
 
 

@@ -27,7 +27,9 @@ class Arm:
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
         options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
-        seeds: a side arm, which has so many seeds of the headline share and no probe; None for a full one.
+        seeds: seeds at the headline share; None for the plan's ``headline_seeds``.
+        side: a side arm: at the headline share alone, without a probe, in no step from arm to arm.
+        pretrain_seed: which run of its pre-trainings it starts from.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Arm:
     paper: Tuple[Tuple[float, Optional[float], Optional[float]], ...] = ()
     options: Tuple[str, ...] = ()
     seeds: Optional[int] = None
+    side: bool = False
+    pretrain_seed: int = 0
 
     @property
     def encoders(self) -> Optional[Tuple[str, ...]]:
@@ -221,7 +225,7 @@ def _stage(where: str, content: Dict[str, Any], folder: Path) -> Stage:
 
 def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
     where = f'arm {content.get("name")}'
-    optional = {'title', 'weights', 'paper', 'options', 'seeds'}
+    optional = {'title', 'weights', 'paper', 'options', 'seeds', 'side', 'pretrain_seed'}
     _check_keys(where, content, {'name', *optional}, optional)
     weights = content.get('weights') or {}
     parts = {weights: None} if isinstance(weights, str) else weights
@@ -231,13 +235,21 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
         unknown = [name for name in names or () if name not in ENCODERS]
         if unknown:
             raise PlanError(f'{where}: no encoder {", ".join(unknown)}; there are {", ".join(ENCODERS)}')
+    seed = content.get('pretrain_seed', 0)
+    for stage in parts:
+        if not 0 <= seed < stages[stage].seeds:
+            raise PlanError(
+                f'{where}: pretrain_seed is {seed}, pretrain.{stage} has seeds 0 to {stages[stage].seeds - 1}'
+            )
     return Arm(
-        content['name'],
-        content.get('title', content['name']),
-        tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
-        tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())),
-        tuple(content.get('options', ())),
-        content.get('seeds'),
+        name=content['name'],
+        title=content.get('title', content['name']),
+        weights=tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items()),
+        paper=tuple((share, ap, nds) for share, ap, nds in content.get('paper', ())),
+        options=tuple(content.get('options', ())),
+        seeds=content.get('seeds'),
+        side=content.get('side', False),
+        pretrain_seed=seed,
     )
 
 

@@ -71,6 +71,7 @@ class Results:
                 f'number of iterations ({kind})', [r for r in detectors if r['kind'] == kind], lambda r: r['iterations']
             )
         for arm in self.plan.arms:
+            self._same(f'options of {arm.name}', [r for r in main if r['arm'] == arm.name], lambda r: r['options'])
             self._same(
                 f'pre-trained weights of {arm.name}',
                 [r for r in detectors if r['arm'] == arm.name],

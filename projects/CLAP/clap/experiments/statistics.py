@@ -50,10 +50,11 @@ def paired(values: BySeed, baseline: BySeed) -> Difference:
     if not seeds:
         return Difference(0, None)
     mine, theirs = (np.array([given[seed] for seed in seeds], dtype=np.float64) for given in (values, baseline))
-    mean = float((mine - theirs).mean())
+    differences = mine - theirs
+    mean = float(differences.mean())
     if len(seeds) < 2:
         return Difference(1, mean)
-    if np.ptp(mine - theirs) == 0.0:
+    if np.ptp(differences) <= 1e-9 * max(np.abs(mine).max(), np.abs(theirs).max()):  # the same but for rounding
         return Difference(len(seeds), mean, mean, mean)
     test = stats.ttest_rel(mine, theirs)
     interval = test.confidence_interval(0.95)

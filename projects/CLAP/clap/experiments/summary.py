@@ -147,9 +147,13 @@ def _main_tables(results: Results) -> List[str]:
     parts = []
     if plan.headline_seeds:
         parts += [
-            f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test)',
+            f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test; a '
+            'seed is one of fine-tuning, from one and the same pre-training)',
             tables.headline_table(results),
         ]
+        steps = tables.steps_table(results)
+        if steps:
+            parts += ['**From arm to arm**, the same seeds', steps]
     if plan.headline_seeds and plan.other_seeds:
         parts += ['**Other shares of the labels**', tables.shares_table(results)]
     probe, schedule = tables.probe_table(results), tables.schedule_table(results)
@@ -194,7 +198,8 @@ def verdict(results: Results) -> str:
 def _order(results: Results) -> str:
     """The order of the means, once every arm has all its seeds."""
     plan = results.plan
-    theirs = {arm.name: ap for arm in plan.arms for share, ap, _ in arm.paper if share == 5 and ap is not None}
+    known = {arm.name: tables.paper_ap(arm) for arm in plan.arms}
+    theirs = {name: ap for name, ap in known.items() if ap is not None}
     means = {name: results.spread('mAP', 'finetune', name, plan.headline) for name in theirs}
     if len(theirs) < 2 or any(
         mean.mean is None or mean.count < results.planned('finetune', name, plan.headline)
@@ -203,8 +208,10 @@ def _order(results: Results) -> str:
         return ''
     own = sorted(theirs, key=lambda name: means[name].mean or 0.0)
     paper = sorted(theirs, key=lambda name: theirs[name])
-    return f'Order of the mean mAP at {share_title(plan.headline)}: {" < ".join(own)}; ' + (
-        "the paper's at 5 % is the same." if own == paper else f"the paper's at 5 %: {' < '.join(paper)}."
+    return (
+        f'Order of the mean mAP at {share_title(plan.headline)}: {" < ".join(own)}; '
+        + ("the paper's at 5 % is the same" if own == paper else f"the paper's at 5 %: {' < '.join(paper)}")
+        + ' (which of the steps are more than chance: the second table).'
     )
 
 
@@ -231,12 +238,7 @@ def conditions(results: Results) -> str:
         ]
     )
     versions = different([f'torch {record["versions"]["torch"]}' for record in records])
-    configs = different(
-        [
-            f'`{record["config"]}`' + (f' ({" ".join(record["options"])})' if record['options'] else '')
-            for record in records
-        ]
-    )
+    configs = different([f'`{record["config"]}`' for record in records])
     data = different([value for record in records for value in record['data'].values()])
     iterations = different([str(record['iterations']) for record in records if record['kind'] == 'finetune'])
     hours = sum(record['seconds'] for record in records) / 3600
@@ -248,8 +250,9 @@ def conditions(results: Results) -> str:
             f'for: {_seeds_told(plan, plan.headline_seeds)} at {share_title(plan.headline)}{elsewhere}. '
         )
     text += (
-        'A seed chooses the labelled frames (every n-th, another first one), the initialisation of whatever has no '
-        'pre-trained weights, the order and the augmentation, the same for every arm. '
+        'A seed chooses the labelled frames (every n-th, another first one; not where all are labelled), the '
+        'initialisation of whatever has no pre-trained weights, the order and the augmentation, the same for every '
+        'arm. '
     )
     if plan.probe is not None:
         text += (
@@ -257,11 +260,16 @@ def conditions(results: Results) -> str:
             'the batch-norm statistics of its frozen encoders anew, for every arm alike. '
         )
     if plan.pretrain:
-        text += 'Every pre-trained arm starts from the pre-training of seed 0: the spread does not cover that. '
+        text += 'All seeds of an arm start from the same pre-training: neither the spread nor p covers another one. '
     text += f'Configurations: {configs}. Info files (SHA-256): {data}.'
+    told: Dict[str, List[str]] = {}  # who has which options, said once for all that share them
+    for record in records:
+        if record['options']:
+            title = f'pre-training {record["arm"]}' if record['kind'] == 'pretrain' else plan.arm(record['arm']).title
+            told.setdefault(' '.join(f'`{option}`' for option in record['options']), []).append(title)
+    for options, titles in told.items():
+        text += f' {different(titles)}: {options}.'
     for arm in plan.arms:
-        if arm.options:
-            text += f' {arm.title}: {" ".join(f"`{option}`" for option in arm.options)}.'
         left = [name for name in _encoders_without(results, arm.name)]
         if left:
             text += f' {arm.title}: {", ".join(left)} keep their random initialisation.'

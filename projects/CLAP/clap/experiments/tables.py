@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import List, Optional, Sequence
 
 from .plan import Arm, share_percent, share_title
@@ -43,12 +44,27 @@ def count(found: int, planned: int) -> str:
     return str(found) if found == planned else f'{found} of {planned}'
 
 
+#: Share of the labels, in percent, at which the paper has all arms (its Tables 1 and 4).
+PAPER_SHARE = 5
+
+
 def paper(arm: Arm, interval: int, headline: bool) -> str:
-    """The paper's figures at the same share of the labels; at the headline share those of its own, 5 %."""
-    for share, ap, nds in arm.paper:
-        if share == (5 if headline else share_percent(interval)):
-            return ' / '.join(f'{value:.2f}' for value in (ap, nds) if value is not None)
-    return DASH
+    """The paper's figures at its share nearest to ours, if they differ by less than a factor of two.
+
+    At the headline share those at 5 % stand before it, where the paper has every arm.
+    """
+    ours = share_percent(interval)
+    near = min((share for share, *_ in arm.paper), key=lambda share: abs(math.log(share / ours)), default=None)
+    wanted = [PAPER_SHARE] if headline else []
+    if near is not None and abs(math.log(near / ours)) < math.log(2) and near not in wanted:
+        wanted.append(near)
+    found = {share: ' / '.join(f'{v:.2f}' for v in figures if v is not None) for share, *figures in arm.paper}
+    return '; '.join(f'{found[share]} ({share:g} %)' for share in wanted if share in found) or DASH
+
+
+def paper_ap(arm: Arm) -> Optional[float]:
+    """The paper's mAP at the share where it has every arm."""
+    return next((ap for share, ap, _ in arm.paper if share == PAPER_SHARE), None)
 
 
 def headline_table(results: Results) -> str:
@@ -57,7 +73,7 @@ def headline_table(results: Results) -> str:
     head = ['start of the detector', 'encoders loaded', 'seeds', *names]
     for name in names:
         head += [f'{name} over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
-    head.append('the paper: nuScenes, 5 %, full size, mAP / NDS')
+    head.append('the paper: nuScenes (share), full size, mAP / NDS')
     rows = []
     for arm in plan.arms:
         cell = ('finetune', arm.name, plan.headline)
@@ -72,6 +88,28 @@ def headline_table(results: Results) -> str:
             row += [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
         rows.append([*row, paper(arm, plan.headline, True)])
     return table(head, rows)
+
+
+def steps_table(results: Results) -> Optional[str]:
+    """Every full arm at the headline share against the one before it; None for fewer than two pre-trained ones."""
+    plan = results.plan
+    arms = [arm for arm in plan.arms if not arm.side and arm.name != plan.baseline]
+    if len(arms) < 2:
+        return None
+    rows = []
+    for before, arm in zip(arms, arms[1:]):
+        gain = results.gain('mAP', 'finetune', arm.name, plan.headline, over=before.name)
+        theirs, known = paper_ap(arm), paper_ap(before)
+        rows.append(
+            [
+                f'{before.title} → {arm.title}',
+                str(gain.count),
+                signed(gain),
+                p_value(gain),
+                DASH if theirs is None or known is None else f'{theirs - known:+.2f}',
+            ]
+        )
+    return table(['step', 'seeds', 'mAP (95 % CI)', 'p', f'the paper: mAP, {PAPER_SHARE} %'], rows)
 
 
 def loaded(results: Results, arm: Arm) -> str:
@@ -110,7 +148,7 @@ def shares_table(results: Results) -> str:
             *results.metric_names(),
             f'mAP over {plan.arm(plan.baseline).title} (95 % CI)',
             'p',
-            *(['the paper: nuScenes at the same share, full size, mAP / NDS'] if theirs else []),
+            *(['the paper: nuScenes (nearest share), full size, mAP / NDS'] if theirs else []),
         ],
         rows,
     )
@@ -157,27 +195,30 @@ def probe_table(results: Results) -> Optional[str]:
 
 
 def schedule_table(results: Results) -> Optional[str]:
-    """Some arms at the headline share with several lengths; None if the plan has no such study."""
+    """Some arms at the headline share with several lengths, over the study's seeds; None if the plan has no study."""
     plan = results.plan
     if plan.schedule is None:
         return None
     several = len(plan.schedule.arms) > 1
+    seeds = range(plan.first_seed, plan.first_seed + plan.schedule.seeds)
     rows = []
     for epochs in sorted({*plan.schedule.epochs, plan.finetune.epochs}):
         for name in plan.schedule.arms:
             cell = ('schedule', name, plan.headline, epochs)
             main = epochs == plan.finetune.epochs
-            planned = results.planned('finetune', name, plan.headline) if main else plan.schedule.seeds
-            found = results.cell(*cell)
-            own = results.values('mAP', *cell)
+            found = {seed: r for seed, r in results.cell(*cell).items() if seed in seeds}
+            own = {seed: value for seed, value in results.values('mAP', *cell).items() if seed in seeds}
             longer = paired(own, results.values('mAP', 'finetune', name, plan.headline))
             gain = paired(own, results.values('mAP', 'schedule', plan.baseline, plan.headline, epochs))
             row = [
                 f'{epochs}{" (all arms)" if main else ""}',
                 next((str(record['iterations']) for record in found.values()), DASH),
                 plan.arm(name).title,
-                count(len(found), planned),
-                *[pm(results.spread(m, *cell)) for m in results.metric_names()],
+                count(len(found), plan.schedule.seeds),
+                *[
+                    pm(spread({seed: v for seed, v in results.values(m, *cell).items() if seed in seeds}))
+                    for m in results.metric_names()
+                ],
                 *([DASH, DASH] if main else [signed(longer), p_value(longer)]),
             ]
             if several:
@@ -236,6 +277,7 @@ def pretrain_table(results: Results) -> Optional[str]:
             for title, row in record['health'].items()
             if row['level'] == 'bad'
         ]
+        measured = any(row['level'] != 'not measured' for record in records for row in record['health'].values())
         within, ratio = (results.range_values(name, key) for key in ('range_within_1m', 'rgb_ratio'))
         rows.append(
             [
@@ -247,7 +289,7 @@ def pretrain_table(results: Results) -> Optional[str]:
                 *[pm(spread(results.range_values(name, key)), 3) for key, _ in _RANGES],
                 pm(spread({seed: 100 * value for seed, value in within.items()}), 1),
                 pm(spread(ratio)),
-                '; '.join(dict.fromkeys(notable)) or 'none',
+                '; '.join(dict.fromkeys(notable)) or ('none' if measured else 'not measured'),
             ]
         )
     if not rows:

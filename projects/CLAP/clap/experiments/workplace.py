@@ -18,7 +18,7 @@ from ..utils.errors import CheckpointError
 from ..utils.export import merge_encoders, weights_digest
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs
+from .jobs import Job, all_jobs, pretrain_name
 from .plan import Plan, PlanError, share_title
 from .records import Metrics, collect, read_record, write_record
 
@@ -94,7 +94,8 @@ class Workplace:
         """Whether the job has a record.
 
         Raises:
-            PlanError: the record, or the unfinished run, is of another configuration, other data or other weights.
+            PlanError: the record, or the unfinished run, is of another configuration, other data or other weights, or
+                not of a plan at all.
         """
         path, mark = self.record_path(job), self.run_dir(job) / _MARK
         if path.is_file():
@@ -108,6 +109,11 @@ class Workplace:
             fingerprint, weights = _read_mark(mark)
             if fingerprint != self.fingerprint(job) or self._others(job, weights):
                 self._stale(job, self.run_dir(job), 'its unfinished run')
+        elif any(path.is_file() for path in resumable_checkpoints(self.run_dir(job))):
+            raise PlanError(
+                f'{job.name}: {self.run_dir(job)} has checkpoints that no run of this plan has written ({_MARK} is '
+                'missing). They are not taken for its own and not overwritten: move them away'
+            )
         return False
 
     def _others(self, job: Job, digest: Optional[str]) -> bool:
@@ -165,8 +171,8 @@ class Workplace:
             shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
         run_dir.mkdir(parents=True, exist_ok=True)
         if job.kind == 'pretrain':
-            for arm in self.plan.arms:  # made from an earlier run of it; detectors start from seed 0
-                if not job.seed and job.arm in dict(arm.weights):
+            for arm in self.plan.arms:  # made from an earlier run of it
+                if job.seed == arm.pretrain_seed and job.arm in dict(arm.weights):
                     target = self.configs.weights_of(arm.name)
                     assert target is not None
                     target.unlink(missing_ok=True)
@@ -185,12 +191,13 @@ class Workplace:
         if not target.is_file():
             parts = []
             for stage, names in self.plan.arm(arm).weights:
-                run_dir = self.folder / 'runs' / f'pretrain-{stage}'
+                name = pretrain_name(stage, self.plan.arm(arm).pretrain_seed)
+                run_dir = self.folder / 'runs' / name
                 found = resumable_checkpoints(run_dir)
                 if not found:
                     raise CheckpointError(
                         f'{run_dir} has no checkpoint (any more); remove '
-                        f'{self.folder}/records/pretrain-{stage}.json to pre-train again'
+                        f'{self.folder}/records/{name}.json to pre-train again'
                     )
                 parts.append((str(found[0]), names))
             try:

@@ -32,13 +32,14 @@ pretrain = dict(
 low = ['optim_wrapper.optimizer.lr=3e-4', 'optim_wrapper.paramwise_cfg.custom_keys.bbox_head.lr_mult=3.0']
 
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
-# percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1 and 4). An arm may also have `options`, its own
-# overrides of fine-tuning (a learning rate), and `seeds`: so many at the headline share and nothing else of it.
+# percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1, 3 and 4). An arm may also have `options`, its own
+# overrides of fine-tuning (a learning rate), `seeds` of its own at the headline share, `pretrain_seed`, and `side`: the
+# headline share alone, no probe.
 arms = [
     dict(
         name='random',
         title='random initialisation',
-        paper=[(5, 48.69, 55.28), (2.5, 39.12, None), (1, 26.22, None), (0.5, 16.49, None)],
+        paper=[(5, 48.69, 55.28), (2.5, 39.12, 40.01), (1, 26.22, 29.82), (0.5, 16.49, 22.61)],
     ),
     # LiDAR and camera branches from the model that owns them. The BEV encoder (pts_backbone, pts_neck) comes from the
     # LiDAR model, as BEVFusion's own recipe starts the fused detector from a LiDAR one; the camera model's has another
@@ -52,7 +53,7 @@ arms = [
             unipad_camera=['img_backbone', 'img_neck', 'view_transform'],
         ),
         paper=[(5, 49.81, 55.29)],
-        options=low,
+        options=[*low, 'optim_wrapper.paramwise_cfg.custom_keys.fusion_layer.lr_mult=3.0'],  # random as the head is
     ),
     dict(
         name='joint_depth',
@@ -72,7 +73,7 @@ arms = [
         name='clap',
         title='CLAP: + prototypes',
         weights='clap',
-        paper=[(5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, None), (0.5, 23.71, None)],
+        paper=[(5, 51.17, 57.04), (2.5, 42.86, 42.18), (1, 30.53, 31.87), (0.5, 23.71, 27.32)],
         options=low,
     ),
 ]
