@@ -9,7 +9,8 @@ name = 'pandaset'
 title = 'PandaSet, 14 real frames'
 readme = 'projects/CLAP/README.md'
 note = (
-    'A sanity check, no benchmark: 12 training and 2 validation frames of one recording; '
+    'A sanity check, no benchmark: 12 training and 2 validation frames of one recording, so that p says nothing about '
+    'any other; '
     "nuScenes' average precision from the info file (no NDS). Learning rates are those of the simulated world: "
     '1e-3 for random initialisation, 3e-4 for pre-trained encoders and 9e-4 for their head.'
 )
@@ -20,10 +21,11 @@ pretrain = dict(
     unipad_camera=dict(config='pretrain_pandaset_unipad_camera.py', epochs=40),
     joint_depth=dict(config='pretrain_pandaset_joint_depth.py', epochs=40),
     joint_curvature=dict(config='pretrain_pandaset_joint_curvature.py', epochs=40, options=curved),
-    clap=dict(config='pretrain_pandaset_clap.py', epochs=40, options=curved),
+    clap=dict(config='pretrain_pandaset_clap.py', epochs=40, options=curved, seeds=1),
 )
 del curved
 
+arms = [arm for arm in _base_.arms if not arm.get('side')]
 shares = [1, 4]
 headline = 4  # 3 frames
 headline_seeds = 3
