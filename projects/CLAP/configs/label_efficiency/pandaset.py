@@ -33,7 +33,7 @@ first_seed = 0
 other_seeds = 2
 
 # Six iterations an epoch.
-finetune = dict(config='finetune_pandaset.py', epochs=40, val_interval=40)
+finetune = dict(config='finetune_pandaset.py', epochs=40, val_interval=40, options=[])
 probe = None
 schedule = None
 aim = None
