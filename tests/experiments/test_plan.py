@@ -168,7 +168,7 @@ def test_missing_files_are_named(folder: Path) -> None:
 
 @pytest.mark.parametrize('name', ['sim', 'pandaset'])
 def test_the_plans_of_this_project(name: str) -> None:
-    """Every job has a configuration of its own; arms of a seed differ in their weights and the learning rate alone."""
+    """Every job has a configuration of its own; arms of a seed differ in their weights alone."""
     plan = read_plan(CONFIGS / f'{name}.py')
     full = [arm.name for arm in plan.arms if not arm.side]
     assert full == ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
@@ -179,12 +179,9 @@ def test_the_plans_of_this_project(name: str) -> None:
     assert len(tables['finetune']) == 1 and tables['finetune'] != tables['probe']
     assert len(tables['probe']) == bool(plan.probe)
     cfg = {arm: configs.config(Job('j', 'finetune', 1, 3, arm, plan.headline, 1)) for arm in full}
-    rates = {arm: one.pop('optim_wrapper').to_dict() for arm, one in cfg.items()}
-    assert rates.pop('random') != rates['clap'], 'what is pre-trained has a lower one'
-    keys = rates['unipad']['paramwise_cfg']['custom_keys']
-    assert keys.pop('fusion_layer') == keys['bbox_head'], 'what starts at random has the rate of the head'
-    assert all(one == rates['clap'] for one in rates.values()), 'the same for all that is pre-trained'
-    assert plain(cfg['random']) == plain(cfg['clap'])
+    configs_of_arms = {arm: plain(one) for arm, one in cfg.items() if arm != 'unipad'}  # its hook names the merge
+    assert all(one == configs_of_arms['random'] for one in configs_of_arms.values()), 'weights are all that differs'
+    assert len({one.optim_wrapper.optimizer.lr for one in cfg.values()}) == 1
     assert cfg['random'].load_from is None and re.search(r'/clap-[0-9a-f]{8}\.pth$', cfg['clap'].load_from)
     (check,) = [hook for hook in cfg['unipad'].custom_hooks if hook.type == 'TransferReportHook']
     assert (

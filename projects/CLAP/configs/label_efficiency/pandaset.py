@@ -10,9 +10,7 @@ title = 'PandaSet, 14 real frames'
 readme = 'projects/CLAP/README.md'
 note = (
     'A sanity check, no benchmark: 12 training and 2 validation frames of one recording, so that p says nothing about '
-    'any other; '
-    "nuScenes' average precision from the info file (no NDS). Learning rates are those of the simulated world: "
-    '1e-3 for random initialisation, 3e-4 for pre-trained encoders and 9e-4 for their head.'
+    "any other; nuScenes' average precision from the info file (no NDS). Learning rate 1e-3 for every arm."
 )
 
 curved = ['model.ray_sampler.uniform_share=0.25', 'model.ray_sampler.importance=0.0']
