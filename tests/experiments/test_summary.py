@@ -82,20 +82,21 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path: Path) -> None:
-    several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap')))
+    several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap'), seeds=2))
     write_fakes(several, tmp_path, mean_ap)
     text = page(Results.read(several, tmp_path / 'records'))
     part = text.split('**Length of fine-tuning**')[1].split('\n\n')[1].splitlines()
     cells = [[cell.strip() for cell in line.strip('|').split('|')] for line in part[2:]]
     assert [line[:1] + line[2:4] for line in cells] == [
-        ['1 (all arms)', 'random', '1'],
-        ['1 (all arms)', 'full CLAP', '1'],
-        ['2', 'random', '1'],
-        ['2', 'full CLAP', '1'],
+        ['1 (all arms)', 'random', '2'],
+        ['1 (all arms)', 'full CLAP', '2'],
+        ['2', 'random', '2'],
+        ['2', 'full CLAP', '2'],
     ]
     label_share_plot(Results.read(replace(plan, schedule=None), tmp_path / 'records'), tmp_path / 'plot.svg')
     assert 'iterations' not in (tmp_path / 'plot.svg').read_text()
-    assert [line[-2] for line in cells] == ['–', '+4.00', '–', '+4.00'], 'against the baseline of the same length'
+    # Against the baseline of the same length.
+    assert [line[-2] for line in cells] == ['–', '+3.50 (-2.85 to +9.85)', '–', '+3.50 (-2.85 to +9.85)']
 
 
 def test_the_paper_stands_beside_its_nearest_share() -> None:
@@ -121,7 +122,9 @@ def test_pre_trainings_alone_are_compared_by_seed(plan: Plan, tmp_path: Path) ->
             }
             if job.arm == 'clap' and job.seed == 1:  # no held-back ray met an object
                 metrics = {name: value for name, value in metrics.items() if 'mae_m_objects' not in name}
+            health = {'Opacity of LiDAR rays': dict(value='–', level='not measured')}
             record = fake_record(job, 0.0, metrics=dict(metrics, range_within_1m=0.5))
+            record['health'] = health if job.arm == 'clap' else record['health']
             write_record(tmp_path / 'work' / 'records' / f'{job.name}.json', record)
     figures = summarize(plan, tmp_path / 'work', tmp_path / 'results')
     assert figures['records'] == len(jobs) == 4 + 6
@@ -131,6 +134,7 @@ def test_pre_trainings_alone_are_compared_by_seed(plan: Plan, tmp_path: Path) ->
     own = rows(text, '**The pre-trainings**')
     assert own['lidar'][:6] == ['1', '10', '2', '2', '1.500 ± 0.707', '1.500 ± 0.707']
     assert own['clap'][6] == '2.600 ± 1.131' and own['clap'][8] == '50.0 ± 0.0'
+    assert own['clap'][-1] == 'not measured' and own['lidar'][-1] == 'Opacity of LiDAR rays: 0.3'
     # -10 % and -15 %: mean -12.5, deviation 3.5355, t = -5 with one degree of freedom.
     relative = rows(text, '**Range error against lidar**')
     assert list(relative) == ['clap'] and relative['clap'][:3] == ['2', '-12.50 (-44.27 to +19.27)', '= 0.13']

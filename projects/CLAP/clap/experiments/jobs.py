@@ -52,7 +52,7 @@ def all_jobs(plan: Plan) -> List[Job]:
         if seed < plan.pretrain[name].seeds
     ]
     if plan.probe is not None:
-        for seed in _seeds(plan, plan.probe.seeds):
+        for seed in plan.seeds(plan.probe.seeds):
             for interval in plan.probe.shares or (plan.headline,):
                 jobs += [
                     _detector(plan, 'probe', arm.name, interval, seed, plan.probe.epochs)
@@ -61,20 +61,20 @@ def all_jobs(plan: Plan) -> List[Job]:
                 ]
     epochs = plan.finetune.epochs
     seeds = {arm.name: plan.headline_seeds if arm.seeds is None else arm.seeds for arm in plan.arms}
-    for seed in _seeds(plan, max(seeds.values())):
+    for seed in plan.seeds(max(seeds.values())):
         jobs += [
             _detector(plan, 'finetune', name, plan.headline, seed, epochs)
             for name, number in seeds.items()
-            if seed in _seeds(plan, number)
+            if seed in plan.seeds(number)
         ]
     if plan.schedule is not None:
         jobs += [
             _detector(plan, 'schedule', arm, plan.headline, seed, length)
-            for seed in _seeds(plan, plan.schedule.seeds)
+            for seed in plan.seeds(plan.schedule.seeds)
             for length in plan.schedule.epochs
             for arm in plan.schedule.arms
         ]
-    for seed in _seeds(plan, plan.other_seeds):
+    for seed in plan.seeds(plan.other_seeds):
         for interval in plan.shares:
             if interval != plan.headline:
                 jobs += [_detector(plan, 'finetune', arm, interval, seed, epochs) for arm in plan.other_arms]
@@ -84,10 +84,6 @@ def all_jobs(plan: Plan) -> List[Job]:
 def pretrain_name(name: str, seed: int) -> str:
     """Name of a pre-training's job."""
     return f'pretrain-{name}' + (f'-seed{seed}' if seed else '')
-
-
-def _seeds(plan: Plan, number: int) -> range:
-    return range(plan.first_seed, plan.first_seed + number)
 
 
 def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:

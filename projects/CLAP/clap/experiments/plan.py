@@ -113,6 +113,10 @@ class Plan:
         """The arm of a name."""
         return next(arm for arm in self.arms if arm.name == name)
 
+    def seeds(self, number: int) -> range:
+        """The first seeds of the detectors."""
+        return range(self.first_seed, self.first_seed + number)
+
 
 def share_percent(interval: int) -> float:
     """Every n-th frame in percent."""

@@ -279,7 +279,7 @@ def conditions(results: Results) -> str:
 
 
 def _seeds_told(plan: Plan, number: int) -> str:
-    return f'{plan.first_seed} to {plan.first_seed + number - 1}'
+    return f'{plan.seeds(number)[0]} to {plan.seeds(number)[-1]}'
 
 
 def _encoders_without(results: Results, arm: str) -> List[str]:

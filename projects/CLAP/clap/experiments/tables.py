@@ -200,14 +200,12 @@ def schedule_table(results: Results) -> Optional[str]:
     if plan.schedule is None:
         return None
     several = len(plan.schedule.arms) > 1
-    seeds = range(plan.first_seed, plan.first_seed + plan.schedule.seeds)
     rows = []
     for epochs in sorted({*plan.schedule.epochs, plan.finetune.epochs}):
         for name in plan.schedule.arms:
             cell = ('schedule', name, plan.headline, epochs)
             main = epochs == plan.finetune.epochs
-            found = {seed: r for seed, r in results.cell(*cell).items() if seed in seeds}
-            own = {seed: value for seed, value in results.values('mAP', *cell).items() if seed in seeds}
+            found, own = results.cell(*cell), results.values('mAP', *cell)
             longer = paired(own, results.values('mAP', 'finetune', name, plan.headline))
             gain = paired(own, results.values('mAP', 'schedule', plan.baseline, plan.headline, epochs))
             row = [
@@ -215,10 +213,7 @@ def schedule_table(results: Results) -> Optional[str]:
                 next((str(record['iterations']) for record in found.values()), DASH),
                 plan.arm(name).title,
                 count(len(found), plan.schedule.seeds),
-                *[
-                    pm(spread({seed: v for seed, v in results.values(m, *cell).items() if seed in seeds}))
-                    for m in results.metric_names()
-                ],
+                *[pm(results.spread(m, *cell)) for m in results.metric_names()],
                 *([DASH, DASH] if main else [signed(longer), p_value(longer)]),
             ]
             if several:

@@ -109,7 +109,7 @@ class Workplace:
             fingerprint, weights = _read_mark(mark)
             if fingerprint != self.fingerprint(job) or self._others(job, weights):
                 self._stale(job, self.run_dir(job), 'its unfinished run')
-        elif any(path.is_file() for path in resumable_checkpoints(self.run_dir(job))):
+        elif _has_checkpoint(self.run_dir(job)):
             raise PlanError(
                 f'{job.name}: {self.run_dir(job)} has checkpoints that no run of this plan has written ({_MARK} is '
                 'missing). They are not taken for its own and not overwritten: move them away'
@@ -167,7 +167,7 @@ class Workplace:
     def prepare(self, job: Job) -> List[str]:
         """Write the job's configuration and weights; arguments for ``tools/train.py``."""
         run_dir, weights = self.run_dir(job), None
-        if run_dir.is_dir() and not any(path.is_file() for path in resumable_checkpoints(run_dir)):
+        if run_dir.is_dir() and not _has_checkpoint(run_dir):
             shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
         run_dir.mkdir(parents=True, exist_ok=True)
         if job.kind == 'pretrain':
@@ -249,6 +249,11 @@ class Workplace:
         for path in found[1:] if job.kind == 'pretrain' else found:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+
+
+def _has_checkpoint(run_dir: Path) -> bool:
+    # What ``last_checkpoint`` names may be gone.
+    return any(path.is_file() for path in resumable_checkpoints(run_dir))
 
 
 def _read_mark(path: Path) -> Tuple[str, Optional[str]]:

@@ -7,7 +7,6 @@ model = dict(
     img_neck=None,
     view_transform=None,
     fusion_layer=None,
-    render_head=dict(rgb_weight=0.0),
     # The LiDAR map comes as it is, with as many channels as the fused one has in the detector.
     pts_backbone=dict(in_channels=64),
 )
