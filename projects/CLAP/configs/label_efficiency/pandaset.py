@@ -24,7 +24,7 @@ pretrain = dict(
 )
 del curved
 
-arms = [arm for arm in _base_.arms if not arm.get('side')]
+arms = [{key: arm[key] for key in arm if key != 'seeds'} for arm in _base_.arms if not arm.get('side')]
 shares = [1, 4]
 headline = 4  # 3 frames
 headline_seeds = 3
