@@ -29,7 +29,7 @@ def plan_of(folder: Path, **changes):
 
 
 def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
-    plan = plan_of(folder, first_seed=3, schedule=dict(epochs=[2, 4], seeds=1, arms=['random', 'clap']))
+    plan = plan_of(folder, first_seed=3, schedule=dict(epochs=[2, 4], seeds=[1, 2], arms=['random', 'clap']))
     detectors = [job for job in all_jobs(plan) if job.kind != 'pretrain']
     assert {job.seed for job in detectors} == {3, 4}
     assert all(job.offset == label_offset(job.seed, job.interval) for job in detectors)
@@ -39,6 +39,8 @@ def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
         'schedule-clap-50pct-2ep-seed3',
         'schedule-random-50pct-4ep-seed3',
         'schedule-clap-50pct-4ep-seed3',
+        'schedule-random-50pct-4ep-seed4',
+        'schedule-clap-50pct-4ep-seed4',
     ]
     few = plan_of(folder, first_seed=3, arms=[dict(PLAN['arms'][0], seeds=1), *PLAN['arms'][1:]])
     names = [job.name for job in all_jobs(few)]
@@ -145,6 +147,7 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
         (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
         (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
+        (dict(schedule=dict(epochs=[2, 4], seeds=[1])), 'one for each of the lengths'),
         (dict(schedule=dict(epochs=[2], seeds=1, arms=['rand'])), 'schedule.arms: there is no arm rand'),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
         (dict(headline_seeds=0, probe=None), 'for no fine-tuning at all, needs a probe'),

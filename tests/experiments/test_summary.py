@@ -82,7 +82,7 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path: Path) -> None:
-    several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap'), seeds=2))
+    several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap'), seeds=(2,)))
     write_fakes(several, tmp_path, mean_ap)
     text = page(Results.read(several, tmp_path / 'records'))
     part = text.split('**Length of fine-tuning**')[1].split('\n\n')[1].splitlines()

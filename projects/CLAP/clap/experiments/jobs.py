@@ -70,8 +70,9 @@ def all_jobs(plan: Plan) -> List[Job]:
     if plan.schedule is not None:
         jobs += [
             _detector(plan, 'schedule', arm, plan.headline, seed, length)
-            for seed in plan.seeds(plan.schedule.seeds)
-            for length in plan.schedule.epochs
+            for seed in plan.seeds(max(plan.schedule.seeds))
+            for length, number in zip(plan.schedule.epochs, plan.schedule.seeds)
+            if seed in plan.seeds(number)
             for arm in plan.schedule.arms
         ]
     for seed in plan.seeds(plan.other_seeds):

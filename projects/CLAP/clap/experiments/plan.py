@@ -76,7 +76,7 @@ class Schedule:
     """Fine-tuning of other lengths at the headline share, to show what more iterations would give."""
 
     epochs: Tuple[int, ...]
-    seeds: int
+    seeds: Tuple[int, ...]  # of every length; a plan may give one number for all
     arms: Tuple[str, ...]  # by default the baseline alone
 
 
@@ -182,11 +182,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         first_seed=content.get('first_seed', 0),
         finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
-        schedule=Schedule(
-            tuple(schedule['epochs']), schedule['seeds'], tuple(schedule.get('arms', [content['baseline']]))
-        )
-        if schedule
-        else None,
+        schedule=_schedule(schedule, content['baseline']) if schedule else None,
         aim=Aim(**aim) if aim else None,
         range_baseline=content.get('range_baseline'),
         workers=content.get('workers', 0),
@@ -255,6 +251,14 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
         side=content.get('side', False),
         pretrain_seed=seed,
     )
+
+
+def _schedule(content: Dict[str, Any], baseline: str) -> Schedule:
+    epochs, seeds = tuple(content['epochs']), content['seeds']
+    seeds = tuple(seeds) if isinstance(seeds, (list, tuple)) else (seeds,) * len(epochs)
+    if len(seeds) != len(epochs):
+        raise PlanError(f'schedule.seeds: one number, or one for each of the lengths {list(epochs)}; got {list(seeds)}')
+    return Schedule(epochs, seeds, tuple(content.get('arms', [baseline])))
 
 
 def _check(plan: Plan) -> None:

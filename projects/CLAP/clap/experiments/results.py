@@ -97,7 +97,7 @@ class Results:
     def cell(self, kind: str, arm: str, interval: int, epochs: Optional[int] = None) -> Dict[int, Record]:
         """Records of one cell by seed; the study of the schedule takes the main length from its seeds' main runs."""
         if kind == 'schedule' and epochs == self.plan.finetune.epochs and self.plan.schedule:
-            seeds = self.plan.seeds(self.plan.schedule.seeds)
+            seeds = self.plan.seeds(max(self.plan.schedule.seeds))
             return {seed: r for seed, r in self.cell('finetune', arm, interval).items() if seed in seeds}
         return {
             r['seed']: r

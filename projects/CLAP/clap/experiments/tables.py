@@ -201,7 +201,8 @@ def schedule_table(results: Results) -> Optional[str]:
         return None
     several = len(plan.schedule.arms) > 1
     rows = []
-    for epochs in sorted({*plan.schedule.epochs, plan.finetune.epochs}):
+    lengths = {**dict(zip(plan.schedule.epochs, plan.schedule.seeds)), plan.finetune.epochs: max(plan.schedule.seeds)}
+    for epochs, seeds in sorted(lengths.items()):
         for name in plan.schedule.arms:
             cell = ('schedule', name, plan.headline, epochs)
             main = epochs == plan.finetune.epochs
@@ -212,7 +213,7 @@ def schedule_table(results: Results) -> Optional[str]:
                 f'{epochs}{" (all arms)" if main else ""}',
                 next((str(record['iterations']) for record in found.values()), DASH),
                 plan.arm(name).title,
-                count(len(found), plan.schedule.seeds),
+                count(len(found), seeds),
                 *[pm(results.spread(m, *cell)) for m in results.metric_names()],
                 *([DASH, DASH] if main else [signed(longer), p_value(longer)]),
             ]

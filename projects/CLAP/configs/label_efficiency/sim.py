@@ -11,9 +11,10 @@ readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replac
 note = (  # said above the tables
     'Learning rate of fine-tuning: 1e-3 for every arm and module. It, the batch, the length of pre-training and the '
     'options of the curvature sampler were chosen with random initialisation and CLAP on labels of seeds 0 to 6, '
-    'which are in no table, but on the same evaluation frames (projects/CLAP/results/sim_calibration.md); the first '
-    'pre-training of CLAP is the one that the choice fell on. The last row of the first table starts from a second '
-    'one that nobody had looked at.'
+    'which are in no table, but on the same evaluation frames (projects/CLAP/results/sim_calibration.md). Fine-tuning '
+    'took three epochs until seeds 7 to 9 of both had been seen with three and seed 7 with six, where random '
+    'initialisation is still better. The first pre-training of CLAP is the one that the choice fell on; the last row '
+    'of the first table starts from a second one that nobody had looked at.'
 )
 
 # Warm-up as in the paper; a quarter of the LiDAR rays uniform, no weights in the loss (importance=0): the sampler's
@@ -34,12 +35,12 @@ pretrain = dict(
 # weights: nothing, a pre-training, or which encoders come from which pre-training. `paper`: share of the labels in
 # percent, mAP, NDS of the paper's nuScenes experiments (its Tables 1, 3 and 4). An arm may also have `options`, its own
 # overrides of fine-tuning (a learning rate), `seeds` of its own at the headline share, `pretrain_seed`, and `side`: the
-# headline share alone, no probe. Ten seeds where the aim is: the gain of a seed varies by about four points.
+# headline share alone, no probe. Eight seeds where the aim is.
 arms = [
     dict(
         name='random',
         title='random initialisation',
-        seeds=10,
+        seeds=8,
         paper=[(5, 48.69, 55.28), (2.5, 39.12, 40.01), (1, 26.22, 29.82), (0.5, 16.49, 22.61)],
     ),
     # LiDAR and camera branches from the model that owns them. The BEV encoder (pts_backbone, pts_neck) comes from the
@@ -71,7 +72,7 @@ arms = [
         name='clap',
         title='CLAP: + prototypes',
         weights='clap',
-        seeds=10,
+        seeds=8,
         paper=[(5, 51.17, 57.04), (2.5, 42.86, 42.18), (1, 30.53, 31.87), (0.5, 23.71, 27.32)],
     ),
     dict(
@@ -79,7 +80,7 @@ arms = [
         title='CLAP, pre-trained a second time',
         weights='clap',
         pretrain_seed=1,
-        seeds=3,
+        seeds=5,
         side=True,
     ),
 ]
@@ -94,13 +95,14 @@ other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
 
 # Epochs are passes of the length of the full data set at every share, so all arms and shares take the same iterations.
-# One frame an iteration: random initialisation then needs half the time to converge.
-finetune = dict(config='finetune_sim.py', epochs=3, val_interval=3, options=['train_dataloader.batch_size=1'])
+# One frame an iteration: random initialisation then needs half the time to converge. Six epochs and not three, with
+# which it is 4 points lower.
+finetune = dict(config='finetune_sim.py', epochs=6, val_interval=6, options=['train_dataloader.batch_size=1'])
 # Frozen encoders, the head alone is trained, with all labels: what it shows is the encoders, not the luck of a few
 # frames. None: no probe.
 probe = dict(config='finetune_sim.py', epochs=1, seeds=3, shares=[1], options=[])
 # The headline share with other lengths: whether more iterations help, and whom. None: no study.
-schedule = dict(epochs=[1, 6], seeds=2, arms=['random', 'clap'])
+schedule = dict(epochs=[3, 12], seeds=[3, 1], arms=['random', 'clap'])
 # What the summary says is met or not: gain in mAP points over the baseline at the headline share, and p.
 aim = dict(arm='clap', points=2.5, p=0.01)
 workers = 0  # of the data loaders; a job has one core
