@@ -17,7 +17,7 @@ from projects.CLAP.clap.experiments.plan import Arm
 from projects.CLAP.clap.experiments.plot import label_share_plot
 from projects.CLAP.clap.experiments.records import read_record, write_record
 from projects.CLAP.clap.experiments.results import Results
-from projects.CLAP.clap.experiments.summary import page, replace_block, summarize
+from projects.CLAP.clap.experiments.summary import page, replace_block, summarize, verdict
 from projects.CLAP.clap.experiments.tables import paper
 from tests.fixtures.fake_records import fake_record, write_fakes
 from tests.fixtures.tiny_plan import PLAN
@@ -99,6 +99,58 @@ def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path
     assert [line[-2] for line in cells] == ['–', '+3.50 (-2.85 to +9.85)', '–', '+3.50 (-2.85 to +9.85)']
 
 
+def verdict_of(plan: Plan, folder: Path, leave_out: str = '', **points) -> str:
+    """The verdict when an arm's mAP at the headline share are those of its seeds, in points."""
+
+    def ap(job) -> float:
+        longer = 3.0 if job.kind == 'schedule' else 0.0
+        return (points[job.arm][job.seed] + longer) / 100 if job.kind != 'pretrain' else 0.0
+
+    write_fakes(plan, folder, ap)
+    if leave_out:
+        (folder / 'records' / f'{leave_out}.json').unlink()
+    return verdict(Results.read(plan, folder / 'records'))
+
+
+def test_arms_are_ordered_by_the_seeds_that_all_have(plan: Plan, tmp_path: Path) -> None:
+    """Seed 2 is a lucky one, and only two arms have it."""
+    known = ((5, 48.69, None), (5, 49.81, None), (5, 51.17, None))
+    arms = [replace(arm, paper=(of,)) for arm, of in zip(plan.arms, known)]
+    arms = (replace(arms[0], seeds=3), arms[1], replace(arms[2], seeds=3))
+    unequal = replace(plan, arms=arms, other_seeds=1, probe=None, schedule=None)
+    points = dict(random=(10, 12, 40), half=(11, 13), clap=(14, 16, 50))
+    said = verdict_of(unequal, tmp_path / 'a', **points)
+    assert "over the 2 seeds that all have: random < half < clap; the paper's at 5 % is the same" in said
+    said = verdict_of(unequal, tmp_path / 'b', **dict(points, half=(9, 11)))
+    assert "half < random < clap; the paper's at 5 %: random < half < clap" in said
+    assert 'Order' not in verdict_of(unequal, tmp_path / 'c', 'finetune-half-50pct-seed1', **points)
+
+
+def test_the_aim_may_be_missed_or_open(plan: Plan, tmp_path: Path) -> None:
+    points = dict(random=(10, 12), half=(11, 13), clap=(14, 15))
+    assert 'p = 0.09, 2 seeds; the aim (at least +2.5 with p < 0.2) is met' in verdict_of(plan, tmp_path, **points)
+    for clap in ((11, 13), (8, 20)):  # too little; not sure enough
+        said = verdict_of(plan, tmp_path / str(clap), **dict(points, clap=clap))
+        assert 'the aim (at least +2.5 with p < 0.2) is not met' in said
+    said = verdict_of(plan, tmp_path / 'open', 'finetune-clap-50pct-seed1', **points)
+    assert '1 of 2 seeds; the aim (at least +2.5 with p < 0.2) is not decided before all seeds are there' in said
+
+
+def test_more_iterations_and_another_pre_training_are_said_beside_the_aim(plan: Plan, tmp_path: Path) -> None:
+    clap = plan.arm('clap')
+    again = replace(clap, name='again', title='CLAP again', side=True, pretrain_seed=1, paper=())
+    schedule = replace(plan.schedule, arms=('random', 'clap'), seeds=(2,))
+    pretrain = dict(plan.pretrain, clap=replace(plan.pretrain['clap'], seeds=2))
+    more = replace(plan, arms=(*plan.arms, again), schedule=schedule, pretrain=pretrain)
+    points = dict(random=(10, 12), half=(11, 13), clap=(14, 15), again=(13, 14))
+    said = verdict_of(more, tmp_path, **points)
+    assert (
+        'With 2 epochs of fine-tuning instead of 1 (seeds: 2) random gains +3.00 (+3.00 to +3.00), full CLAP '
+        '+3.00 (+3.00 to +3.00), and the difference is +3.50 (-2.85 to +9.85).' in said
+    )
+    assert 'CLAP again: +2.50 (-3.85 to +8.85), p = 0.13, 2 seeds.' in said
+
+
 def test_the_paper_stands_beside_its_nearest_share() -> None:
     arm = Arm('clap', 'CLAP', paper=((5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, 31.87)))
     assert paper(arm, 128, True) == '51.17 / 57.04 (5 %); 30.53 / 31.87 (1 %)'
@@ -163,7 +215,7 @@ def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> N
         ),
         ('schedule-random-50pct-2ep-seed0', dict(common='another'), 'configuration of fine-tuning'),
         ('probe-half-50pct-seed0', dict(common='another'), 'configuration of the probe'),
-        ('finetune-clap-100pct-seed0', dict(options=['lr=1']), 'differ in options of clap'),
+        ('finetune-clap-100pct-seed0', dict(options=['lr=1']), r"of options \['lr=1'\], the plan asks for \[\]"),
         ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
         ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
         ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),

@@ -53,15 +53,6 @@ class JobConfigs:
     _files: Dict[Tuple, Config] = field(default_factory=dict)
     _starts: Dict[str, List[Any]] = field(default_factory=dict)  # by arm
 
-    def stage(self, job: Job) -> Stage:
-        """What the plan says about runs of this kind."""
-        if job.kind == 'pretrain':
-            return self.plan.pretrain[job.arm]
-        if job.kind == 'probe':
-            assert self.plan.probe is not None
-            return self.plan.probe
-        return self.plan.finetune
-
     def weights_of(self, arm: str) -> Optional[Path]:
         """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
         start = self._start(arm)
@@ -74,12 +65,7 @@ class JobConfigs:
             PlanError: the file is not of the kind that is needed.
             ConfigKeyError, FileNotFoundError: see :func:`load_config`.
         """
-        return self._config(job, self.stage(job), self.options(job))
-
-    def options(self, job: Job) -> Tuple[str, ...]:
-        """Overrides of a job's configuration file: those of its kind, and where everything is trained of its arm."""
-        own = self.plan.arm(job.arm).options if job.kind in ('finetune', 'schedule') else ()
-        return (*self.stage(job).options, *own)
+        return self._config(job, self.plan.stage(job.kind, job.arm), self.plan.options(job.kind, job.arm))
 
     def _config(self, job: Job, stage: Stage, options: Tuple[str, ...]) -> Config:
         key = (stage.config, options)
@@ -134,7 +120,7 @@ class JobConfigs:
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
-        stage = self.stage(job)
+        stage = self.plan.stage(job.kind, job.arm)
         cfg = plain(self._config(job, stage, stage.options))
         cfg.pop('randomness')
         for key in ('max_epochs', 'val_interval'):

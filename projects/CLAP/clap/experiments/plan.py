@@ -117,6 +117,20 @@ class Plan:
         """The first seeds of the detectors."""
         return range(self.first_seed, self.first_seed + number)
 
+    def stage(self, kind: str, arm: str) -> Stage:
+        """What the plan says about runs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
+        if kind == 'pretrain':
+            return self.pretrain[arm]
+        if kind == 'probe':
+            assert self.probe is not None
+            return self.probe
+        return self.finetune
+
+    def options(self, kind: str, arm: str) -> Tuple[str, ...]:
+        """Overrides of a run's configuration file: those of its kind, and where everything is trained of its arm."""
+        own = self.arm(arm).options if kind in ('finetune', 'schedule') else ()
+        return (*self.stage(kind, arm).options, *own)
+
 
 def share_percent(interval: int) -> float:
     """Every n-th frame in percent."""

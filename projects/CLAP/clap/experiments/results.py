@@ -47,11 +47,16 @@ class Results:
     def _check(self) -> None:
         for job in all_jobs(self.plan):
             record = self.records.get(job.name)
-            if record is not None and record['epochs'] != job.epochs:
-                raise PlanError(
-                    f'the record of {job.name} is of {record["epochs"]} epochs, the plan asks for {job.epochs}; undo '
-                    'the change, or give the changed plan a --work-dir of its own'
-                )
+            if record is None:
+                continue
+            # What can be seen without data and configurations; a run compares the whole of them.
+            wanted = dict(epochs=job.epochs, options=list(self.plan.options(job.kind, job.arm)))
+            for key, value in wanted.items():
+                if record[key] != value:
+                    raise PlanError(
+                        f'the record of {job.name} is of {key} {record[key]}, the plan asks for {value}; undo the '
+                        'change, or give the changed plan a --work-dir of its own'
+                    )
         for name in self.plan.pretrain:
             self._same(
                 f'configuration of pre-training {name}', list(self.pretrained(name).values()), lambda r: r['common']
@@ -71,7 +76,6 @@ class Results:
                 f'number of iterations ({kind})', [r for r in detectors if r['kind'] == kind], lambda r: r['iterations']
             )
         for arm in self.plan.arms:
-            self._same(f'options of {arm.name}', [r for r in main if r['arm'] == arm.name], lambda r: r['options'])
             self._same(
                 f'pre-trained weights of {arm.name}',
                 [r for r in detectors if r['arm'] == arm.name],

@@ -13,6 +13,7 @@ from .jobs import all_jobs
 from .plan import Plan, PlanError, share_title
 from .records import read_record
 from .results import Results
+from .statistics import paired
 
 _ROOT = Path(__file__).resolve().parents[4]
 _PLOT, _PAGE = 'label_efficiency.svg', 'tables.md'
@@ -147,8 +148,8 @@ def _main_tables(results: Results) -> List[str]:
     parts = []
     if plan.headline_seeds:
         parts += [
-            f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test; a '
-            'seed is one of fine-tuning, from one and the same pre-training)',
+            f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test over '
+            'those that the baseline has too; a seed is one of fine-tuning, from one and the same pre-training)',
             tables.headline_table(results),
         ]
         steps = tables.steps_table(results)
@@ -189,27 +190,60 @@ def verdict(results: Results) -> str:
                 f'{tables.count(gain.count, planned)} seeds; the aim (at least +{plan.aim.points:g} with '
                 f'p < {plan.aim.p:g}) is {state}.'
             )
-    order = _order(results)
-    if order:
-        lines.append(order)
-    return ' '.join(lines)
+            lines += [_longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
+    lines.append(_order(results))
+    return ' '.join(line for line in lines if line)
+
+
+def _longest(results: Results, arm: str) -> str:
+    """Whether the gain of an arm holds with the most iterations that were run."""
+    plan = results.plan
+    if plan.schedule is None or not {arm, plan.baseline} <= set(plan.schedule.arms):
+        return ''
+    epochs = max(plan.schedule.epochs)
+    longer = {name: results.values('mAP', 'schedule', name, plan.headline, epochs) for name in (plan.baseline, arm)}
+    own = {name: results.values('mAP', 'finetune', name, plan.headline) for name in longer}
+    more = {name: paired(longer[name], own[name]) for name in longer}
+    gain = paired(longer[arm], longer[plan.baseline])
+    if epochs < plan.finetune.epochs or gain.mean is None:
+        return ''
+    return (
+        f'With {epochs} epochs of fine-tuning instead of {plan.finetune.epochs} (seeds: {gain.count}) '
+        f'{plan.arm(plan.baseline).title} gains {tables.signed(more[plan.baseline])}, {plan.arm(arm).title} '
+        f'{tables.signed(more[arm])}, and the difference is {tables.signed(gain)}.'
+    )
+
+
+def _again(results: Results, arm: str) -> List[str]:
+    """The gain from other pre-trainings of the same kind, which nothing was chosen by."""
+    plan = results.plan
+    lines = []
+    for other in plan.arms:
+        gain = results.gain('mAP', 'finetune', other.name, plan.headline)
+        if other.side and other.weights == plan.arm(arm).weights and gain.mean is not None:
+            tested = tables.p_value(gain) if gain.p is None else f'p {tables.p_value(gain)}'
+            planned = results.planned('finetune', other.name, plan.headline)
+            lines.append(f'{other.title}: {tables.signed(gain)}, {tested}, {tables.count(gain.count, planned)} seeds.')
+    return lines
 
 
 def _order(results: Results) -> str:
-    """The order of the means, once every arm has all its seeds."""
+    """The order of the means over the seeds that all arms have, once every arm has all its seeds."""
     plan = results.plan
     known = {arm.name: tables.paper_ap(arm) for arm in plan.arms}
     theirs = {name: ap for name, ap in known.items() if ap is not None}
-    means = {name: results.spread('mAP', 'finetune', name, plan.headline) for name in theirs}
+    values = {name: results.values('mAP', 'finetune', name, plan.headline) for name in theirs}
     if len(theirs) < 2 or any(
-        mean.mean is None or mean.count < results.planned('finetune', name, plan.headline)
-        for name, mean in means.items()
+        len(found) < results.planned('finetune', name, plan.headline) for name, found in values.items()
     ):
         return ''
-    own = sorted(theirs, key=lambda name: means[name].mean or 0.0)
+    # Which frames have labels moves mAP more than the arms do.
+    common = set.intersection(*map(set, values.values()))
+    own = sorted(theirs, key=lambda name: sum(values[name][seed] for seed in common))
     paper = sorted(theirs, key=lambda name: theirs[name])
     return (
-        f'Order of the mean mAP at {share_title(plan.headline)}: {" < ".join(own)}; '
+        f'Order of the mean mAP at {share_title(plan.headline)} over the {len(common)} seeds that all have: '
+        f'{" < ".join(own)}; '
         + ("the paper's at 5 % is the same" if own == paper else f"the paper's at 5 %: {' < '.join(paper)}")
         + ' (which of the steps are more than chance: the second table).'
     )

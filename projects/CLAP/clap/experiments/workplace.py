@@ -228,13 +228,12 @@ class Workplace:
             MissingEvaluation: see :func:`collect`.
         """
         record = collect(job, self.run_dir(job), seconds, metrics)
-        stage = self.configs.stage(job)
         record.update(
             fingerprint=self.fingerprint(job),
             common=self.configs.common(job),
             data=self.data(job),
-            config=_relative(stage.config),
-            options=list(self.configs.options(job)),
+            config=_relative(self.plan.stage(job.kind, job.arm).config),
+            options=list(self.plan.options(job.kind, job.arm)),
         )
         if job.kind != 'pretrain':
             # The weights that it started from, whatever lies there now.

@@ -1,5 +1,5 @@
 # 2.5 % of PandaSet's labels, drawn uniformly: every 40th training frame, repeated to keep
-# the number of iterations.
+# the number of iterations. Of 12 training frames that is one.
 _base_ = ['./bevfusion_pandaset_100pct.py']
 
 train_dataloader = dict(dataset=dict(load_interval=40, keep_length=True))
