@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.CLAP.clap.functional.bev_pool import bev_pool, grid_cells
+from tests.fixtures.golden import golden
 
 
 def materialised(features, depth, cells, num_cells):
@@ -84,6 +85,15 @@ def test_binning_truncates_toward_zero(x, cell):
     point = torch.tensor([x, -54.0, 0.0])
     expected = -1 if cell < 0 else cell * 360
     assert grid_cells(point, lower, size, (360, 360, 1)).item() == expected
+
+
+def test_golden_pooling_at_the_edges_of_the_grid():
+    """Ten points with features 1 to 10, some outside."""
+    entry = golden()['bev_pool_truncation']
+    lower, size, grid = torch.tensor([-4.8, -4.8, -10.0]), torch.tensor([0.3, 0.3, 20.0]), (32, 32, 1)
+    cells = grid_cells(torch.tensor(entry['points']), lower, size, grid)
+    bev = bev_pool(torch.arange(1.0, 11.0)[:, None], torch.ones(10, 1), cells[:, None], 32 * 32).view(32, 32)
+    assert [[x, y, float(bev[x, y])] for x, y in bev.nonzero().tolist()] == entry['cells']
 
 
 def test_cells_are_ordered_z_x_y():

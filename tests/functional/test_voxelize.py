@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.CLAP.clap.functional import grid_size, voxelize
+from tests.fixtures.golden import check, cloud, golden
 
 SIZE = (0.075, 0.075, 0.2)
 RANGE = (-54.0, -54.0, -5.0, 54.0, 54.0, 3.0)
@@ -68,6 +69,15 @@ def test_bit_identical_on_voxel_borders():
 def test_bit_identical_for_any_size(num, max_points, max_voxels, seed):
     points = torch.randn(num, 4, generator=torch.Generator().manual_seed(seed)) * 3
     _assert_identical(points, (1.0, 1.5, 2.0), (-3.0, -3.0, -4.0, 3.0, 3.0, 4.0), max_points, max_voxels)
+
+
+def test_golden_voxels():
+    """The entry's number of points kept (`points_per_voxel_sum`) shows in the means only."""
+    entry = golden()['voxelize']
+    features, coords = voxelize(cloud('pc', 2000), (0.6, 0.6, 0.4), (-4.8, -4.8, -5.0, 4.8, 4.8, 3.0), 3, 500)
+    assert len(coords) == entry['num_voxels'] and coords[:5].tolist() == entry['first_coords_xyz']
+    check(coords, entry['coords'], relative=1e-5)
+    check(features, entry['mean'])
 
 
 def test_numbering_caps_and_axis_order():

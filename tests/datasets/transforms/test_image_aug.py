@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from projects.CLAP.clap.datasets.transforms import image_aug
 from projects.CLAP.clap.datasets.transforms.image_aug import (
     CLAPImageAug3D,
     ImageAugmentation,
@@ -12,6 +13,7 @@ from projects.CLAP.clap.datasets.transforms.image_aug import (
     augmentation_matrix,
     draw_augmentation,
 )
+from tests.fixtures.golden import golden
 
 
 def _move(matrix: np.ndarray, uv: np.ndarray) -> np.ndarray:
@@ -35,6 +37,44 @@ def test_evaluation_is_the_middle_of_the_paper_s_range_and_training_stays_in_it(
         assert aug.size[1] * 0.9 - 1 <= aug.corner[1] + 256 <= aug.size[1]
         assert 0 <= aug.corner[0] <= max(0, aug.size[0] - 704)
         assert abs(aug.angle_deg) <= 5.4
+
+
+def test_golden_evaluation():
+    """The sum of the pixels, which depends on Pillow a little, notices a window that leaves the picture.
+
+    BEVFusion's pixels become float32 here (`img_dtype`), this project's in the data preprocessor.
+    """
+    entry = golden()['image_aug']
+    image = (7919 * np.arange(900 * 1600 * 3) % 251).reshape(900, 1600, 3).astype(np.uint8)
+    step = CLAPImageAug3D((256, 704), (0.48, 0.48), is_train=False)
+    results = step.transform(dict(img=[image], cam_names=['front']))
+    matrix = results['img_aug_matrix'][0]
+    assert str(matrix.dtype) == entry['matrix_dtype']
+    np.testing.assert_allclose(matrix, entry['test_matrix'], rtol=1e-6)
+    assert list(results['img'][0].shape) == entry['img_shape']
+    assert int(results['img'][0].sum(dtype=np.int64)) == pytest.approx(entry['test_img_sum'], rel=1e-4)
+
+
+def test_golden_training(monkeypatch):
+    """With numpy's draws in BEVFusion's order: scale, bottom share, left edge, flip, angle.
+
+    The scale in the matrix is that of the resized picture, whose size is whole pixels; BEVFusion's is the drawn one.
+    """
+    draws, numpy_draws = [], np.random.RandomState(0)
+
+    def draw(limits, generator=None):
+        draws.append(numpy_draws.uniform(*limits))
+        return draws[-1]
+
+    monkeypatch.setattr(image_aug, 'uniform', draw)
+    monkeypatch.setattr(image_aug, 'coin', lambda probability, generator: bool(numpy_draws.choice([0, 1])))
+    for expected in golden()['image_aug']['train_matrices']:
+        draws.clear()
+        aug = draw_augmentation((900, 1600), (256, 704), (0.38, 0.55), (0.0, 0.0), (-5.4, 5.4), True, is_train=True)
+        width, height = 1600 * draws[0], 900 * draws[0]
+        assert aug.size == (int(width), int(height))
+        matrix = augmentation_matrix((900, 1600), aug._replace(size=(width, height)))
+        np.testing.assert_allclose(matrix, expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)

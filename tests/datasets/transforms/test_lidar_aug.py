@@ -6,7 +6,8 @@ import torch
 from mmdet3d.structures import LiDARInstance3DBoxes
 from mmdet3d.structures.points import LiDARPoints
 
-from projects.CLAP.clap.datasets.transforms import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D
+from projects.CLAP.clap.datasets.transforms import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D, lidar_aug
+from tests.fixtures.golden import cloud, golden
 
 
 def _results(with_boxes: bool = True) -> dict:
@@ -55,6 +56,26 @@ def test_matrix_moves_points_and_boxes_alike(seed):
         )
     moved = _apply(matrix, torch.cat([before.tensor[:, 7:9], torch.zeros(2, 1)], 1)) - torch.from_numpy(matrix[:3, 3])
     torch.testing.assert_close(boxes.tensor[:, 7:9].double(), moved[:, :2], atol=1e-4, rtol=0)
+
+
+def test_golden_chain(monkeypatch):
+    """With numpy's draws in BEVFusion's order: rotation, scale, translation, then horizontal and vertical flip.
+
+    BEVFusion's other records of them (`flow`, `pcd_*`) are not kept by this project.
+    """
+    entry = golden()['lidar_aug']
+    scene, flips = np.random.RandomState(0), np.random.RandomState(entry['flip_seed'])
+    monkeypatch.setattr(lidar_aug, 'uniform', lambda limits: scene.uniform(*limits))
+    monkeypatch.setattr(lidar_aug, 'normal', lambda std: torch.from_numpy(scene.normal(scale=std, size=3)))
+    monkeypatch.setattr(lidar_aug, 'coin', lambda probability: bool(flips.choice([0, 1])))
+    boxes = torch.tensor(golden()['targets']['gt0']['boxes'])
+    results = dict(points=LiDARPoints(cloud('aug', 6), points_dim=5), gt_bboxes_3d=LiDARInstance3DBoxes(boxes, 9))
+    results = CLAPGlobalRotScaleTrans((-0.78539816, 0.78539816), (0.9, 1.1), (0.5, 0.5, 0.5)).transform(results)
+    np.testing.assert_allclose(results['lidar_aug_matrix'], entry['matrix_after_rts'], rtol=1e-5, atol=1e-6)
+    results = CLAPRandomFlip3D(0.5, 0.5).transform(results)
+    np.testing.assert_allclose(results['lidar_aug_matrix'], entry['matrix_after_flip'], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(results['points'].tensor, entry['points'], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(results['gt_bboxes_3d'].tensor, entry['boxes'], rtol=1e-5, atol=1e-5)
 
 
 def test_order_is_rotation_translation_scale():
