@@ -51,9 +51,9 @@ def main() -> None:
         runner.load_checkpoint(args.checkpoint, strict=True)
     except CheckpointError:
         raise
-    except RuntimeError:
+    except RuntimeError as error:
         state = checkpoint_state(load_checkpoint_file(args.checkpoint, 'cpu'), args.checkpoint)
-        raise mismatch(unwrapped(runner.model), state, args.checkpoint) from None
+        raise mismatch(unwrapped(runner.model), state, args.checkpoint, error) from error
     metrics = runner.test()
     if is_main_process():
         print(json.dumps({name: float(value) for name, value in metrics.items()}))

@@ -38,7 +38,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
     from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
-    from projects.CLAP.clap.utils.launch import load_config, use_amp
+    from projects.CLAP.clap.utils.launch import check_load_from, load_config, use_amp
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
     from projects.CLAP.clap.utils.work_dir_lock import locked_work_dir
 
@@ -51,6 +51,7 @@ def main() -> None:
                 cfg.resume, cfg.load_from = True, None  # AtomicCheckpointHook takes the last one that is whole
         elif args.resume:
             cfg.resume, cfg.load_from = True, args.resume
+        check_load_from(cfg)
         QuietRunner.from_cfg(cfg).train()
 
 

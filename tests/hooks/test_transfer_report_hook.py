@@ -16,8 +16,8 @@ from mmengine.runner import Runner
 from projects.CLAP.clap.utils.errors import CheckpointError
 from projects.CLAP.clap.utils.export import export_encoders
 from projects.CLAP.clap.utils.safe_load import allow_mmengine_checkpoints
-from projects.CLAP.clap.utils.transfer import ENCODERS
-from tests.fixtures.tiny import build
+from projects.CLAP.clap.utils.transfer import ENCODERS, GEOMETRY
+from tests.fixtures.tiny import build, tiny_model
 from tests.fixtures.tiny_detector import build_detector, tiny_detector
 
 
@@ -103,6 +103,23 @@ def test_round_trip(which: str, request, tmp_path: Path) -> None:
     assert '* pts_middle_encoder' in log and '100.00%' in log
     if which == 'pretrained':
         assert record['modules']['render_head']['unexpected'] > 0
+
+
+@pytest.mark.parametrize('which', ['pretrained', 'exported'])
+def test_a_pretrainer_goes_on_from_encoders_or_from_all(which: str, request, tmp_path: Path) -> None:
+    """The encoders are asked for; heads come along where they fit, and others may be put on them."""
+    path = request.getfixturevalue(which)
+    other = tiny_model()
+    other['prototype_head']['num_prototypes'] = 5
+    source, model = state(path), load(tmp_path, path, model=other)
+    for key, value in model.state_dict().items():
+        if key.split('.')[0] in ENCODERS and key not in GEOMETRY:
+            assert torch.equal(value, source[key]), key
+    record = json.loads((tmp_path / 'transfer.json').read_text())
+    assert record['problems'] == [] and set(record['asked']) == set(ENCODERS)
+    render_head = record['modules']['render_head']
+    assert render_head['loaded'] == (render_head['entries'] if which == 'pretrained' else 0)
+    assert record['modules']['prototype_head']['other_shape'] == (1 if which == 'pretrained' else 0)
 
 
 def test_a_dict_without_metadata_loses_the_sparse_kernels_and_stops(exported: Path, tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
 from projects.CLAP.clap.utils.safe_load import checkpoint_problem
 from tests.fixtures.command_run import finetuning, pretraining
 from tests.fixtures.driving_frames import write_dataset
 from tests.fixtures.killed_runs import ROOT, after_steps, assert_same_run, curve, finish, kill_when, launch_tool
+from tests.fixtures.tiny import build
+from tests.fixtures.tiny_detector import build_detector
 
 BY_STEPS = {'default_hooks.checkpoint.by_epoch': False, 'default_hooks.checkpoint.interval': 2}
 
@@ -80,6 +83,24 @@ def test_a_second_run_in_the_same_folder_is_refused(data: Path, tmp_path: Path) 
     first.join()
     finish(train(config, work, '--resume'), work)
     assert max(line['iter'] for line in curve(work)) == 5
+
+
+@pytest.mark.parametrize('way', ['--resume', 'load_from'])
+def test_another_models_checkpoint_is_refused(data: Path, tmp_path: Path, way: str) -> None:
+    """Pre-training's in a detector, by ``--resume``; one without encoders in a pre-training, by ``load_from``."""
+    other, work = tmp_path / 'other.pth', tmp_path / 'run'
+    weights = build().state_dict()
+    if way == 'load_from':
+        weights = {key: value for key, value in build_detector().state_dict().items() if key.startswith('bbox_head')}
+    torch.save(dict(meta=dict(epoch=1, iter=3), state_dict=weights, optimizer={}, message_hub={}), other)
+    if way == '--resume':
+        process = train(finetuning(data, tmp_path / 'cfg.py'), work, '--resume', str(other))
+    else:
+        process = train(pretraining(data, tmp_path / 'cfg.py'), work, '--cfg-options', f'load_from={other}')
+    printed = finish(process, work, ok=False)
+    error = printed[printed.index('\nerror: ') :]
+    assert 'Traceback' not in printed and str(other) in error and not curve(work)
+    assert ('instead of --resume' if way == '--resume' else 'pts_middle_encoder: 0.00% of its numbers') in error
 
 
 NAMESPACE = ['unshare', '--map-root-user', '--mount']

@@ -15,8 +15,14 @@ from ..utils.errors import CheckpointError
 from ..utils.known_warnings import without_file_warnings
 from ..utils.plain_state import plain_message_hub, to_plain
 from ..utils.safe_load import allow_mmengine_checkpoints, checkpoint_problem
+from ..utils.transfer import load_whole
+from ..utils.unwrapped import unwrapped
 
 _POINTER = 'last_checkpoint'
+_INSTEAD = (
+    'To begin a new run with the weights of a checkpoint, give it as load_from (--cfg-options load_from=CHECKPOINT, '
+    'another --work-dir) instead of --resume'
+)
 
 
 def resumable_checkpoints(folder: Path) -> List[Path]:
@@ -37,6 +43,8 @@ class AtomicCheckpointHook(CheckpointHook):
     - The oldest one is deleted after the new one is there, not before.
     - When it cannot be written (full disk, quota) the run stops, with the checkpoints before it intact.
     - ``--resume`` checks every byte of the last one first, and takes the one before it, and says so, if it is broken.
+      One that is named is checked alike, and is taken or refused.
+    - What is resumed must be this model's checkpoint, entry by entry; MMEngine would load what fits and go on.
     - Checkpoints hold tensors and plain containers only, so that no torch needs to be told about any class.
 
     Args:
@@ -81,7 +89,7 @@ class AtomicCheckpointHook(CheckpointHook):
         )
 
     def before_run(self, runner: Runner) -> None:
-        """Choose what an automatic resume goes on from, before the runner looks."""
+        """Choose what an automatic resume goes on from, and check what was named, before the runner looks."""
         allow_mmengine_checkpoints()
         if runner._resume and runner._load_from is None:
             # One process decides for all: they must not go on from different states.
@@ -89,6 +97,28 @@ class AtomicCheckpointHook(CheckpointHook):
             broadcast_object_list(chosen)
             if chosen[0]:
                 runner._load_from = chosen[0]
+        elif runner._resume:
+            problem = [self._named_problem(runner._load_from) if is_main_process() else '']
+            broadcast_object_list(problem)
+            if problem[0]:
+                raise CheckpointError(
+                    f'cannot be resumed from: {problem[0]}. Name a checkpoint that training wrote, or none: --resume '
+                    f'alone takes the last whole one of the work directory. {_INSTEAD}'
+                )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse to resume another model's checkpoint, before its optimiser state is looked at."""
+        if runner._resume:
+            try:
+                load_whole(unwrapped(runner.model), checkpoint, str(runner._load_from))
+            except CheckpointError as error:
+                raise CheckpointError(f'{error}\n{_INSTEAD}') from error
+
+    @staticmethod
+    def _named_problem(name: str) -> str:
+        path = Path(name).expanduser()
+        # Of a missing file and of addresses the loader says what is wrong.
+        return (checkpoint_problem(path) or '') if path.is_file() else ''
 
     @staticmethod
     def _choose(runner: Runner) -> Optional[Path]:

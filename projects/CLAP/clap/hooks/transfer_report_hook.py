@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ..utils.errors import CheckpointError
-from ..utils.transfer import ENCODERS, GEOMETRY, checkpoint_state, compare, problems, table
+from ..utils.transfer import ENCODERS, checkpoint_state, compare, other_geometry, problems, table
 from ..utils.unwrapped import unwrapped
 
 
@@ -26,8 +26,8 @@ class TransferReportHook(Hook):
     writes it to ``transfer.json`` in the work directory, and raises
     :class:`CheckpointError` when a module that was asked for has entries of
     another shape, refused ones, or less than ``min_share`` of its numbers from
-    the checkpoint. Evaluation asks for everything. A resumed run is not checked:
-    MMEngine restores it whole.
+    the checkpoint. Evaluation asks for everything. A resumed run is left to
+    :class:`AtomicCheckpointHook`, which takes the whole checkpoint or none of it.
 
     Args:
         min_share: share of each module's numbers that must come from the checkpoint.
@@ -110,22 +110,15 @@ class TransferReportHook(Hook):
                 + '\n'
                 + table(reports, asked)
                 + '\nGive a checkpoint of the same encoders. To '
-                'start from a part of them on purpose, name the part in modules=[...] of TransferReportHook'
+                "start from a part of them on purpose, name the part: dict(type='TransferReportHook', modules=[...]) "
+                'in custom_hooks'
             )
 
     @staticmethod
     def _geometry(runner: Runner, own: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
-        other = [
-            key
-            for key in GEOMETRY
-            if key in own
-            and key in source
-            and (
-                own[key].shape != source[key].shape or not own[key].cpu().allclose(source[key].cpu().to(own[key].dtype))
-            )
-        ]
+        other = other_geometry(own, source)
         if other:
             runner.logger.warning(
                 f'the checkpoint was made with another geometry of the view transform '
-                f'({", ".join(other)}); the configuration\'s is kept'
+                f'({"; ".join(other)}); the configuration\'s is kept'
             )

@@ -66,6 +66,17 @@ def _join_on_cpu(cfg: Config) -> None:
         )
 
 
+def check_load_from(cfg: Config) -> None:
+    """Have ``load_from`` compared by value where the configuration has no hook for it: MMEngine only warns.
+
+    The encoders are what must arrive. Heads come along from a whole checkpoint if they fit, as in fine-tuning: an
+    export has none, and to go on with other heads is a reason for ``load_from``.
+    """
+    hooks = cfg.get('custom_hooks') or []
+    if cfg.get('load_from') and not cfg.get('resume') and all(h.get('type') != 'TransferReportHook' for h in hooks):
+        cfg.custom_hooks = [*hooks, dict(type='TransferReportHook')]
+
+
 def use_amp(cfg: Config) -> None:
     """Switch the optimiser wrapper to automatic mixed precision."""
     if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):

@@ -40,10 +40,9 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
         load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except CheckpointError:
         raise
-    except RuntimeError:
-        raise mismatch(
-            model, checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint), checkpoint
-        ) from None
+    except RuntimeError as error:
+        state = checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
+        raise mismatch(model, state, checkpoint, error) from error
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 

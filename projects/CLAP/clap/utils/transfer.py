@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
@@ -121,37 +122,80 @@ def _in_layout_of(own: Tensor, given: Tensor) -> Optional[Tensor]:
     return None
 
 
-def mismatch(model: nn.Module, source: Mapping[str, Tensor], name: str) -> CheckpointError:
+def other_geometry(own: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> List[str]:
+    """Entries of the view transform's geometry that a checkpoint has otherwise than the model, both told."""
+    found = []
+    for key in GEOMETRY:
+        if key in own and key in source:
+            here, there = own[key].detach().cpu().double(), source[key].detach().cpu().double()
+            if here.shape != there.shape:
+                found.append(f'{key}: {tuple(there.shape)} in the checkpoint, {tuple(here.shape)} here')
+            elif not torch.allclose(here, there, rtol=1e-5, atol=1e-5):
+                found.append(f'{key}: {_ends(there)} in the checkpoint, {_ends(here)} here')
+    return found
+
+
+def _ends(value: Tensor) -> str:
+    first, last = ([round(v, 4) for v in part.tolist()] for part in (value.flatten()[:3], value.flatten()[-3:]))
+    return f'{first}' if value.numel() <= 3 else f'{first} to {last}'
+
+
+def load_whole(model: nn.Module, content: Mapping[str, Any], name: str) -> None:
+    """Load a checkpoint of which nothing may be left out.
+
+    Args:
+        model: without a distributed wrapper.
+        content: the loaded file.
+        name: of the checkpoint.
+
+    Raises:
+        CheckpointError: an entry is missing, of another shape, refused by the model or unknown to it.
+    """
+    state = OrderedDict(checkpoint_state(content, name))
+    # spconv reads the layout of its kernels from it
+    state._metadata = getattr(content.get('state_dict', content), '_metadata', {})  # type: ignore[attr-defined]
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise mismatch(model, state, name, error) from error
+
+
+def mismatch(model: nn.Module, source: Mapping[str, Tensor], name: str, error: Exception) -> CheckpointError:
     """Why a checkpoint cannot be loaded whole into a model: every entry that does not fit, and the table.
 
     Args:
-        model: any state; its shapes count.
+        model: as the attempt has left it, with the checkpoint's values wherever they were taken.
         source: the checkpoint's entries.
         name: of the checkpoint.
+        error: of the attempt; passed on where the entries do not show a reason.
     """
     own, reports = model.state_dict(), compare(model, source)
-    lines, geometry = [], []
-    for key, value in own.items():
-        if key not in source:
-            lines.append(f'{key} is missing in the checkpoint')
-        elif _in_layout_of(value, source[key]) is None:
-            line = f'{key}: {tuple(source[key].shape)} in the checkpoint, {tuple(value.shape)} here'
-            (geometry if key in GEOMETRY else lines).append(line)
+    lines = [f'{key} is missing in the checkpoint' for key in own if key not in source]
+    lines += [line for report in reports.values() for line in report.other_shape]
     lines += [f'{key} is in the checkpoint, the model has no such entry' for key in source if key not in own]
-    parts = [f'{name} is no checkpoint of the model in this configuration']
+    refused = [key for report in reports.values() for key in report.not_taken]
+    geometry, hint = other_geometry(own, source), _layout_hint(refused)
+    other_model = bool(lines or geometry)
+    what = 'is no checkpoint of' if other_model else 'could not be loaded whole into'
+    parts = [f'{name} {what} the model in this configuration']
     if geometry:
         parts.append(
             '  - ' + '; '.join(geometry) + ': geometry of the view transform, which follows from the '
             'configuration. The checkpoint was trained with another image size or other bounds'
         )
     parts += [f'  - {line}' for line in lines[:8]] + ([f'  ... and {len(lines) - 8} more'] if len(lines) > 8 else [])
-    if lines:
-        bad = [key for key, report in reports.items() if report.missing or report.other_shape or report.unexpected]
+    if refused:
+        parts.append(f'  - {len(refused)} entries of fitting shape were refused by the model, e.g. {refused[0]}{hint}')
+    if lines or refused:
+        bad = [name for name, r in reports.items() if r.missing or r.other_shape or r.not_taken or r.unexpected]
         parts.append('"!": does not fit; "loaded": entries of equal value\n' + table(reports, bad, '!'))
-    parts.append(
-        'Give the configuration and the --cfg-options that the checkpoint was trained with (its work '
-        'directory has a copy)'
-    )
+    elif not geometry:
+        parts.append(f'  - {error}')
+    if other_model or not hint:  # else the hint is what to do
+        parts.append(
+            'Give the configuration and the --cfg-options that the checkpoint was trained with (its work '
+            'directory has a copy)'
+        )
     return CheckpointError('\n'.join(parts))
 
 
@@ -198,9 +242,10 @@ def problems(reports: Mapping[str, ModuleReport], asked: Iterable[str], min_shar
 
 
 def _layout_hint(names: List[str]) -> str:
-    if all(name.startswith('pts_middle_encoder') for name in names):
+    if names and all(name.startswith('pts_middle_encoder') for name in names):
         return (
             ' (sparse kernels: the file has lost the layout version that spconv reads from the metadata of the '
-            'state dict, which a rebuilt plain dict does not have; write it again with tools/export_weights.py)'
+            'state dict, which a rebuilt plain dict does not have; give the file that tools/train.py or '
+            'tools/export_weights.py wrote)'
         )
     return ''

@@ -55,6 +55,7 @@ def augmentation_matrix(shape: Tuple[int, int], aug: ImageAugmentation) -> np.nd
     """(4, 4) float32, original pixel position -> augmented pixel position.
 
     Positions are continuous (the centre of pixel i is i + 0.5), so resizing is a pure scale and a flip is u -> W - u.
+    The scale is that of the resized picture, whose size is whole pixels; BEVFusion writes the drawn one.
     """
     height, width = shape
     (new_w, new_h), (left, top), (final_w, final_h), flip, angle = aug
