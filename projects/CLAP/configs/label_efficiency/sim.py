@@ -13,8 +13,8 @@ note = (  # said above the tables
     'options of the curvature sampler were chosen with random initialisation and CLAP on labels of seeds 0 to 6, '
     'which are in no table, but on the same evaluation frames (projects/CLAP/results/sim_calibration.md). Fine-tuning '
     'took three epochs until seeds 7 to 9 of both had been seen with three and seed 7 with six, and six '
-    'are better for random initialisation. The first pre-training of CLAP is the one that the choice fell on; the last row '
-    'of the first table starts from a second one that nobody had looked at.'
+    'are better for random initialisation. The first pre-training of CLAP is the one that the choice fell on; the last '
+    'row of the first table starts from a second one that nobody had looked at.'
 )
 
 # Warm-up as in the paper; a quarter of the LiDAR rays uniform, no weights in the loss (importance=0): the sampler's
