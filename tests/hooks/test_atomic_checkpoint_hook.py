@@ -16,29 +16,17 @@ from projects.CLAP.clap.utils.export import export_encoders
 from projects.CLAP.clap.utils.safe_load import allow_mmengine_checkpoints
 from tests.fixtures.tiny import build
 from tests.fixtures.tiny_detector import tiny_detector
+from tests.fixtures.tiny_run import training
 
 
 def runner(work_dir: Path, resume: str = '', epochs: int = 2, **overrides) -> Runner:
     """A detector's run of one step an epoch."""
     allow_mmengine_checkpoints()
     cfg = dict(
-        default_scope='mmdet3d',
-        model=tiny_detector(),
-        work_dir=str(work_dir),
+        training(work_dir, tiny_detector(), epochs, type='TinyLabelledFrames'),
         resume=bool(resume),
         load_from=None if resume in ('', 'auto') else resume,
-        train_dataloader=dict(
-            dataset=dict(type='TinyLabelledFrames'),
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            collate_fn=dict(type='pseudo_collate'),
-        ),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
-        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=epochs),
         default_hooks=dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1)),
-        randomness=dict(seed=3),
-        log_level='INFO',
         experiment_name=f'{work_dir.parent.name}_{work_dir.name}',
     )
     return Runner.from_cfg(Config({**cfg, **overrides}))

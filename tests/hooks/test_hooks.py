@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdet3d.registry import DATASETS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -12,18 +11,7 @@ from projects.CLAP.clap.hooks.step_seed_hook import step_seed
 from projects.CLAP.clap.utils.errors import NonFiniteLossError
 from projects.CLAP.clap.utils.safe_load import allow_mmengine_checkpoints
 from tests.fixtures.tiny import batch, tiny_model
-
-
-@DATASETS.register_module(force=True)
-class TinyFrames(torch.utils.data.Dataset):
-    """Four frames of the tiny street."""
-
-    def __len__(self) -> int:
-        return 4
-
-    def __getitem__(self, index: int) -> dict:
-        data = batch(1)
-        return dict(inputs={k: v[0] for k, v in data['inputs'].items()}, data_samples=data['data_samples'][0])
+from tests.fixtures.tiny_run import training
 
 
 def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = False, **overrides) -> Runner:
@@ -31,19 +19,8 @@ def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = Fals
     allow_mmengine_checkpoints()
     cfg = Config(
         dict(
-            default_scope='mmdet3d',
-            model=tiny_model(),
-            work_dir=str(work_dir),
+            training(work_dir, tiny_model(), epochs),
             resume=resume,
-            train_dataloader=dict(
-                dataset=dict(type='TinyFrames'),
-                batch_size=2,
-                num_workers=0,
-                sampler=dict(type='DefaultSampler', shuffle=True),
-                collate_fn=dict(type='pseudo_collate'),
-            ),
-            optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
-            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=epochs),
             default_hooks=dict(
                 checkpoint=dict(type='CheckpointHook', interval=1), logger=dict(type='LoggerHook', interval=1)
             ),
@@ -52,8 +29,6 @@ def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = Fals
                 dict(type='SamplingWarmupHook', warmup_epochs=warmup),
                 dict(type='NonFiniteLossHook'),
             ],
-            log_level='INFO',
-            randomness=dict(seed=3),
             experiment_name=work_dir.name + str(resume),
         )
     )

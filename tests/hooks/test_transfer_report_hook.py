@@ -19,6 +19,7 @@ from projects.CLAP.clap.utils.safe_load import allow_mmengine_checkpoints
 from projects.CLAP.clap.utils.transfer import ENCODERS, GEOMETRY
 from tests.fixtures.tiny import build, tiny_model
 from tests.fixtures.tiny_detector import build_detector, tiny_detector
+from tests.fixtures.tiny_run import training
 
 
 class StopHere(Exception):
@@ -32,22 +33,10 @@ def load(work_dir: Path, checkpoint, model: dict = None, wandering: bool = False
     runner = Runner.from_cfg(
         Config(
             dict(
-                default_scope='mmdet3d',
-                model=model or tiny_detector(),
-                work_dir=str(work_dir),
+                training(work_dir, model or tiny_detector(), 1, type='TinyLabelledFrames'),
                 load_from=None if checkpoint is None else str(checkpoint),
-                train_dataloader=dict(
-                    dataset=dict(type='TinyLabelledFrames'),
-                    batch_size=2,
-                    num_workers=0,
-                    sampler=dict(type='DefaultSampler', shuffle=True),
-                    collate_fn=dict(type='pseudo_collate'),
-                ),
                 optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.0)),
-                train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1),
-                log_level='INFO',
                 custom_hooks=[dict(type='TransferReportHook', **hook)],
-                experiment_name=f'{work_dir.name}',
             )
         )
     )

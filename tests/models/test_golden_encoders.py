@@ -84,21 +84,6 @@ def tiny_transform() -> CLAPDepthLSSTransform:
     return fill(module).eval()
 
 
-@pytest.fixture(scope='module')
-def paper_transform() -> CLAPDepthLSSTransform:
-    return CLAPDepthLSSTransform(
-        in_channels=256,
-        out_channels=80,
-        image_size=[256, 704],
-        feature_size=[32, 88],
-        xbound=[-54.0, 54.0, 0.3],
-        ybound=[-54.0, 54.0, 0.3],
-        zbound=[-10.0, 10.0, 20.0],
-        dbound=[1.0, 60.0, 0.5],
-        downsample=2,
-    )
-
-
 def frustum_points(module: CLAPDepthLSSTransform, metas: list) -> Tensor:
     """Frustum points with the axes of the golden file, (B, C, D, h, w, 3)."""
     cameras = CameraMatrices.from_metas(metas, len(metas[0]['cam2img']))

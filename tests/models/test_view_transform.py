@@ -56,22 +56,8 @@ def random_meta(rng: np.random.Generator, num_cameras: int = 2, augmented: bool 
     return meta
 
 
-def paper_size() -> CLAPDepthLSSTransform:
-    return CLAPDepthLSSTransform(
-        in_channels=256,
-        out_channels=80,
-        image_size=[256, 704],
-        feature_size=[32, 88],
-        xbound=[-54.0, 54.0, 0.3],
-        ybound=[-54.0, 54.0, 0.3],
-        zbound=[-10.0, 10.0, 20.0],
-        dbound=[1.0, 60.0, 0.5],
-        downsample=2,
-    )
-
-
-def test_frozen_geometry_of_the_paper():
-    module = paper_size()
+def test_frozen_geometry_of_the_paper(paper_transform: CLAPDepthLSSTransform):
+    module = paper_transform
     for name in ('dx', 'bx', 'nx', 'frustum'):
         assert not getattr(module, name).requires_grad
     torch.testing.assert_close(module.dx.data, torch.tensor([0.3, 0.3, 20.0]))

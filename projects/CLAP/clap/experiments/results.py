@@ -141,6 +141,13 @@ class Results:
             self.values(name, kind, arm, interval), self.values(name, kind, over or self.plan.baseline, interval)
         )
 
+    def of_length(self, arm: str, epochs: int) -> Tuple[Difference, Difference]:
+        """mAP of an arm in the study of the schedule, over its own main runs and over the baseline of that length."""
+        headline = self.plan.headline
+        own = self.values('mAP', 'schedule', arm, headline, epochs)
+        main = self.values('mAP', 'finetune', arm, headline)
+        return paired(own, main), paired(own, self.values('mAP', 'schedule', self.plan.baseline, headline, epochs))
+
     def metric_names(self) -> Tuple[str, ...]:
         """mAP and, where the evaluation has it, NDS."""
         found = [record for record in self.records.values() if record['kind'] != 'pretrain']

@@ -13,7 +13,7 @@ from .jobs import all_jobs
 from .plan import Plan, PlanError, share_title
 from .records import read_record
 from .results import Results
-from .statistics import paired
+from .statistics import Difference
 
 _ROOT = Path(__file__).resolve().parents[4]
 _PLOT, _PAGE = 'label_efficiency.svg', 'tables.md'
@@ -184,9 +184,8 @@ def verdict(results: Results) -> str:
             planned = results.planned('finetune', plan.aim.arm, plan.headline)
             met = gain.p is not None and gain.mean >= plan.aim.points and gain.p < plan.aim.p
             state = ('met' if met else 'not met') if gain.count == planned else 'not decided before all seeds are there'
-            tested = tables.p_value(gain) if gain.p is None else f'p {tables.p_value(gain)}'
             lines.append(
-                f'{plan.arm(plan.aim.arm).title} against {title}: {tables.signed(gain)} mAP points, {tested}, '
+                f'{plan.arm(plan.aim.arm).title} against {title}: {tables.signed(gain)} mAP points, {_tested(gain)}, '
                 f'{tables.count(gain.count, planned)} seeds; the aim (at least +{plan.aim.points:g} with '
                 f'p < {plan.aim.p:g}) is {state}.'
             )
@@ -201,16 +200,13 @@ def _longest(results: Results, arm: str) -> str:
     if plan.schedule is None or not {arm, plan.baseline} <= set(plan.schedule.arms):
         return ''
     epochs = max(plan.schedule.epochs)
-    longer = {name: results.values('mAP', 'schedule', name, plan.headline, epochs) for name in (plan.baseline, arm)}
-    own = {name: results.values('mAP', 'finetune', name, plan.headline) for name in longer}
-    more = {name: paired(longer[name], own[name]) for name in longer}
-    gain = paired(longer[arm], longer[plan.baseline])
+    (own, gain), (baselines, _) = results.of_length(arm, epochs), results.of_length(plan.baseline, epochs)
     if epochs < plan.finetune.epochs or gain.mean is None:
         return ''
     return (
         f'With {epochs} epochs of fine-tuning instead of {plan.finetune.epochs} (seeds: {gain.count}) '
-        f'{plan.arm(plan.baseline).title} gains {tables.signed(more[plan.baseline])}, {plan.arm(arm).title} '
-        f'{tables.signed(more[arm])}, and the difference is {tables.signed(gain)}.'
+        f'{plan.arm(plan.baseline).title} gains {tables.signed(baselines)}, {plan.arm(arm).title} '
+        f'{tables.signed(own)}, and the difference is {tables.signed(gain)}.'
     )
 
 
@@ -219,12 +215,17 @@ def _again(results: Results, arm: str) -> List[str]:
     plan = results.plan
     lines = []
     for other in plan.arms:
+        if not other.side or other.weights != plan.arm(arm).weights:
+            continue
         gain = results.gain('mAP', 'finetune', other.name, plan.headline)
-        if other.side and other.weights == plan.arm(arm).weights and gain.mean is not None:
-            tested = tables.p_value(gain) if gain.p is None else f'p {tables.p_value(gain)}'
-            planned = results.planned('finetune', other.name, plan.headline)
-            lines.append(f'{other.title}: {tables.signed(gain)}, {tested}, {tables.count(gain.count, planned)} seeds.')
+        if gain.mean is not None:
+            seeds = tables.count(gain.count, results.planned('finetune', other.name, plan.headline))
+            lines.append(f'{other.title}: {tables.signed(gain)}, {_tested(gain)}, {seeds} seeds.')
     return lines
+
+
+def _tested(gain: Difference) -> str:
+    return tables.p_value(gain) if gain.p is None else f'p {tables.p_value(gain)}'
 
 
 def _order(results: Results) -> str:

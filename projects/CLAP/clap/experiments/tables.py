@@ -206,9 +206,7 @@ def schedule_table(results: Results) -> Optional[str]:
         for name in plan.schedule.arms:
             cell = ('schedule', name, plan.headline, epochs)
             main = epochs == plan.finetune.epochs
-            found, own = results.cell(*cell), results.values('mAP', *cell)
-            longer = paired(own, results.values('mAP', 'finetune', name, plan.headline))
-            gain = paired(own, results.values('mAP', 'schedule', plan.baseline, plan.headline, epochs))
+            found, (longer, gain) = results.cell(*cell), results.of_length(name, epochs)
             row = [
                 f'{epochs}{" (all arms)" if main else ""}',
                 next((str(record['iterations']) for record in found.values()), DASH),

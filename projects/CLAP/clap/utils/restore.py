@@ -9,13 +9,11 @@ import torch
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.runner import load_checkpoint
 from torch.utils.data import Dataset
 
 from ..datasets.errors import DataError
-from .errors import CheckpointError
-from .safe_load import allow_mmengine_checkpoints, load_checkpoint_file
-from .transfer import checkpoint_state, mismatch
+from .safe_load import load_checkpoint_file
+from .transfer import load_whole
 
 
 def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch.nn.Module, Dataset]:
@@ -32,17 +30,10 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
     """
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {checkpoint} does not exist')
-    allow_mmengine_checkpoints()
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     model = MODELS.build(cfg.model)
-    try:
-        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    except CheckpointError:
-        raise
-    except RuntimeError as error:
-        state = checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
-        raise mismatch(model, state, checkpoint, error) from error
+    load_whole(model, load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
     model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 
