@@ -59,7 +59,7 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     assert headline['full CLAP'][4:6] == ['+3.50 (-2.85 to +9.85)', '= 0.09']
     assert headline['full CLAP'][-1] == '51.17 / 57.04 (50 %)' and headline['random'][-1] == '–'
     assert rows(text, '**From arm to arm**')['half → full CLAP'] == ['2', '+2.75 (-0.43 to +5.93)', '= 0.058', '–']
-    assert 'random reaches 52% of its mAP with 100 %' in text
+    assert 'random reaches 52% of its mAP with 100 % (2 seeds).' in text
     assert 'the aim (at least +2.5 with p < 0.2) is met' in text
     shares = [line for line in text.split('**Other shares')[1].split('**Probe')[0].splitlines() if 'full CLAP' in line]
     assert any('100 % (3–4 frames)' in line and '24.50 ± 0.71' in line and '60.00' in line for line in shares)
@@ -132,6 +132,7 @@ def test_the_aim_may_be_missed_or_open(plan: Plan, tmp_path: Path) -> None:
     for clap in ((11, 13), (8, 20)):  # too little; not sure enough
         said = verdict_of(plan, tmp_path / str(clap), **dict(points, clap=clap))
         assert 'the aim (at least +2.5 with p < 0.2) is not met' in said
+    assert 'random reaches 100% of its mAP with 100 %, which is not about half (2 seeds).' in said
     said = verdict_of(plan, tmp_path / 'open', 'finetune-clap-50pct-seed1', **points)
     assert '1 of 2 seeds; the aim (at least +2.5 with p < 0.2) is not decided before all seeds are there' in said
 
