@@ -20,8 +20,8 @@ def test_pools_the_rays_of_all_frames() -> None:
     metric.process(
         {},
         [
-            sample([1.0, 2.5], [1.0, 2.0], rgb_error=[0.1], rgb_mean_error=[0.4]),
-            sample([9.0], [5.0], rgb_error=[0.3], rgb_mean_error=[0.4]),
+            sample([1.0, 2.5], [1.0, 2.0], rgb_error=[0.1], rgb_mean_error=[0.4], rgb_grey_error=[0.2]),
+            sample([9.0], [5.0], rgb_error=[0.3], rgb_mean_error=[0.4], rgb_grey_error=[0.5]),
         ],
     )
     result = metric.evaluate(size=2)
@@ -29,6 +29,7 @@ def test_pools_the_rays_of_all_frames() -> None:
     assert result['render/range_mae_m'] == pytest.approx(1.5)
     assert result['render/range_within_1m'] == pytest.approx(2 / 3)
     assert result['render/rgb_ratio'] == pytest.approx(0.5)
+    assert result['render/rgb_mae_of_grey_images'] == pytest.approx(0.35)
     assert result['render/rays'] == 3
 
 
@@ -40,6 +41,7 @@ def test_rays_that_end_in_boxes_are_counted_apart() -> None:
     labelled['eval_ann_info'] = dict(gt_bboxes_3d=box)
     metric.process({}, [labelled])
     result = metric.evaluate(size=1)
+    assert not any('rgb' in name for name in result)
     assert result['render/range_mae_m'] == pytest.approx(2.5)
     assert result['render/range_mae_m_objects'] == pytest.approx(1.0)
     assert result['render/rays_objects'] == 1

@@ -134,6 +134,25 @@ def test_predict_measures_held_back_rays() -> None:
         assert torch.equal(rendered['rgb_error'], twin.rendered['rgb_error'])
 
 
+def test_evaluation_tells_what_the_images_add() -> None:
+    model = build().eval()
+
+    def errors() -> tuple:
+        inputs = model.data_preprocessor(batch(1), training=False)
+        images = inputs['inputs']['imgs'].clone()
+        (sample,) = model(**inputs, mode='predict')
+        assert torch.equal(inputs['inputs']['imgs'], images), 'the batch is left as it was'
+        return sample.rendered['rgb_error'], sample.rendered.get('rgb_grey_error')
+
+    colour, grey = errors()
+    assert len(grey) == len(colour) and not torch.equal(grey, colour)
+    model.view_transform.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
+    colour, grey = errors()
+    assert torch.equal(grey, colour), 'a camera branch that carries nothing'
+    model.grey_images = False
+    assert errors()[1] is None
+
+
 def test_held_back_points_are_not_encoded_in_evaluation() -> None:
     model = build().eval()
     inputs = model.data_preprocessor(batch(1), training=False)

@@ -26,13 +26,20 @@ HEALTHY = dict(
 )
 
 
-def run_of(evaluation: tuple = (2.0, 0.8), prototypes: int = 64, rgb: float = 0.7, **values) -> RunData:
+def run_of(
+    evaluation: tuple = (2.0, 0.8), prototypes: int = 64, rgb: float = 0.7, grey: float = 0.3, **values
+) -> RunData:
     figures = {**HEALTHY, **values}
     return RunData(
         'run',
         [dict(facts=dict(num_prototypes=prototypes, initial_inv_s=20.0))],
         {name: [(i, value) for i in range(1, 7)] for name, value in figures.items() if value is not None},
-        {'render/range_median_m': list(enumerate(evaluation, 1)), 'render/rgb_ratio': [(1, rgb)]},
+        {
+            'render/range_median_m': list(enumerate(evaluation, 1)),
+            'render/rgb_ratio': [(1, rgb)],
+            'render/rgb_mae': [(1, 0.2)],
+            'render/rgb_mae_of_grey_images': [(1, grey)],
+        },
     )
 
 
@@ -140,6 +147,11 @@ def test_held_back_rays_must_get_better(course: tuple, expected: str) -> None:
 @pytest.mark.parametrize('rgb, expected', [(0.9, GOOD), (1.1, WATCH), (math.nan, BAD)])
 def test_colour_must_beat_the_mean_colour(rgb: float, expected: str) -> None:
     assert level(run_of(rgb=rgb), 'render/rgb_ratio') == expected
+
+
+@pytest.mark.parametrize('grey, expected', [(0.3, GOOD), (0.21, WATCH), (0.2, BAD), (0.1, BAD)])
+def test_colour_must_come_from_the_images(grey: float, expected: str) -> None:
+    assert level(run_of(grey=grey), 'render/rgb_mae_of_grey_images') == expected
 
 
 def test_only_the_recent_past_counts() -> None:

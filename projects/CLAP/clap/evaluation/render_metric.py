@@ -18,7 +18,9 @@ class RenderMetric(BaseMetric):
 
     Medians and means run over the rays of all frames. ``rgb_ratio`` compares the
     error of rendered colour with that of the mean colour of the image: below 1
-    the field knows something about colour. If the evaluation data have labels
+    the field knows something about colour. ``rgb_mae_of_grey_images`` is the error
+    when the encoders are given grey images: no larger than ``rgb_mae``, and the
+    camera branch carries nothing. If the evaluation data have labels
     (``with_annotations=True``; nothing is trained on them), ``..._objects`` are the
     figures of the rays that end in a labelled box.
 
@@ -76,4 +78,7 @@ class RenderMetric(BaseMetric):
                 rgb_mae_of_mean_colour=float(mean_rgb.mean()),
                 rgb_ratio=float(rgb.mean() / max(mean_rgb.mean(), 1e-9)),
             )
+        grey = pool('rgb_grey_error')
+        if len(grey):
+            metrics.update(rgb_mae_of_grey_images=float(grey.mean()))
         return metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class CLAP(CLAPEncoderBase):
             ``'masked'`` or ``'all'`` (with all points the answer leaks to the camera branch).
         heldout_ratio: share of every keyframe sweep that the loss never sees and
             the rendered range is measured on.
+        grey_images: whether evaluation also renders the same pixels from grey images, which tells
+            whether the camera branch carries anything; costs a second encoding.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class CLAP(CLAPEncoderBase):
         masking: Optional[dict] = None,
         depth_source: str = 'masked',
         heldout_ratio: float = 0.02,
+        grey_images: bool = True,
     ) -> None:
         super().__init__(
             data_preprocessor=data_preprocessor,
@@ -95,7 +98,7 @@ class CLAP(CLAPEncoderBase):
         self.warmup_sampler = TASK_UTILS.build(warmup)
         geometry = dict(point_cloud_range=voxelize_cfg['point_cloud_range'], voxel_size=voxelize_cfg['voxel_size'])
         self.masking = InputMasking(**geometry, **masking) if masking else None
-        self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.depth_source, self.heldout_ratio, self.grey_images = depth_source, heldout_ratio, grey_images
         self.warming_up = False  # SamplingWarmupHook decides
         self._generator: Optional[torch.Generator] = None
 
@@ -253,21 +256,27 @@ class CLAP(CLAPEncoderBase):
         Returns:
             The samples, each with a ``rendered`` dict of (R,) tensors for
             :class:`RenderMetric`: ``range_m`` and ``range_true_m`` of the held-back
-            rays, ``points_m`` (R, 3) where they end, ``rgb_error`` and
-            ``rgb_mean_error`` (absolute error of the rendered colour, and of the mean
-            colour of the ray's image).
+            rays, ``points_m`` (R, 3) where they end, ``rgb_error``,
+            ``rgb_mean_error`` and ``rgb_grey_error`` (absolute error of the rendered colour,
+            of the mean colour of the ray's image, and of the colour rendered from grey images).
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
         points = [without_points(c, s.points[s.heldout]) for c, s in zip(batch_inputs_dict['points'], sweeps)]
-        encoded = self.encode_masked({**batch_inputs_dict, 'points': points}, metas)
-        fields = self.render_head.decode(encoded.fused_bev)
-        for sample, field, sweep, view in zip(batch_data_samples, fields, sweeps, views):
-            sample.set_field(self.evaluate_rays(field, sweep, view), 'rendered')
+        inputs = {**batch_inputs_dict, 'points': points}
+        fields = self.render_head.decode(self.encode_masked(inputs, metas).fused_bev)
+        greys: Sequence[Optional[BoundField]] = [None] * len(fields)
+        if self.grey_images and any(view is not None for view in views):
+            inputs['imgs'] = torch.zeros_like(inputs['imgs'])  # normalised: the mean colour of the data
+            greys = self.render_head.decode(self.encode_masked(inputs, metas).fused_bev)
+        for sample, field, sweep, view, grey in zip(batch_data_samples, fields, sweeps, views, greys):
+            sample.set_field(self.evaluate_rays(field, sweep, view, grey), 'rendered')
         return batch_data_samples
 
-    def evaluate_rays(self, field: BoundField, sweep: KeyframeSweep, view: Optional[CameraViews]) -> Dict[str, Tensor]:
-        """Errors of the held-back rays of one sample, see :meth:`predict`."""
+    def evaluate_rays(
+        self, field: BoundField, sweep: KeyframeSweep, view: Optional[CameraViews], grey: Optional[BoundField] = None
+    ) -> Dict[str, Tensor]:
+        """Errors of the held-back rays of one sample, see :meth:`predict`; ``grey`` is the field of grey images."""
         held = KeyframeSweep(sweep.points, sweep.origins, ~sweep.heldout)  # only the held-back ones are candidates
         generator = torch.Generator(sweep.points.device).manual_seed(0)
         rays = lidar_rays(sweep, self.warmup_sampler.candidates(field, held))
@@ -286,6 +295,9 @@ class CLAP(CLAPEncoderBase):
                 rgb_error=(out.rgb - camera.targets).abs().mean(-1)[out.valid],
                 rgb_mean_error=(mean_rgb - camera.targets).abs().mean(-1)[out.valid],
             )
+            if grey is not None:
+                rgb = self.render_head.render(grey, camera, with_rgb=True).rgb
+                result['rgb_grey_error'] = (rgb - camera.targets).abs().mean(-1)[out.valid]
         return result
 
     # ---------------------------------------------------------------- plumbing

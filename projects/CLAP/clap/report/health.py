@@ -288,6 +288,30 @@ def _colour(run: RunData) -> Finding:
     return Finding(title, f'{value:.3g}', level, f'{verdict} ({limits.text("")})', meaning, remedy, (name,))
 
 
+def _images(run: RunData) -> Finding:
+    """Whether what is rendered depends on the images."""
+    title, names = 'What the images add (colour error from grey images)', ('render/rgb_mae_of_grey_images',)
+    meaning = (
+        'Error of the colour rendered from grey images over that from the images, same pixels, at the last '
+        'evaluation: 1 means that the camera branch carries nothing.'
+    )
+    grey, colour = (run.evaluation.get(name, []) for name in (*names, 'render/rgb_mae'))
+    if not grey or not colour:
+        return not_held(title, meaning, names)
+    limits, value = Limits(low_watch=1.1, low_bad=1.02), grey[-1][1] / max(colour[-1][1], 1e-9)
+    level = limits.level(value)
+    verdict = dict(zip(ORDER, ('They matter.', 'They matter little.', 'They make no difference.')))[level]
+    remedy = (
+        ''
+        if level == GOOD
+        else (
+            'Raise model.render_head.rgb_weight: the gradient of colour is lost among those of range. Check that the '
+            'images are what they should be (tools/doctor.py).'
+        )
+    )
+    return Finding(title, f'{value:.3g}', level, f'{verdict} ({limits.text("")})', meaning, remedy, names)
+
+
 def _stopped(run: RunData) -> List[Finding]:
     if not run.nonfinite:
         return []
@@ -310,4 +334,5 @@ def findings(run: RunData) -> List[Finding]:
     """All health findings of a run; figures of a run that is not a pre-training come out as not measured."""
     rules = [rule.judge(run) for rule in RULES]
     at = next(i for i, rule in enumerate(RULES) if rule.scalars == ('opacity',))
-    return [*_stopped(run), _progress(run), _colour(run), *rules[:at], _sharpness(run), *rules[at:], *_enrichment(run)]
+    evaluated = [_progress(run), _colour(run), _images(run)]
+    return [*_stopped(run), *evaluated, *rules[:at], _sharpness(run), *rules[at:], *_enrichment(run)]

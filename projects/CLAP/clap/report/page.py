@@ -45,7 +45,11 @@ _COURSE = {
 _EVALUATION = {
     'held-back rays: error of the range (m)': ('render/range_median_m', 'render/range_mae_m'),
     'held-back rays within 1 m': ('render/range_within_1m',),
-    'colour error, rendered and of the mean colour': ('render/rgb_mae', 'render/rgb_mae_of_mean_colour'),
+    'colour error: rendered, of the mean colour, rendered from grey images': (
+        'render/rgb_mae',
+        'render/rgb_mae_of_mean_colour',
+        'render/rgb_mae_of_grey_images',
+    ),
 }
 
 
