@@ -13,9 +13,10 @@ note = (
     "any other; nuScenes' average precision from the info file (no NDS). Learning rate 1e-3 for every arm."
 )
 
-# Its configurations have a warm-up of their own.
-curved = [option for option in _base_.pretrain.clap.options if option.startswith('model.ray_sampler.')]
+# Its configurations have a warm-up, a colour weight and masks of their own.
+curved = ['model.ray_sampler.uniform_share=0.25', 'model.ray_sampler.importance=0.0']
 pretrain = dict(
+    _delete_=True,
     unipad_lidar=dict(config='pretrain_pandaset_unipad_lidar.py', epochs=40),
     unipad_camera=dict(config='pretrain_pandaset_unipad_camera.py', epochs=40),
     joint_depth=dict(config='pretrain_pandaset_joint_depth.py', epochs=40),
