@@ -193,7 +193,11 @@ def test_the_plans_of_this_project(name: str) -> None:
         == {'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone', 'pts_neck'}
         and check.min_share == 0.99
     ), 'all that the merge holds, and no less'
-    pretrain = {job.arm: configs.config(job).model for job in jobs if job.kind == 'pretrain'}
+    own = {stage for arm in full for stage, _ in plan.arm(arm).weights}  # not those of a side arm
+    stages = {job.arm: configs.config(job) for job in jobs if job.kind == 'pretrain' and job.arm in own}
+    assert len({str((cfg.optim_wrapper, cfg.model.masking, cfg.train_cfg)) for cfg in stages.values()}) == 1
+    pretrain = {name: cfg.model for name, cfg in stages.items()}
+    assert len({str({**model.render_head, 'in_channels': 0}) for model in pretrain.values()}) == 1
     assert {arm: model.ray_sampler.type for arm, model in pretrain.items()} == dict(
         unipad_lidar='DepthRaySampler',
         unipad_camera='DepthRaySampler',
