@@ -17,7 +17,7 @@ from projects.CLAP.clap.experiments.plan import Arm
 from projects.CLAP.clap.experiments.plot import label_share_plot
 from projects.CLAP.clap.experiments.records import read_record, write_record
 from projects.CLAP.clap.experiments.results import Results
-from projects.CLAP.clap.experiments.summary import page, replace_block, summarize, verdict
+from projects.CLAP.clap.experiments.summary import conditions, page, replace_block, summarize, verdict
 from projects.CLAP.clap.experiments.tables import paper
 from tests.fixtures.fake_records import fake_record, write_fakes
 from tests.fixtures.tiny_plan import PLAN
@@ -123,6 +123,9 @@ def test_arms_are_ordered_by_the_seeds_that_all_have(plan: Plan, tmp_path: Path)
     assert "over the 2 seeds that all have: random < half < clap; the paper's at 5 % is the same" in said
     said = verdict_of(unequal, tmp_path / 'b', **dict(points, half=(9, 11)))
     assert "half < random < clap; the paper's at 5 %: random < half < clap" in said
+    told = conditions(Results.read(unequal, tmp_path / 'b' / 'records'))
+    assert 'Seeds asked for at 50 %: 0 to 2 for random, full CLAP; 0 to 1 for half; at other shares: 0.' in told
+    assert 'asked for at 50 %: 0 to 1; at' in conditions(Results.read(plan, tmp_path / 'b' / 'records'))
     assert 'Order' not in verdict_of(unequal, tmp_path / 'c', 'finetune-half-50pct-seed1', **points)
 
 

@@ -60,7 +60,7 @@ def all_jobs(plan: Plan) -> List[Job]:
                     if not arm.side
                 ]
     epochs = plan.finetune.epochs
-    seeds = {arm.name: plan.headline_seeds if arm.seeds is None else arm.seeds for arm in plan.arms}
+    seeds = {arm.name: plan.headline_seeds_of(arm) for arm in plan.arms}
     for seed in plan.seeds(max(seeds.values())):
         jobs += [
             _detector(plan, 'finetune', name, plan.headline, seed, epochs)

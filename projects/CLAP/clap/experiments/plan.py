@@ -113,6 +113,10 @@ class Plan:
         """The arm of a name."""
         return next(arm for arm in self.arms if arm.name == name)
 
+    def headline_seeds_of(self, arm: Arm) -> int:
+        """How many seeds an arm has at the headline share."""
+        return self.headline_seeds if arm.seeds is None else arm.seeds
+
     def seeds(self, number: int) -> range:
         """The first seeds of the detectors."""
         return range(self.first_seed, self.first_seed + number)

@@ -282,10 +282,10 @@ def conditions(results: Results) -> str:
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
-        elsewhere = f', {_seeds_told(plan, plan.other_seeds)} elsewhere' if plan.other_seeds else ''
         text += (
             f'Fine-tuning: {plan.finetune.epochs} epochs, {iterations} iterations for every arm and share. Seeds asked '
-            f'for: {_seeds_told(plan, plan.headline_seeds)} at {share_title(plan.headline)}{elsewhere}. '
+            f'for at {share_title(plan.headline)}: {_headline_seeds_told(plan)}'
+            + (f'; at other shares: {_seeds_told(plan, plan.other_seeds)}. ' if plan.other_seeds else '. ')
         )
     text += (
         'A seed chooses the labelled frames (every n-th, another first one; not where all are labelled), the '
@@ -316,8 +316,18 @@ def conditions(results: Results) -> str:
     return text
 
 
+def _headline_seeds_told(plan: Plan) -> str:
+    titles: Dict[int, List[str]] = {}
+    for arm in plan.arms:
+        titles.setdefault(plan.headline_seeds_of(arm), []).append(arm.title)
+    if len(titles) == 1:
+        return _seeds_told(plan, *titles)
+    return '; '.join(f'{_seeds_told(plan, number)} for {", ".join(named)}' for number, named in titles.items())
+
+
 def _seeds_told(plan: Plan, number: int) -> str:
-    return f'{plan.seeds(number)[0]} to {plan.seeds(number)[-1]}'
+    first, *others = plan.seeds(number)
+    return f'{first} to {others[-1]}' if others else str(first)
 
 
 def _encoders_without(results: Results, arm: str) -> List[str]:

@@ -263,12 +263,13 @@ class CLAP(CLAPEncoderBase):
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
         points = [without_points(c, s.points[s.heldout]) for c, s in zip(batch_inputs_dict['points'], sweeps)]
-        inputs = {**batch_inputs_dict, 'points': points}
-        fields = self.render_head.decode(self.encode_masked(inputs, metas).fused_bev)
+        encoded = self.encode_masked({**batch_inputs_dict, 'points': points}, metas)
+        fields = self.render_head.decode(encoded.fused_bev)
         greys: Sequence[Optional[BoundField]] = [None] * len(fields)
         if self.grey_images and any(view is not None for view in views):
-            inputs['imgs'] = torch.zeros_like(inputs['imgs'])  # normalised: the mean colour of the data
-            greys = self.render_head.decode(self.encode_masked(inputs, metas).fused_bev)
+            grey = torch.zeros_like(batch_inputs_dict['imgs'])  # normalised: the mean colour of the data
+            camera_bev = self.extract_camera(grey, points, metas)  # the LiDAR map stays what it is
+            greys = self.render_head.decode(self.fuse(encoded.lidar_bev, camera_bev))
         for sample, field, sweep, view, grey in zip(batch_data_samples, fields, sweeps, views, greys):
             sample.set_field(self.evaluate_rays(field, sweep, view, grey), 'rendered')
         return batch_data_samples

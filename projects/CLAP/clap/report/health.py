@@ -39,7 +39,7 @@ RULES: List[Rule] = [
         'Exponential of the entropy of how often each prototype is the nearest one, per branch; at most the number of '
         'prototypes.',
         "Set model.prototype_head.normalization='cells' and cells='occupied' (empty cells otherwise take most codes), "
-        'lower temperature to 0.1, lower epsilon for sharper codes; if feature std is low too, mend that first.',
+        'set temperature to 0.3; if feature std is low too, mend that first.',
     ),
     Rule(
         'Likeness of prototypes (mean Gram off-diagonal)',
@@ -85,8 +85,9 @@ RULES: List[Rule] = [
             'Predictions are confident and wrong.',
         ),
         'Loss of the swapped prediction (Eq. 16) over that of predicting every prototype equally.',
-        'Early in training wait. Later: is the feature std low? Then mend that. With temperature 1 and unit vectors '
-        'predictions stay nearly uniform whatever is learned: lower model.prototype_head.temperature.',
+        'Early in training wait. Later: is the feature std low? Then mend that. Otherwise set '
+        'model.prototype_head.temperature to 0.3 (with 1 and unit vectors predictions stay nearly uniform, with 0.1 they '
+        'start sure and wrong and end uniform), or raise the learning rate.',
     ),
     Rule(
         'Opacity of LiDAR rays',
@@ -132,6 +133,35 @@ RULES: List[Rule] = [
         'Cameras per sample that no candidate point projects into.',
         'Check lidar2cam and cam2img of that camera: the frame check in the log lists the share of points of each.',
         from_start=True,
+    ),
+]
+
+
+GREY_IMAGES = 'render/rgb_mae_of_grey_images'
+
+COLOUR_RULES: List[Rule] = [  # of the last evaluation
+    Rule(
+        'Colour of held-back pixels',
+        ('render/rgb_ratio',),
+        lambda run: Limits(high_watch=1.0),
+        (
+            'Rendering knows more than the mean colour.',
+            'The mean colour would be no worse.',
+            'The rendered colour is not a number.',
+        ),
+        "Error of the rendered colour over that of painting every pixel in its image's mean colour, at the last "
+        'evaluation.',
+        'Colour comes after shape: train longer. If the range is good already, raise model.render_head.rgb_weight.',
+    ),
+    Rule(
+        'What the images add (colour error from grey images)',
+        (GREY_IMAGES,),
+        lambda run: Limits(low_watch=1.1, low_bad=1.02),
+        ('They matter.', 'They matter little.', 'They make no difference.'),
+        'Error of the colour rendered from grey images over that from the images, same pixels, at the last '
+        'evaluation: 1 means that the camera branch carries nothing.',
+        'Raise model.render_head.rgb_weight: the gradient of colour is lost among those of range. Check that the '
+        'images are what they should be (tools/doctor.py).',
     ),
 ]
 
@@ -265,51 +295,13 @@ def _progress(run: RunData) -> Finding:
     )
 
 
-def _colour(run: RunData) -> Finding:
-    """Whether rendered colour beats the mean colour of the image."""
-    title, name = 'Colour of held-back pixels', 'render/rgb_ratio'
-    meaning = (
-        "Error of the rendered colour over that of painting every pixel in its image's mean colour, "
-        'at the last evaluation.'
-    )
-    curve = run.evaluation.get(name, [])
-    if not curve:
-        return not_held(title, meaning, (name,))
-    limits, value = Limits(high_watch=1.0), curve[-1][1]
-    level = limits.level(value)
-    verdict = 'Rendering knows more than the mean colour.' if level == GOOD else 'The mean colour would be no worse.'
-    remedy = (
-        ''
-        if level == GOOD
-        else (
-            'Colour comes after shape: train longer. If the range is good already, raise model.render_head.rgb_weight.'
-        )
-    )
-    return Finding(title, f'{value:.3g}', level, f'{verdict} ({limits.text("")})', meaning, remedy, (name,))
-
-
-def _images(run: RunData) -> Finding:
-    """Whether what is rendered depends on the images."""
-    title, names = 'What the images add (colour error from grey images)', ('render/rgb_mae_of_grey_images',)
-    meaning = (
-        'Error of the colour rendered from grey images over that from the images, same pixels, at the last '
-        'evaluation: 1 means that the camera branch carries nothing.'
-    )
-    grey, colour = (run.evaluation.get(name, []) for name in (*names, 'render/rgb_mae'))
-    if not grey or not colour:
-        return not_held(title, meaning, names)
-    limits, value = Limits(low_watch=1.1, low_bad=1.02), grey[-1][1] / max(colour[-1][1], 1e-9)
-    level = limits.level(value)
-    verdict = dict(zip(ORDER, ('They matter.', 'They matter little.', 'They make no difference.')))[level]
-    remedy = (
-        ''
-        if level == GOOD
-        else (
-            'Raise model.render_head.rgb_weight: the gradient of colour is lost among those of range. Check that the '
-            'images are what they should be (tools/doctor.py).'
-        )
-    )
-    return Finding(title, f'{value:.3g}', level, f'{verdict} ({limits.text("")})', meaning, remedy, names)
+def _rendered_colour(run: RunData) -> List[Finding]:
+    """Whether rendered colour beats the mean colour of the image, and whether it comes from the images."""
+    last = {name: curve[-1:] for name, curve in run.evaluation.items()}
+    grey, colour = last.get(GREY_IMAGES), last.get('render/rgb_mae')
+    last[GREY_IMAGES] = [(grey[0][0], grey[0][1] / max(colour[0][1], 1e-9))] if grey and colour else []
+    evaluated = RunData(run.name, run.sessions, last)
+    return [rule.judge(evaluated) for rule in COLOUR_RULES]
 
 
 def _stopped(run: RunData) -> List[Finding]:
@@ -334,5 +326,12 @@ def findings(run: RunData) -> List[Finding]:
     """All health findings of a run; figures of a run that is not a pre-training come out as not measured."""
     rules = [rule.judge(run) for rule in RULES]
     at = next(i for i, rule in enumerate(RULES) if rule.scalars == ('opacity',))
-    evaluated = [_progress(run), _colour(run), _images(run)]
-    return [*_stopped(run), *evaluated, *rules[:at], _sharpness(run), *rules[at:], *_enrichment(run)]
+    return [
+        *_stopped(run),
+        _progress(run),
+        *_rendered_colour(run),
+        *rules[:at],
+        _sharpness(run),
+        *rules[at:],
+        *_enrichment(run),
+    ]
