@@ -86,8 +86,8 @@ RULES: List[Rule] = [
         ),
         'Loss of the swapped prediction (Eq. 16) over that of predicting every prototype equally.',
         'Early in training wait. Later: is the feature std low? Then mend that. Otherwise set '
-        'model.prototype_head.temperature to 0.3 (with 1 and unit vectors predictions stay nearly uniform, with 0.1 they '
-        'start sure and wrong and end uniform), or raise the learning rate.',
+        'model.prototype_head.temperature to 0.3 (with 1 and unit vectors predictions stay nearly uniform; with 0.1 '
+        'they start sure and wrong, and end uniform), or raise the learning rate.',
     ),
     Rule(
         'Opacity of LiDAR rays',
