@@ -64,6 +64,8 @@ def test_a_share_is_what_its_name_says(data: str, percent: float) -> None:
         assert (dataset.pop('load_interval'), dataset.pop('keep_length')) == (every, True)
     assert cfg.train_dataloader == full.train_dataloader and cfg.train_cfg == full.train_cfg, 'labels alone differ'
     assert cfg.model == full.model and cfg.optim_wrapper == full.optim_wrapper
+    lost = cfg.default_hooks.checkpoint.interval / cfg.train_cfg.max_epochs  # by a kill
+    assert lost <= 0.1 or cfg.default_hooks.checkpoint.interval == 1
 
 
 @pytest.fixture(scope='module')
@@ -80,8 +82,11 @@ def test_pretraining_to_official_metric(pretrained: Path, tmp_path: Path, comman
     exported, work = tmp_path / 'export.pth', tmp_path / 'run'
     summary = json.loads(command('export_weights', str(pretrained), str(exported)).strip().splitlines()[-1])
     assert summary['entries']['view_transform'] == 55 and summary['absent'] == []
-    command('train', CONFIG, '--work-dir', str(work), '--cfg-options', f'load_from={exported}', *QUICK)
+    printed = command('train', CONFIG, '--work-dir', str(work), '--cfg-options', f'load_from={exported}', *QUICK)
     log = next(work.glob('*/*.log')).read_text()
+    for alarm in ('missing keys in source state_dict', 'No pre-trained weights for SwinTransformer'):
+        assert alarm in log and alarm not in printed
+    assert '* pts_middle_encoder' in printed
     assert '* pts_middle_encoder' in log and 'loss_heatmap' in log and 'Epoch(train) [1][1/1]' in log
     record = json.loads((work / 'transfer.json').read_text())
     assert record['problems'] == []

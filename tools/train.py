@@ -47,8 +47,10 @@ def main() -> None:
         use_amp(cfg)
     with locked_work_dir(cfg.work_dir, args.launcher):
         if args.resume == 'auto':
-            if resumable_checkpoints(Path(cfg.work_dir)):  # else the run begins, from load_from if there is one
+            if resumable_checkpoints(Path(cfg.work_dir)):  # else from load_from if there is one
                 cfg.resume, cfg.load_from = True, None  # AtomicCheckpointHook takes the last one that is whole
+            elif os.environ.get('RANK', '0') == '0':
+                print(f'--resume: no checkpoint in {cfg.work_dir} yet, training begins with the first iteration')
         elif args.resume:
             cfg.resume, cfg.load_from = True, args.resume
         check_load_from(cfg)
@@ -58,4 +60,4 @@ def main() -> None:
 if __name__ == '__main__':
     from projects.CLAP.clap.utils.cli import run
 
-    run(main, interrupted='--resume goes on from the last checkpoint')
+    run(main, interrupted='--resume goes on from the last checkpoint, or from the beginning if there is none yet')

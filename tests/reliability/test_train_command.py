@@ -40,7 +40,8 @@ def test_fine_tuning_resumes_exactly_by_the_command_past_a_broken_checkpoint(dat
     """The detector's own configuration: killed in the middle of an epoch, its last checkpoint cut, resumed."""
     config = finetuning(data, tmp_path / 'cfg.py', overrides=BY_STEPS)
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    finish(train(config, whole), whole)
+    printed = finish(train(config, whole, '--resume'), whole)
+    assert f'--resume: no checkpoint in {whole} yet' in printed
     assert len(curve(whole)) == 6
     assert kill_when(train(config, killed), after_steps(killed, 5, 0.0)), 'the kill came too late'
     last, before = resumable_checkpoints(killed)[:2]

@@ -136,7 +136,8 @@ def test_perplexity_is_judged_by_the_number_of_prototypes() -> None:
         ((3.0, 2.0, 0.9), GOOD),
         ((3.0, 2.0, 1.48), WATCH),
         ((9.0, 8.0, 4.0), BAD),
-        ((3.0,), UNKNOWN),
+        ((0.9,), GOOD),
+        ((3.0,), WATCH),
         ((2.0, math.nan), BAD),
     ],
 )

@@ -83,7 +83,10 @@ def test_the_run_can_be_repeated_from_its_record() -> None:
         data=dict(train=dict(file='i.pkl', root='data/q/sim', frames=3, sha256='0' * 64, bytes=1)),
     )
     table = unescape(_run_table(RunData('r', [session])))
-    assert "<code>CLAP_DATA_ROOT=data/q python tools/train.py c.py --work-dir 'a b'</code> in the checkout" in table
+    assert (
+        "<code>CLAP_DATA_ROOT=data/q python tools/train.py c.py --work-dir 'a b'</code> in the project's folder"
+        in table
+    )
     assert 'i.pkl in <code>data/q/sim</code>, 3 frames' in table
     session.update(processes=2, command=['tools/train.py', '--launcher', 'pytorch'], folder='/x')
     table = unescape(_run_table(RunData('r', [session])))

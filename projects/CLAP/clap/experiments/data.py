@@ -16,10 +16,11 @@ from mmengine.logging import MMLogger
 from ..datasets.errors import DatasetError
 
 
-def data_fingerprint(cfg: Config) -> Dict[str, str]:
+def data_fingerprint(cfg: Config, make_data: str = 'tools/create_data.py') -> Dict[str, str]:
     """``train`` and ``val``: name of the info file and the beginning of its SHA-256.
 
-    The info file names every sensor file and holds all calibration and labels.
+    The info file names every sensor file and holds all calibration and labels. ``make_data`` is the command that makes
+    it, for the error.
 
     Raises:
         DatasetError: there is no such file.
@@ -30,8 +31,8 @@ def data_fingerprint(cfg: Config) -> Dict[str, str]:
         path = Path(dataset.data_root) / dataset.ann_file
         if not path.is_file():
             raise DatasetError(
-                f'{path} does not exist. Make the data (tools/create_data.py), or say where they are: '
-                'export CLAP_DATA_ROOT=/folder/with/the/data'
+                f'{path} does not exist. Say where the data are: export CLAP_DATA_ROOT=/folder/with/the/data; or '
+                f'make them: {make_data}'
             )
         found[name] = f'{path.name} {_sha256(str(path), path.stat().st_mtime_ns)}'
     return found

@@ -92,6 +92,7 @@ class Plan:
     title: str
     readme: Optional[str]
     note: str
+    make_data: str  # the command that makes its data, told where they are missing
     pretrain: Dict[str, Stage]
     arms: Tuple[Arm, ...]
     baseline: str
@@ -177,7 +178,18 @@ def read_plan(path: Union[str, Path]) -> Plan:
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}
-    optional = {'readme', 'note', 'probe', 'schedule', 'workers', 'title', 'aim', 'range_baseline', 'first_seed'}
+    optional = {
+        'readme',
+        'note',
+        'probe',
+        'schedule',
+        'workers',
+        'title',
+        'aim',
+        'range_baseline',
+        'first_seed',
+        'make_data',
+    }
     _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
     schedule, aim = content.get('schedule'), content.get('aim')
@@ -189,6 +201,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         title=content.get('title', content['name']),
         readme=content.get('readme'),
         note=content.get('note', ''),
+        make_data=content.get('make_data', 'tools/create_data.py'),
         pretrain=stages,
         arms=tuple(_arm(arm, stages) for arm in content['arms']),
         baseline=content['baseline'],

@@ -72,7 +72,7 @@ def headline_table(results: Results) -> str:
     plan, names = results.plan, results.metric_names()
     head = ['start of the detector', 'encoders loaded', 'seeds', *names]
     for name in names:
-        head += [f'{name} over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
+        head += [f'{name} over {plan.arm(plan.baseline).title}, same seeds (95 % CI)', 'p']
     head.append('the paper: nuScenes (share), full size, mAP / NDS')
     rows = []
     for arm in plan.arms:
@@ -146,7 +146,7 @@ def shares_table(results: Results) -> str:
             'start of the detector',
             'seeds',
             *results.metric_names(),
-            f'mAP over {plan.arm(plan.baseline).title} (95 % CI)',
+            f'mAP over {plan.arm(plan.baseline).title}, same seeds (95 % CI)',
             'p',
             *(['the paper: nuScenes (nearest share), full size, mAP / NDS'] if theirs else []),
         ],
@@ -187,7 +187,7 @@ def probe_table(results: Results) -> Optional[str]:
             'frozen encoders',
             'seeds',
             *results.metric_names(),
-            f'mAP over {plan.arm(plan.baseline).title} (95 % CI)',
+            f'mAP over {plan.arm(plan.baseline).title}, same seeds (95 % CI)',
             'p',
         ],
         rows,

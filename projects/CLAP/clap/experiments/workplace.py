@@ -81,7 +81,7 @@ class Workplace:
 
     def data(self, job: Job) -> Dict[str, str]:
         """Fingerprints of a job's info files."""
-        return data_fingerprint(self.configs.config(job))
+        return data_fingerprint(self.configs.config(job), self.plan.make_data)
 
     def subset(self, job: Job) -> Dict[str, Any]:
         """Labelled frames and boxes of a detector's job."""
@@ -153,6 +153,7 @@ class Workplace:
         done = {job.name for job in all_jobs(self.plan) if self.done(job)}
         left = [job for job in jobs if job.name not in done]
         for job in left:
+            self.data(job)
             if job.interval is not None:
                 try:
                     self.subset(job)

@@ -63,7 +63,8 @@ def gather(work_dir: Path) -> RunData:
     _add_enrichment(run, work_dir / ENRICHMENT_NAME)
     configs = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
     run.config_text = configs[-1].read_text(errors='replace') if configs else ''
-    run.checkpoints = sorted((path.name for path in work_dir.glob('*.pth')), key=_natural)
+    own = (path.name for pattern in ('epoch_*.pth', 'iter_*.pth') for path in work_dir.glob(pattern))
+    run.checkpoints = sorted(own, key=_natural)
     run.nonfinite = sorted(path.name for path in (work_dir / 'nonfinite').glob('*.pt'))
     return run
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import List, Optional
 
 from .gather import ENRICHMENT_NAME, Curve, RunData, recent
-from .rule import BAD, GOOD, ORDER, UNKNOWN, WATCH, Finding, Limits, Rule, not_held
+from .rule import BAD, GOOD, ORDER, WATCH, Finding, Limits, Rule, not_held
 
 
 def _fact(run: RunData, name: str) -> Optional[float]:
@@ -141,7 +141,7 @@ GREY_IMAGES = 'render/rgb_mae_of_grey_images'
 
 COLOUR_RULES: List[Rule] = [  # of the last evaluation
     Rule(
-        'Colour of held-back pixels',
+        'Colour of random pixels',
         ('render/rgb_ratio',),
         lambda run: Limits(high_watch=1.0),
         (
@@ -257,27 +257,19 @@ def _progress(run: RunData) -> Finding:
         'which the encoder was shown: another figure, usually smaller.'
     )
     curve = run.evaluation.get(name, [])
-    if len(curve) < 2:
-        return Finding(
-            title,
-            f'{curve[-1][1]:.2f} m' if curve else '–',
-            UNKNOWN,
-            'It takes two evaluations to see a course (train_cfg.val_interval).',
-            meaning,
-            '',
-            (name,),
-        )
+    if not curve:
+        return not_held(title, meaning, (name,))
     first, last, best = curve[0][1], curve[-1][1], min(value for _, value in curve)
-    value = f'{last:.2f} m (first {first:.2f}, best {best:.2f})'
+    value = f'{last:.2f} m' + (f' (first {first:.2f}, best {best:.2f})' if len(curve) > 1 else '')
     limits = Limits(high_watch=1.0, high_bad=3.0)
-    level, course = limits.level(last), 'It got better'
+    level, course = limits.level(last), 'It got better' if len(curve) > 1 else 'Measured once, no course yet'
     if not math.isfinite(last) or last > first:
         level, course = BAD, 'It got worse since the first evaluation'
     elif last > 1.25 * best:
         level = max(level, WATCH, key=ORDER.index)
         course = 'It has been better before (watch above 1.25 times the best)'
     height = dict(zip(ORDER, ('and is small', 'and is not small yet', 'and is large')))[limits.level(last)]
-    if course == 'It got better':
+    if course.startswith(('It got better', 'Measured')):
         remedy = 'Train longer. If it stays here: more frames; check the calibration (tools/doctor.py).'
     else:
         remedy = (

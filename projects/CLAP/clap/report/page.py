@@ -135,7 +135,7 @@ def _command(session: dict) -> str:
     variables = [f'{name}={shlex.quote(value)}' for name, value in session.get('environment', {}).items()]
     folder = session.get('folder', '.')
     return f'<code>{escape(" ".join([*variables, shlex.join([*start, *words])]))}</code>' + (
-        f' in <code>{escape(str(folder))}</code>' if folder != '.' else ' in the checkout'
+        f' in <code>{escape(str(folder))}</code>' if folder != '.' else " in the project's folder"
     )
 
 

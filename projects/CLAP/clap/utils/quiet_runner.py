@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
 from typing import Any
@@ -9,20 +11,31 @@ from typing import Any
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-#: Hundreds of lines each: what the machine is, the merged configuration, which hook runs when.
-_DUMPS = re.compile(r'\n-+\nSystem environment:|Config:\n|Hooks will be executed in the following order:')
+from ..hooks.transfer_report_hook import TransferReportHook
+
+_LOADED = 'what loading the checkpoint printed:\n'
+#: Hundreds of lines each: what the machine is, the merged configuration, which hook runs when, keys without weights.
+_DUMPS = re.compile(rf'\n-+\nSystem environment:|Config:\n|Hooks will be executed in the following order:|{_LOADED}')
+#: mmdet's word on a backbone without weights of its own; with ``load_from`` the transfer table says what it got.
+_NO_WEIGHTS = re.compile(r'No pre-trained weights for \w+, training start from scratch')
 
 
 class _HideDumps(logging.Filter):
-    """Keeps the dumps off a terminal; everything else passes, warnings whatever they say."""
+    """Keeps the dumps off a terminal; everything else passes, warnings whatever they say, but for ``_NO_WEIGHTS``."""
+
+    def __init__(self, loads_weights: bool) -> None:
+        super().__init__()
+        self.loads_weights = loads_weights
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno > logging.INFO or not _DUMPS.match(record.getMessage())
+        if record.levelno > logging.INFO:
+            return not (self.loads_weights and _NO_WEIGHTS.match(record.getMessage()))
+        return not _DUMPS.match(record.getMessage())
 
 
 class QuietRunner(Runner):
-    """MMEngine's runner; environment, configuration and order of the hooks are written to the log file, not to the
-    terminal, where they would hide the lines that matter."""
+    """MMEngine's runner; environment, configuration, order of the hooks, and the keys that a checkpoint has not are
+    written to the log file, not to the terminal, where they would hide the lines that matter."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """MMEngine's logger with a filter on its terminal handler."""
@@ -31,6 +44,18 @@ class QuietRunner(Runner):
         if files:  # never hide what is written nowhere else
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:
-                    handler.addFilter(_HideDumps())
+                    handler.addFilter(_HideDumps(bool(self.cfg.get('load_from'))))
             logger.info(f'environment, configuration and hooks are written to {files[0]}')
         return logger
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
+        """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""
+        if not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
+            return super().load_checkpoint(*args, **kwargs)
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                return super().load_checkpoint(*args, **kwargs)
+        finally:
+            if said.getvalue().strip():
+                self.logger.info(_LOADED + said.getvalue())

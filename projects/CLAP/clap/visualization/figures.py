@@ -151,14 +151,14 @@ def curvature_figure(frame: FramePicture) -> Figure:
         own = _top(camera.curvature[camera.curvature > 0])
         share = np.clip(camera.curvature / own, 0, 1)
         axis.imshow(share, cmap='turbo', vmin=0, vmax=1, alpha=0.85 * np.minimum(share * 3, 1))
-        axis.set_title(f'{camera.name}: 1 is {own:.2g}/m', fontsize=8)
+        axis.set_title(f'{camera.name} (1.0 = {own:.2g}/m)', fontsize=8)
     if frame.cameras:
         bar = lower[0].figure.colorbar(
             ScalarMappable(Normalize(0, 1), 'turbo'), ax=list(lower), location='bottom', shrink=0.6, aspect=40
         )
         bar.set_label(
-            "a pixel's weight when rays are drawn; every image has a scale of its own: "
-            '1 is its 98th percentile above 0',
+            "a pixel's weight when rays are drawn; every image has a scale of its own\n"
+            "(1.0 is the 98th percentile of the image's weights above 0)",
             fontsize=8,
         )
         bar.ax.tick_params(labelsize=7)
@@ -180,9 +180,12 @@ def prototypes_figure(frame: FramePicture) -> Figure:
     for axis, camera in zip(lower, frame.cameras):
         height, width = camera.rgb.shape[:2]
         _photo(axis, camera, 0.0)
+        axis.set_title(f'{camera.name}, by the camera branch', fontsize=8)
         axis.imshow(table[camera.prototype], alpha=0.6, extent=(0, width, height, 0), interpolation='nearest')
     agree = float(np.mean(frame.prototype == frame.prototype_camera)) if len(frame.points) else 0.0
-    upper[0].figure.suptitle(f'LiDAR and camera branch agree on {agree:.0%} of the points', fontsize=9)
+    upper[0].figure.suptitle(
+        f'A colour stands for a prototype, in all panels; the branches agree on {agree:.0%} of the points', fontsize=9
+    )
     return figure
 
 
@@ -227,7 +230,7 @@ def cloud_figure(frame: FramePicture) -> Figure:
         panels.append(
             (
                 prototype_colours(frame.num_prototypes)[frame.prototype],
-                f'prototype of the cell, {len(np.unique(frame.prototype))} in use',
+                f'prototype by the LiDAR branch, {len(np.unique(frame.prototype))} in use',
                 {},
                 None,
             )

@@ -15,7 +15,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=60, val_interval=60)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=60))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=5))
 log_processor = dict(window_size=10)
 custom_hooks = [
     dict(type='StepSeedHook'),

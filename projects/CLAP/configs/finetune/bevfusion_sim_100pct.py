@@ -1,6 +1,7 @@
 # The detector on the simulated world with all labels; the smaller shares build on this file.
-#   python tools/create_data.py sim --out data/sim --scenes 20 --frames 20
-#   python tools/export_weights.py work_dirs/clap_sim/epoch_6.pth clap_sim_export.pth
+#   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
+#   python tools/train.py projects/CLAP/configs/clap_sim.py
+#   python tools/export_weights.py work_dirs/clap_sim/epoch_8.pth clap_sim_export.pth
 #   python tools/train.py projects/CLAP/configs/finetune/bevfusion_sim_100pct.py \
 #     --cfg-options load_from=clap_sim_export.pth
 _base_ = [
@@ -16,7 +17,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=12, val_interval=12)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=12))
+default_hooks = dict(logger=dict(interval=10))
 log_processor = dict(window_size=10)
 custom_hooks = [
     dict(type='StepSeedHook'),

@@ -8,7 +8,11 @@
 name = 'sim'
 title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
-note = (  # said above the tables
+make_data = (
+    'python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
+    '--image-width 256 --jobs 2'
+)
+note = (  # said below the tables
     'Learning rate of fine-tuning: 1e-3 for every arm and module. It, the batch, the length of pre-training and the '
     'options of the curvature sampler were chosen with random initialisation and CLAP on labels of seeds 0 to 6, '
     'which are in no table, but on the same evaluation frames (projects/CLAP/results/sim_calibration.md). Fine-tuning '
