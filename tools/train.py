@@ -40,7 +40,7 @@ def main() -> None:
     from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
     from projects.CLAP.clap.utils.launch import check_load_from, load_config, use_amp
     from projects.CLAP.clap.utils.quiet_runner import QuietRunner
-    from projects.CLAP.clap.utils.work_dir_lock import locked_work_dir
+    from projects.CLAP.clap.utils.work_dir_lock import is_first_process, locked_work_dir
 
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
@@ -49,8 +49,9 @@ def main() -> None:
         if args.resume == 'auto':
             if resumable_checkpoints(Path(cfg.work_dir)):  # else from load_from if there is one
                 cfg.resume, cfg.load_from = True, None  # AtomicCheckpointHook takes the last one that is whole
-            elif os.environ.get('RANK', '0') == '0':
-                print(f'--resume: no checkpoint in {cfg.work_dir} yet, training begins with the first iteration')
+            elif is_first_process(args.launcher):
+                start = cfg.get('load_from') or 'the initialisation'
+                print(f'--resume: no checkpoint in {cfg.work_dir} yet, training begins from {start}')
         elif args.resume:
             cfg.resume, cfg.load_from = True, args.resume
         check_load_from(cfg)

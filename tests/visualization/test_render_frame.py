@@ -101,7 +101,8 @@ def test_figures_say_what_they_show(shown: tuple) -> None:
     assert '; iteration 7; whole input (not masked)' in named.title
     figures = frame_figures(named, list(FIGURES))
     assert all('iteration 7' in texts(figure) for figure in figures.values())
-    assert 'every image has a scale of its own' in texts(figures['curvature'])
+    said = texts(figures['curvature'])
+    assert 'every image has a scale of its own' in said and "98th percentile of the image's weights" in said
     assert 'points in a cell (logarithmic scale)' in texts(figures['lidar_range'])
     agree = np.mean(named.prototype == named.prototype_camera)
     assert f'agree on {agree:.0%} of the points' in texts(figures['prototypes'])

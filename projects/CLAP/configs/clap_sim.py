@@ -9,14 +9,13 @@ _base_ = [
 ]
 
 # What docs/curvature.md arrives at: half of the input masked, an SDF held metric near the surface, curvature at the
-# scale of a few decimetres, some LiDAR rays uniform and all of them weighted by how rare they are. And what
-# projects/CLAP/results/sim_calibration.md does: with the paper's weight of colour the camera branch learns nothing
-# here, and at a temperature of 0.1 the prototypes of one modality say nothing about the other's. clap_nus.py is the
-# paper's choice.
+# scale of a few decimetres, some LiDAR rays uniform and all of them weighted by how rare they are. clap_nus.py is the
+# paper's choice. Thousands of steps want model.render_head.rgb_weight=10 and model.prototype_head.temperature=0.3, else
+# images and prototypes teach nothing; in the 144 steps of the quick start both only cost range
+# (projects/CLAP/results/sim_calibration.md).
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),
-    render_head=dict(rgb_weight=10.0, near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
-    prototype_head=dict(temperature=0.3),
+    render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
     ray_sampler=dict(mode='secant', scale_m=0.4, power=2.0, uniform_share=0.15, importance=0.75),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))

@@ -20,7 +20,7 @@ def data_fingerprint(cfg: Config, make_data: str = 'tools/create_data.py') -> Di
     """``train`` and ``val``: name of the info file and the beginning of its SHA-256.
 
     The info file names every sensor file and holds all calibration and labels. ``make_data`` is the command that makes
-    it, for the error.
+    it, with ``{data_root}``, for the error.
 
     Raises:
         DatasetError: there is no such file.
@@ -32,7 +32,7 @@ def data_fingerprint(cfg: Config, make_data: str = 'tools/create_data.py') -> Di
         if not path.is_file():
             raise DatasetError(
                 f'{path} does not exist. Say where the data are: export CLAP_DATA_ROOT=/folder/with/the/data; or '
-                f'make them: {make_data}'
+                f'make them: {make_data.format(data_root=dataset.data_root)}'
             )
         found[name] = f'{path.name} {_sha256(str(path), path.stat().st_mtime_ns)}'
     return found

@@ -92,7 +92,7 @@ class Plan:
     title: str
     readme: Optional[str]
     note: str
-    make_data: str  # the command that makes its data, told where they are missing
+    make_data: str  # the command that makes its data in {data_root}, told where they are missing
     pretrain: Dict[str, Stage]
     arms: Tuple[Arm, ...]
     baseline: str
@@ -258,6 +258,8 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
     where = f'arm {content.get("name")}'
     optional = {'title', 'weights', 'paper', 'options', 'seeds', 'side', 'pretrain_seed'}
     _check_keys(where, content, {'name', *optional}, optional)
+    if content.get('seeds') is not None and content['seeds'] < 1:
+        raise PlanError(f'{where}.seeds must be at least 1, got {content["seeds"]}')
     weights = content.get('weights') or {}
     parts = {weights: None} if isinstance(weights, str) else weights
     for stage, names in parts.items():

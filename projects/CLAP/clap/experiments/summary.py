@@ -320,7 +320,7 @@ def _headline_seeds_told(plan: Plan) -> str:
         titles.setdefault(plan.headline_seeds_of(arm), []).append(arm.title)
     if len(titles) == 1:
         return _seeds_told(plan, *titles)
-    return '; '.join(f'{_seeds_told(plan, number)} for {", ".join(named)}' for number, named in titles.items())
+    return '; '.join(f'{_seeds_told(plan, number)} for {" / ".join(named)}' for number, named in titles.items())
 
 
 def _seeds_told(plan: Plan, number: int) -> str:

@@ -42,7 +42,7 @@ class CLAP(CLAPEncoderBase):
         heldout_ratio: share of every keyframe sweep that the loss never sees and
             the rendered range is measured on.
         grey_images: whether evaluation also renders the same pixels from grey images, which tells
-            whether the camera branch carries anything; costs a second encoding.
+            whether the camera branch carries anything; costs a second encoding of images and fusion.
     """
 
     def __init__(
@@ -267,8 +267,8 @@ class CLAP(CLAPEncoderBase):
         fields = self.render_head.decode(encoded.fused_bev)
         greys: Sequence[Optional[BoundField]] = [None] * len(fields)
         if self.grey_images and any(view is not None for view in views):
-            grey = torch.zeros_like(batch_inputs_dict['imgs'])  # normalised: the mean colour of the data
-            camera_bev = self.extract_camera(grey, points, metas)  # the LiDAR map stays what it is
+            no_images = torch.zeros_like(batch_inputs_dict['imgs'])  # normalised: the mean colour of the data
+            camera_bev = self.extract_camera(no_images, points, metas)  # the LiDAR map stays what it is
             greys = self.render_head.decode(self.fuse(encoded.lidar_bev, camera_bev))
         for sample, field, sweep, view, grey in zip(batch_data_samples, fields, sweeps, views, greys):
             sample.set_field(self.evaluate_rays(field, sweep, view, grey), 'rendered')

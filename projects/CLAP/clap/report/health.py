@@ -38,8 +38,8 @@ RULES: List[Rule] = [
         ),
         'Exponential of the entropy of how often each prototype is the nearest one, per branch; at most the number of '
         'prototypes.',
-        "Set model.prototype_head.normalization='cells' and cells='occupied' (empty cells otherwise take most codes), "
-        'set temperature to 0.3; if feature std is low too, mend that first.',
+        "Set model.prototype_head.normalization='cells' and cells='occupied' (empty cells otherwise take most codes); "
+        'if feature std is low too, mend that first.',
     ),
     Rule(
         'Likeness of prototypes (mean Gram off-diagonal)',
@@ -85,9 +85,9 @@ RULES: List[Rule] = [
             'Predictions are confident and wrong.',
         ),
         'Loss of the swapped prediction (Eq. 16) over that of predicting every prototype equally.',
-        'Early in training wait. Later: is the feature std low? Then mend that. Otherwise set '
-        'model.prototype_head.temperature to 0.3 (with 1 and unit vectors predictions stay nearly uniform; with 0.1 '
-        'they start sure and wrong, and end uniform), or raise the learning rate.',
+        'Early in training wait (hundreds of steps). Later: is the feature std low? Then mend that. Otherwise move '
+        'model.prototype_head.temperature towards 0.3, the best of 0.1 to 1 on the simulated world (at 0.1 predictions '
+        'started sure and wrong, and ended uniform), or raise the learning rate.',
     ),
     Rule(
         'Opacity of LiDAR rays',
@@ -157,11 +157,11 @@ COLOUR_RULES: List[Rule] = [  # of the last evaluation
         'What the images add (colour error from grey images)',
         (GREY_IMAGES,),
         lambda run: Limits(low_watch=1.1, low_bad=1.02),
-        ('They matter.', 'They matter little.', 'They make no difference.'),
+        ('They matter.', 'They matter little.', 'They make no difference, or the colour is not a number.'),
         'Error of the colour rendered from grey images over that from the images, same pixels, at the last '
         'evaluation: 1 means that the camera branch carries nothing.',
-        'Raise model.render_head.rgb_weight: the gradient of colour is lost among those of range. Check that the '
-        'images are what they should be (tools/doctor.py).',
+        'Early in training wait (hundreds of steps). Later raise model.render_head.rgb_weight: the gradient of colour '
+        'is lost among those of range. Check that the images are what they should be (tools/doctor.py).',
     ),
 ]
 
@@ -263,7 +263,9 @@ def _progress(run: RunData) -> Finding:
     value = f'{last:.2f} m' + (f' (first {first:.2f}, best {best:.2f})' if len(curve) > 1 else '')
     limits = Limits(high_watch=1.0, high_bad=3.0)
     level, course = limits.level(last), 'It got better' if len(curve) > 1 else 'Measured once, no course yet'
-    if not math.isfinite(last) or last > first:
+    if not math.isfinite(last):
+        level, course = BAD, 'It is not a number'
+    elif last > first:
         level, course = BAD, 'It got worse since the first evaluation'
     elif last > 1.25 * best:
         level = max(level, WATCH, key=ORDER.index)

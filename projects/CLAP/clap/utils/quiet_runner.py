@@ -16,7 +16,8 @@ from ..hooks.transfer_report_hook import TransferReportHook
 _LOADED = 'what loading the checkpoint printed:\n'
 #: Hundreds of lines each: what the machine is, the merged configuration, which hook runs when, keys without weights.
 _DUMPS = re.compile(rf'\n-+\nSystem environment:|Config:\n|Hooks will be executed in the following order:|{_LOADED}')
-#: mmdet's word on a backbone without weights of its own; with ``load_from`` the transfer table says what it got.
+#: mmdet's word on a backbone without weights of its own; with ``load_from`` the transfer table says what it got, and a
+#: checkpoint that is resumed has everything.
 _NO_WEIGHTS = re.compile(r'No pre-trained weights for \w+, training start from scratch')
 
 
@@ -44,18 +45,20 @@ class QuietRunner(Runner):
         if files:  # never hide what is written nowhere else
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:
-                    handler.addFilter(_HideDumps(bool(self.cfg.get('load_from'))))
+                    handler.addFilter(_HideDumps(bool(self.cfg.get('load_from') or self.cfg.get('resume'))))
             logger.info(f'environment, configuration and hooks are written to {files[0]}')
         return logger
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""
-        if not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
+        if self._resume or not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
             return super().load_checkpoint(*args, **kwargs)
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(said):
-                return super().load_checkpoint(*args, **kwargs)
-        finally:
-            if said.getvalue().strip():
-                self.logger.info(_LOADED + said.getvalue())
+                checkpoint = super().load_checkpoint(*args, **kwargs)
+        except Exception:
+            print(said.getvalue(), end='')
+            raise
+        self.logger.info(_LOADED + said.getvalue())
+        return checkpoint

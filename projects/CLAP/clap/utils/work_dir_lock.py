@@ -17,6 +17,11 @@ LOCK_NAME = '.lock'
 _RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 
 
+def is_first_process(launcher: str = 'none') -> bool:
+    """Whether this is rank 0, as the launcher says; for before the processes know each other."""
+    return os.environ.get(_RANKS.get(launcher, ''), '0') == '0'
+
+
 @contextmanager
 def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Iterator[None]:
     """Hold ``WORK_DIR/.lock`` while a run writes there; two runs in one folder would overwrite each other's files.
@@ -32,7 +37,7 @@ def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Itera
     Raises:
         WorkDirBusyError: another process holds it.
     """
-    if os.environ.get(_RANKS.get(launcher, ''), '0') != '0':
+    if not is_first_process(launcher):
         yield
         return
     file = _acquire(Path(work_dir))

@@ -8,7 +8,7 @@ _base_ = ['./sim.py']
 name = 'pandaset'
 title = 'PandaSet, 14 real frames'
 readme = 'projects/CLAP/README.md'
-make_data = 'python tools/create_data.py pandaset --root /path/to/pandaset --out $CLAP_DATA_ROOT/pandaset'
+make_data = 'python tools/create_data.py pandaset --root /path/to/pandaset --out {data_root}'
 note = (
     'A sanity check, no benchmark: 12 training and 2 validation frames of one recording, so that p says nothing about '
     "any other; nuScenes' average precision from the info file (no NDS). Learning rate 1e-3 for every arm."

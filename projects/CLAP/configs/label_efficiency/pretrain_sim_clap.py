@@ -57,9 +57,7 @@ model = dict(
         ybound=[-36.0, 36.0, 0.6],
         dbound=[1.0, 49.0, 2.0],
     ),
-    # Colour weight and temperature are those that the comparison of samplers was made with; sim.py has its own.
-    render_head=dict(point_cloud_range=point_cloud_range, num_samples=48, num_upsamples=16, rgb_weight=0.05),
-    prototype_head=dict(temperature=0.1),
+    render_head=dict(point_cloud_range=point_cloud_range, num_samples=48, num_upsamples=16),
     ray_sampler=dict(num_lidar_rays=768, num_camera_rays=48),
 )
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=2))

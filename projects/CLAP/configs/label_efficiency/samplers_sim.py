@@ -7,7 +7,7 @@ name = 'samplers_sim'
 title = 'Ray samplers on the simulated world'
 readme = 'docs/curvature.md'  # its block "label-efficiency:samplers_sim" is replaced
 make_data = (
-    'python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
+    'python tools/create_data.py sim --out {data_root} --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
     '--image-width 256 --jobs 2'
 )
 note = ''

@@ -8,8 +8,8 @@
 name = 'sim'
 title = 'Simulated world'
 readme = 'projects/CLAP/README.md'  # its block "label-efficiency:sim" is replaced
-make_data = (
-    'python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
+make_data = (  # said where the data are missing
+    'python tools/create_data.py sim --out {data_root} --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
     '--image-width 256 --jobs 2'
 )
 note = (  # said below the tables
