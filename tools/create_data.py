@@ -28,6 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     sim.add_argument('--image-width', type=int, default=400, help='image width in pixels, 16:9 (default 400)')
     sim.add_argument('--azimuth-steps', type=int, default=1090, help='LiDAR firings per turn (default 1090)')
     sim.add_argument('--supersample', type=int, default=2, help='rays per pixel and axis (default 2)')
+    sim.add_argument('--lidar-range', type=float, default=100.0, help='no LiDAR returns beyond (m, default 100)')
     sim.set_defaults(run=run_sim)
 
     pandaset = commands.add_parser('pandaset', help='convert PandaSet (native folder layout)')
@@ -50,7 +51,14 @@ def run_sim(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.simulation.generate import SimConfig, generate
 
     config = SimConfig(
-        args.scenes, args.frames, args.seed, args.val_fraction, args.image_width, args.azimuth_steps, args.supersample
+        args.scenes,
+        args.frames,
+        args.seed,
+        args.val_fraction,
+        args.image_width,
+        args.azimuth_steps,
+        args.supersample,
+        args.lidar_range,
     )
     if args.jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {args.jobs}')

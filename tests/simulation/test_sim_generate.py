@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def _bytes(folder: Path) -> dict[str, str]:
         ('image_width', 50),
         ('azimuth_steps', 3),
         ('supersample', 9),
+        ('lidar_range', 0.5),
+        ('lidar_range', 101),
     ],
 )
 def test_impossible_arguments_are_refused_by_name(field: str, value: float) -> None:
@@ -82,6 +85,14 @@ def test_other_arguments_do_not_overwrite(tmp_path: Path) -> None:
     (tmp_path / STAMP).write_text(json.dumps({'format': module.FORMAT, 'arguments': {'scenes': 9}, 'finished': True}))
     with pytest.raises(ValueError, match='other arguments'):
         generate(tmp_path, SMALL)
+
+
+def test_a_folder_from_before_an_argument_was_invented_has_its_default(tmp_path: Path) -> None:
+    arguments = {name: value for name, value in asdict(SMALL).items() if name != 'lidar_range'}
+    (tmp_path / STAMP).write_text(json.dumps({'format': module.FORMAT, 'arguments': arguments, 'finished': True}))
+    assert generate(tmp_path, SMALL, report=lambda line: None)['made'] == 0
+    with pytest.raises(ValueError, match='other arguments'):
+        generate(tmp_path, replace(SMALL, lidar_range=28.0), report=lambda line: None)
 
 
 def test_a_finished_folder_is_reported_and_left_alone() -> None:

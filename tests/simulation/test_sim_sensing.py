@@ -62,6 +62,8 @@ def test_ground_returns_of_a_flat_road_lie_at_the_expected_range() -> None:
     error = measured - 1.84 / np.sin(-elevation)
     assert abs(error.mean()) < 0.002 and error.std() == pytest.approx(RANGE_NOISE_M, rel=0.05)
     assert points[:, 4].max() < 23, 'beams above the horizon return nothing'
+    near = take_sweep(world, layout, pose, 200, np.random.default_rng(0), max_range_m=20.0).points
+    assert 19 < np.linalg.norm(near[:, :3], axis=1).max() < 20.2 < measured.max()
     assert measured.max() < MAX_RANGE_M + 0.2 and (points[:, 3] >= 0).all() and (points[:, 3] <= 255).all()
 
 

@@ -16,7 +16,7 @@ from mmengine.logging import MMLogger
 from ..datasets.errors import DatasetError
 
 
-def data_fingerprint(cfg: Config, make_data: str = 'tools/create_data.py') -> Dict[str, str]:
+def data_fingerprint(cfg: Config, make_data: str) -> Dict[str, str]:
     """``train`` and ``val``: name of the info file and the beginning of its SHA-256.
 
     The info file names every sensor file and holds all calibration and labels. ``make_data`` is the command that makes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import List, Optional, Sequence
 
-from .plan import Arm, share_percent, share_title
+from .plan import Arm, Plan, share_percent, share_title
 from .results import Results
 from .statistics import Difference, Spread, paired, spread
 
@@ -67,12 +67,17 @@ def paper_ap(arm: Arm) -> Optional[float]:
     return next((ap for share, ap, _ in arm.paper if share == PAPER_SHARE), None)
 
 
+def over_baseline(plan: Plan, name: str) -> List[str]:
+    """Headings of a metric's difference to the baseline and of its p."""
+    return [f'{name} over {plan.arm(plan.baseline).title}, same seeds (95 % CI)', 'p']
+
+
 def headline_table(results: Results) -> str:
     """Every arm at the headline share."""
     plan, names = results.plan, results.metric_names()
     head = ['start of the detector', 'encoders loaded', 'seeds', *names]
     for name in names:
-        head += [f'{name} over {plan.arm(plan.baseline).title}, same seeds (95 % CI)', 'p']
+        head += over_baseline(plan, name)
     head.append('the paper: nuScenes (share), full size, mAP / NDS')
     rows = []
     for arm in plan.arms:
@@ -146,8 +151,7 @@ def shares_table(results: Results) -> str:
             'start of the detector',
             'seeds',
             *results.metric_names(),
-            f'mAP over {plan.arm(plan.baseline).title}, same seeds (95 % CI)',
-            'p',
+            *over_baseline(plan, 'mAP'),
             *(['the paper: nuScenes (nearest share), full size, mAP / NDS'] if theirs else []),
         ],
         rows,
@@ -187,8 +191,7 @@ def probe_table(results: Results) -> Optional[str]:
             'frozen encoders',
             'seeds',
             *results.metric_names(),
-            f'mAP over {plan.arm(plan.baseline).title}, same seeds (95 % CI)',
-            'p',
+            *over_baseline(plan, 'mAP'),
         ],
         rows,
     )

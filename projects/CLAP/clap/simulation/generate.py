@@ -7,13 +7,13 @@ import os
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Callable
 
 from . import annotate, render
-from .lidar import take_sweep
+from .lidar import MAX_RANGE_M, MIN_RANGE_M, take_sweep
 from .noise import stream
 from .nuscenes_tables import SCENE_TABLES, VERSION, fixed_tables
 from .nuscenes_writer import SceneWriter, dump_json
@@ -35,6 +35,7 @@ class SimConfig:
     image_width: int = 400
     azimuth_steps: int = 1090
     supersample: int = 2
+    lidar_range: float = MAX_RANGE_M
 
     def __post_init__(self) -> None:
         checks = (
@@ -47,6 +48,10 @@ class SimConfig:
             ),
             (self.azimuth_steps >= 36, f'--azimuth-steps must be at least 36, got {self.azimuth_steps}'),
             (self.supersample in (1, 2, 3), f'--supersample must be 1, 2 or 3, got {self.supersample}'),
+            (
+                MIN_RANGE_M < self.lidar_range <= MAX_RANGE_M,
+                f'--lidar-range must be above {MIN_RANGE_M:g} and at most {MAX_RANGE_M:g} m, got {self.lidar_range:g}',
+            ),
         )
         for fine, message in checks:
             if not fine:
@@ -113,7 +118,8 @@ def _prepare(out: Path, config: SimConfig) -> bool:
         raise NotADirectoryError(f'--out {out} is a file; give a folder')
     if stamp.exists():
         found = json.loads(stamp.read_text())
-        if found.get('format') != FORMAT or found.get('arguments') != state['arguments']:
+        # A folder made before an argument was invented has its default.
+        if found.get('format') != FORMAT or {**_defaults(), **found.get('arguments', {})} != state['arguments']:
             raise ValueError(
                 f'{out} holds a simulated dataset of other arguments ({found.get("arguments")}, format '
                 f'{found.get("format")}; wanted {state["arguments"]}, format {FORMAT}): '
@@ -132,6 +138,10 @@ def _prepare(out: Path, config: SimConfig) -> bool:
             f'cannot write to --out {out}: {error.strerror}; choose a folder you may write to'
         ) from error
     return False
+
+
+def _defaults() -> dict:
+    return {field.name: field.default for field in fields(SimConfig) if field.default is not MISSING}
 
 
 def _run_scenes(
@@ -172,6 +182,7 @@ def run_scene(out: Path, config: SimConfig, name: str, report: Callable[[str], N
             ego_to_world @ rig.lidar_to_ego,
             config.azimuth_steps,
             stream(seed, name, 'sweep', step),
+            config.lidar_range,
         )
         keyframe = step // SWEEPS_PER_KEYFRAME if step % SWEEPS_PER_KEYFRAME == 0 else None
         writer.add_sweep(step, sweep.points, keyframe)

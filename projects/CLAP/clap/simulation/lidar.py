@@ -46,13 +46,18 @@ def beam_directions(azimuth_steps: int, phase: float) -> tuple[np.ndarray, np.nd
 
 
 def take_sweep(
-    world: World, layout: Layout, lidar_to_world: np.ndarray, azimuth_steps: int, rng: np.random.Generator
+    world: World,
+    layout: Layout,
+    lidar_to_world: np.ndarray,
+    azimuth_steps: int,
+    rng: np.random.Generator,
+    max_range_m: float = MAX_RANGE_M,
 ) -> Sweep:
-    """Cast one sweep and turn the hits into returns with noise, intensity and losses."""
+    """Cast one sweep and turn the hits into returns with noise, intensity and losses; none beyond ``max_range_m``."""
     directions, ring = beam_directions(azimuth_steps, float(rng.random()))
     rays = directions @ lidar_to_world[:3, :3].T
     hits = world.cast(np.broadcast_to(lidar_to_world[:3, 3], rays.shape), rays)
-    keep = np.flatnonzero(hits.hit & (hits.range_m > MIN_RANGE_M) & (hits.range_m < MAX_RANGE_M))
+    keep = np.flatnonzero(hits.hit & (hits.range_m > MIN_RANGE_M) & (hits.range_m < max_range_m))
     face, true_range = hits.face[keep], hits.range_m[keep].astype(float)
     material = world.material[face]
     where = lidar_to_world[:3, 3] + rays[keep] * true_range[:, None]
