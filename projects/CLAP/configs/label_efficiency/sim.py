@@ -1,5 +1,5 @@
 # Label efficiency on the simulated world: what every way of pre-training gives a detector with few labels.
-#   export CLAP_DATA_ROOT=data/label_efficiency
+#   export CLAP_DATA_ROOT=data/comparison
 #   python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 320 --frames 2 --seed 11 --val-fraction 0.2 \
 #     --image-width 256 --azimuth-steps 545 --lidar-range 28 --jobs 2
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/sim.py \
@@ -99,10 +99,10 @@ arms = [
     ),
 ]
 baseline = 'random'
-shares = [1, 32, 128]  # every n-th of the 512 frames is labelled
-headline = 128  # 4 frames
+shares = [1, 64, 256]  # every n-th of the 512 frames is labelled
+headline = 256  # 2 frames
 headline_seeds = 5  # of every arm that has no `seeds` of its own
-first_seed = 7  # labels of 0 to 6 have chosen learning rate, batch and the length of pre-training
+first_seed = 7  # labels of seed 1 have chosen the learning rate
 other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
 
