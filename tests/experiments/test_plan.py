@@ -50,6 +50,12 @@ def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
     assert {job.seed for job in all_jobs(more) if job.kind == 'finetune' and job.arm == 'clap'} == {0, 1}
 
 
+def test_another_share_may_have_another_length(folder: Path) -> None:
+    jobs = all_jobs(plan_of(folder, other_epochs=[(1, 3)]))
+    lengths = {(job.interval, job.epochs) for job in jobs if job.kind == 'finetune'}
+    assert lengths == {(1, 3), (2, 1)} and {job.epochs for job in jobs if job.kind == 'probe'} == {1}
+
+
 def test_an_arm_may_start_from_another_run_of_its_pre_training(folder: Path) -> None:
     pretrain = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=1, seeds=2))
     again = dict(name='again', weights='clap', pretrain_seed=1, side=True, seeds=1)
@@ -150,6 +156,9 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(schedule=dict(epochs=[2, 4], seeds=[1])), 'one for each of the lengths'),
         (dict(schedule=dict(epochs=[2], seeds=1, arms=['rand'])), 'schedule.arms: there is no arm rand'),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
+        (dict(other_epochs=[(2, 3)]), 'other_epochs: pairs of a share other than the headline'),
+        (dict(other_epochs=[(4, 3)]), 'other_epochs: pairs of a share other than the headline'),
+        (dict(other_epochs=[(1, 0)]), 'at least 1 epoch'),
         (dict(headline_seeds=0, probe=None), 'for no fine-tuning at all, needs a probe'),
         (
             dict(range_baseline='uniform'),

@@ -82,6 +82,15 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     assert again == figures and (tmp_path / 'results' / 'tables.md').read_text() == text
 
 
+def test_the_length_of_every_share_is_said(plan: Plan, tmp_path: Path) -> None:
+    longer = replace(plan, other_epochs={1: 3})
+    write_fakes(longer, tmp_path / 'work', mean_ap)
+    summarize(longer, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'tables.md').read_text()
+    assert 'Fine-tuning: 1 epochs (10 iterations), at 100 % 3 epochs (30 iterations), the same for every arm.' in text
+    assert '| 100 % (3–4 frames, 3 epochs) |' in text and '| 50 % (3–4 frames, 1 epochs) |' in text
+
+
 def test_other_lengths_of_two_arms_stand_against_each_other(plan: Plan, tmp_path: Path) -> None:
     several = replace(plan, schedule=replace(plan.schedule, arms=('random', 'clap'), seeds=(2,)))
     write_fakes(several, tmp_path, mean_ap)

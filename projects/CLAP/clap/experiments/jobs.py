@@ -59,11 +59,10 @@ def all_jobs(plan: Plan) -> List[Job]:
                     for arm in plan.arms
                     if not arm.side
                 ]
-    epochs = plan.finetune.epochs
     seeds = {arm.name: plan.headline_seeds_of(arm) for arm in plan.arms}
     for seed in plan.seeds(max(seeds.values())):
         jobs += [
-            _detector(plan, 'finetune', name, plan.headline, seed, epochs)
+            _detector(plan, 'finetune', name, plan.headline, seed, plan.finetune.epochs)
             for name, number in seeds.items()
             if seed in plan.seeds(number)
         ]
@@ -78,7 +77,10 @@ def all_jobs(plan: Plan) -> List[Job]:
     for seed in plan.seeds(plan.other_seeds):
         for interval in plan.shares:
             if interval != plan.headline:
-                jobs += [_detector(plan, 'finetune', arm, interval, seed, epochs) for arm in plan.other_arms]
+                jobs += [
+                    _detector(plan, 'finetune', arm, interval, seed, plan.epochs_at(interval))
+                    for arm in plan.other_arms
+                ]
     return jobs
 
 

@@ -101,6 +101,7 @@ class Plan:
     headline_seeds: int
     other_seeds: int
     other_arms: Tuple[str, ...]
+    other_epochs: Dict[int, int]  # of a share whose runs have another length than `finetune` says, by interval
     first_seed: int  # of the detectors; earlier ones were used to choose something, and are in no table
     finetune: Stage
     probe: Optional[Stage]
@@ -121,6 +122,10 @@ class Plan:
     def seeds(self, number: int) -> range:
         """The first seeds of the detectors."""
         return range(self.first_seed, self.first_seed + number)
+
+    def epochs_at(self, interval: int) -> int:
+        """Epochs of fine-tuning at a share, the same for every arm."""
+        return self.other_epochs.get(interval, self.finetune.epochs)
 
     def stage(self, kind: str, arm: str) -> Stage:
         """What the plan says about runs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
@@ -189,6 +194,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         'range_baseline',
         'first_seed',
         'make_data',
+        'other_epochs',
     }
     _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
@@ -210,6 +216,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         headline_seeds=content['headline_seeds'],
         other_seeds=content['other_seeds'],
         other_arms=tuple(content['other_arms']),
+        other_epochs={interval: epochs for interval, epochs in content.get('other_epochs', ())},
         first_seed=content.get('first_seed', 0),
         finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
@@ -315,6 +322,12 @@ def _check(plan: Plan) -> None:
     used_shares = (plan.headline, *(plan.probe.shares if plan.probe else ()))
     if set(used_shares) - set(plan.shares):
         raise PlanError(f'headline and probe.shares must be among shares {plan.shares}, got {used_shares}')
+    for interval, epochs in plan.other_epochs.items():
+        if interval not in plan.shares or interval == plan.headline or epochs < 1:
+            raise PlanError(
+                f'other_epochs: pairs of a share other than the headline, one of {plan.shares}, and at least 1 epoch; '
+                f'got {(interval, epochs)}'
+            )
     if min(plan.headline_seeds, plan.other_seeds) < (0 if plan.probe else 1):
         raise PlanError(
             'headline_seeds and other_seeds must be at least 1 (2 for a standard deviation and a test); 0, for no '

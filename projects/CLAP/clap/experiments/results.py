@@ -72,8 +72,10 @@ class Results:
             lambda r: r['data']['train'],
         )
         for kind in ('finetune', 'probe'):
-            self._same(
-                f'number of iterations ({kind})', [r for r in detectors if r['kind'] == kind], lambda r: r['iterations']
+            self._same(  # epochs are those of the plan, see above
+                f'number of iterations an epoch ({kind})',
+                [r for r in detectors if r['kind'] == kind],
+                lambda r: r['iterations'] / r['epochs'],
             )
         for arm in self.plan.arms:
             self._same(

@@ -276,12 +276,11 @@ def conditions(results: Results) -> str:
     versions = different([f'torch {record["versions"]["torch"]}' for record in records])
     configs = different([f'`{record["config"]}`' for record in records])
     data = different([value for record in records for value in record['data'].values()])
-    iterations = different([str(record['iterations']) for record in records if record['kind'] == 'finetune'])
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
         text += (
-            f'Fine-tuning: {plan.finetune.epochs} epochs, {iterations} iterations for every arm and share. Seeds asked '
+            f'Fine-tuning: {_lengths_told(plan, records)}, the same for every arm. Seeds asked '
             f'for at {share_title(plan.headline)}: {_headline_seeds_told(plan)}'
             + (f'; at other shares: {_seeds_told(plan, plan.other_seeds)}. ' if plan.other_seeds else '. ')
         )
@@ -312,6 +311,18 @@ def conditions(results: Results) -> str:
     if results.foreign:
         text += f' Not in the tables, because the plan does not ask for them: {", ".join(results.foreign)}.'
     return text
+
+
+def _lengths_told(plan: Plan, records: List[Dict[str, Any]]) -> str:
+    """``3 epochs (1536 iterations), at 100 % 6 epochs (3072 iterations)``."""
+    lengths = {plan.headline: plan.finetune.epochs, **plan.other_epochs}
+    told = []
+    for interval, epochs in lengths.items():
+        runs = {r['iterations'] for r in records if r['kind'] == 'finetune' and r['epochs'] == epochs}
+        iterations = f' ({" / ".join(map(str, sorted(runs)))} iterations)' if runs else ''
+        where = '' if interval == plan.headline else f'at {share_title(interval)} '
+        told.append(f'{where}{epochs} epochs{iterations}')
+    return ', '.join(told)
 
 
 def _headline_seeds_told(plan: Plan) -> str:

@@ -131,13 +131,14 @@ def shares_table(results: Results) -> str:
     rows = []
     theirs = any(paper(plan.arm(name), interval, False) != DASH for name in plan.other_arms for interval in plan.shares)
     for interval in plan.shares:
+        length = f', {plan.epochs_at(interval)} epochs' if plan.other_epochs else ''
         for name in plan.other_arms:
             arm, cell = plan.arm(name), ('finetune', name, interval)
             gain = results.gain('mAP', *cell)
             over = [DASH, DASH] if name == plan.baseline else [signed(gain), p_value(gain)]
             rows.append(
                 [
-                    f'{share_title(interval)} ({_frames(results, interval)} frames)',
+                    f'{share_title(interval)} ({_frames(results, interval)} frames{length})',
                     arm.title,
                     count(len(results.cell(*cell)), results.planned(*cell)),
                     *[pm(results.spread(m, *cell)) for m in results.metric_names()],

@@ -32,6 +32,7 @@ headline = 4  # 3 frames
 headline_seeds = 3
 first_seed = 0
 other_seeds = 2
+other_epochs = []
 
 # Six iterations an epoch.
 finetune = dict(config='finetune_pandaset.py', epochs=40, val_interval=40, options=[])

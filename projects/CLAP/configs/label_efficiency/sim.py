@@ -105,8 +105,9 @@ headline_seeds = 5  # of every arm that has no `seeds` of its own
 first_seed = 7  # labels of seed 1 have chosen the learning rate
 other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
+other_epochs = [(1, 6)]  # pairs of a share and its epochs: with all labels more iterations pay
 
-# Epochs are passes of the length of the full data set at every share, so all arms and shares take the same iterations.
+# Epochs are passes of the length of the full data set at every share.
 # One frame an iteration: random initialisation then needs half the time to converge.
 small_head = [*shallow, *narrow, 'model.bbox_head.in_channels=64', 'model.bbox_head.hidden_channel=32']
 finetune = dict(
