@@ -201,11 +201,23 @@ def test_a_head_learns_an_object() -> None:
         assert found.scores_3d[row] > 0.3
 
 
+def test_a_new_head_with_a_prior_begins_with_a_small_loss() -> None:
+    """Else the first steps train encoders, pre-trained ones too, for a heatmap of one half everywhere."""
+
+    def first(**changes) -> float:
+        torch.manual_seed(0)
+        model = MODELS.build(config(4.8, **changes)).train()
+        return float(model.loss(uniform('bevs4', (2, 16, 16, 16)), [objects('gt0')] * 2)['loss_heatmap'].detach())
+
+    assert first(heatmap_prior=0.1) < first() / 10
+
+
 @pytest.mark.parametrize(
     'changes,message',
     [
         (dict(num_proposals=5000), 'exceeds the 10 classes'),
         (dict(nms_kernel_size=2), 'must be odd'),
+        (dict(heatmap_prior=1.0), 'heatmap_prior must lie between'),
         (dict(decoder_layer=dict(num_heads=5)), 'must divide hidden_channel'),
         (dict(post_center_range=[1, 2]), 'post_center_range'),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -48,6 +49,8 @@ class CLAPTransFusionHead(nn.Module):
         post_center_range, score_threshold: which boxes are given out, see :class:`TransFusionBoxCoder`.
         circle_nms: class index -> squared distance in m² within which only the best box of that class is kept;
             None keeps all.
+        heatmap_prior: score that every cell of a new heatmap begins with (CenterPoint: 0.1); None, as BEVFusion, leaves
+            it near 0.5, and the first losses are a hundred times the later ones.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class CLAPTransFusionHead(nn.Module):
         post_center_range: Sequence[float] = (-61.2, -61.2, -10.0, 61.2, 61.2, 10.0),
         score_threshold: Optional[float] = 0.0,
         circle_nms: Optional[Dict[int, float]] = None,
+        heatmap_prior: Optional[float] = None,
     ) -> None:
         super().__init__()
         if nms_kernel_size < 3 or nms_kernel_size % 2 == 0:
@@ -106,6 +110,10 @@ class CLAPTransFusionHead(nn.Module):
         )
         self.loss_bbox = MODELS.build(loss_bbox or dict(type='mmdet.L1Loss', reduction='mean', loss_weight=0.25))
         self._build_layers(hidden_channel, num_decoder_layers, decoder_layer or {}, bn_momentum)
+        if heatmap_prior is not None:
+            if not 0 < heatmap_prior < 1:
+                raise ValueError(f'heatmap_prior must lie between 0 and 1, got {heatmap_prior}')
+            nn.init.constant_(self.heatmap_head[1].bias, math.log(heatmap_prior / (1 - heatmap_prior)))
         centres = torch.meshgrid(*(torch.arange(size) + 0.5 for size in self.grid), indexing='ij')
         positions = torch.stack(centres, dim=-1).reshape(1, -1, 2)
         self.register_buffer('cell_centres', positions, persistent=False)  # (1, X Y, 2), x slowest, in cells
