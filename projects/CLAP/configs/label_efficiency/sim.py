@@ -108,10 +108,9 @@ other_seeds = 3  # at the other shares
 other_arms = ['random', 'clap']
 other_epochs = [(1, 6)]  # pairs of a share and its epochs: with all labels more iterations pay
 
-# Epochs are passes of the length of the full data set at every share.
-# One frame an iteration: random initialisation then needs half the time to converge.
-# heatmap_prior: a head that begins at 0.5 everywhere has losses of 200 in its first steps, and Adam then overwrites what
-# was pre-trained.
+# Epochs are passes of the length of the full data set at every share. One frame an iteration: random initialisation
+# then needs half the time to converge. heatmap_prior: a head that begins at 0.5 everywhere has losses of 200 in its
+# first steps, and Adam then overwrites what was pre-trained.
 small_head = [
     *shallow,
     *narrow,
