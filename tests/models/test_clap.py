@@ -146,8 +146,7 @@ def test_evaluation_tells_what_the_images_add() -> None:
 
     colour, grey = errors()
     assert len(grey) == len(colour) and not torch.equal(grey, colour)
-    plain = batch(1)
-    whole = model.data_preprocessor(plain, training=False)
+    whole = model.data_preprocessor(batch(1), training=False)
     whole['inputs']['imgs'] = torch.zeros_like(whole['inputs']['imgs'])
     views = model.views
     model.views = lambda inputs, metas: views(model.data_preprocessor(batch(1), training=False)['inputs'], metas)

@@ -216,7 +216,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         headline_seeds=content['headline_seeds'],
         other_seeds=content['other_seeds'],
         other_arms=tuple(content['other_arms']),
-        other_epochs={interval: epochs for interval, epochs in content.get('other_epochs', ())},
+        other_epochs=dict(content.get('other_epochs', ())),
         first_seed=content.get('first_seed', 0),
         finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmdet3d.models.dense_heads.centerpoint_head import SeparateHead
 from mmdet3d.registry import MODELS, TASK_UTILS
+from mmengine.model import bias_init_with_prob
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -113,7 +113,7 @@ class CLAPTransFusionHead(nn.Module):
         if heatmap_prior is not None:
             if not 0 < heatmap_prior < 1:
                 raise ValueError(f'heatmap_prior must lie between 0 and 1, got {heatmap_prior}')
-            nn.init.constant_(self.heatmap_head[1].bias, math.log(heatmap_prior / (1 - heatmap_prior)))
+            nn.init.constant_(self.heatmap_head[1].bias, bias_init_with_prob(heatmap_prior))
         centres = torch.meshgrid(*(torch.arange(size) + 0.5 for size in self.grid), indexing='ij')
         positions = torch.stack(centres, dim=-1).reshape(1, -1, 2)
         self.register_buffer('cell_centres', positions, persistent=False)  # (1, X Y, 2), x slowest, in cells
