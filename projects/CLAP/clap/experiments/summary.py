@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 from ..utils.atomic_file import write_atomic
 from . import tables
 from .jobs import all_jobs
-from .plan import Plan, PlanError, share_title
+from .plan import Arm, Plan, PlanError, share_title
 from .records import read_record
 from .results import Results
 from .statistics import Difference
@@ -180,15 +180,22 @@ def verdict(results: Results) -> str:
             f'{half} ({len(seeds)} seed{"s" if len(seeds) > 1 else ""}).'
         )
     if plan.aim is not None:
-        gain = results.gain('mAP', 'finetune', plan.aim.arm, plan.headline)
-        if gain.mean is not None:
-            planned = results.planned('finetune', plan.aim.arm, plan.headline)
-            met = gain.p is not None and gain.mean >= plan.aim.points and gain.p < plan.aim.p
-            state = ('met' if met else 'not met') if gain.count == planned else 'not decided before all seeds are there'
+        aim, planned = plan.aim, results.planned('finetune', plan.aim.arm, plan.headline)
+        # A baseline with another recipe is a side arm that starts from the same; the aim holds against each of them.
+        rivals = [arm for arm in plan.arms if arm.name == plan.baseline or _also(arm, plan.arm(plan.baseline))]
+        gains = [results.gain('mAP', 'finetune', aim.arm, plan.headline, over=arm.name) for arm in rivals]
+        if all(gain.mean is not None for gain in gains):
+            met = all(gain.p is not None and gain.mean >= aim.points and gain.p < aim.p for gain in gains)
+            whole = all(gain.count == planned for gain in gains)
+            state = ('met' if met else 'not met') if whole else 'not decided before all seeds are there'
+            against = ', against '.join(
+                f'{arm.title}: {tables.signed(gain)} mAP points, {_tested(gain)}, '
+                f'{tables.count(gain.count, planned)} seeds'
+                for arm, gain in zip(rivals, gains)
+            )
             lines.append(
-                f'{plan.arm(plan.aim.arm).title} against {title}: {tables.signed(gain)} mAP points, {_tested(gain)}, '
-                f'{tables.count(gain.count, planned)} seeds; the aim (at least +{plan.aim.points:g} with '
-                f'p < {plan.aim.p:g}) is {state}.'
+                f'{plan.arm(aim.arm).title} against {against}; the aim (at least +{aim.points:g} with '
+                f'p < {aim.p:g}{"" if len(rivals) == 1 else " against each"}) is {state}.'
             )
             lines += [_longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
     lines.append(_order(results))
@@ -216,13 +223,18 @@ def _again(results: Results, arm: str) -> List[str]:
     plan = results.plan
     lines = []
     for other in plan.arms:
-        if not other.side or other.weights != plan.arm(arm).weights:
+        if not _also(other, plan.arm(arm)):
             continue
         gain = results.gain('mAP', 'finetune', other.name, plan.headline)
         if gain.mean is not None:
             seeds = tables.count(gain.count, results.planned('finetune', other.name, plan.headline))
             lines.append(f'{other.title}: {tables.signed(gain)}, {_tested(gain)}, {seeds} seeds.')
     return lines
+
+
+def _also(other: Arm, arm: Arm) -> bool:
+    """Whether it is a side arm that starts from the same pre-training, or as the arm does from none."""
+    return other.side and other.weights == arm.weights
 
 
 def _tested(gain: Difference) -> str:
