@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 from ..utils.atomic_file import write_atomic
 from . import tables
 from .jobs import all_jobs
-from .plan import Arm, Plan, PlanError, share_title
+from .plan import Aim, Arm, Plan, PlanError, share_title
 from .records import read_record
 from .results import Results
 from .statistics import Difference
@@ -180,26 +180,31 @@ def verdict(results: Results) -> str:
             f'{half} ({len(seeds)} seed{"s" if len(seeds) > 1 else ""}).'
         )
     if plan.aim is not None:
-        aim, planned = plan.aim, results.planned('finetune', plan.aim.arm, plan.headline)
-        # A baseline with another recipe is a side arm that starts from the same; the aim holds against each of them.
-        rivals = [arm for arm in plan.arms if arm.name == plan.baseline or _also(arm, plan.arm(plan.baseline))]
-        gains = [results.gain('mAP', 'finetune', aim.arm, plan.headline, over=arm.name) for arm in rivals]
-        if all(gain.mean is not None for gain in gains):
-            met = all(gain.p is not None and gain.mean >= aim.points and gain.p < aim.p for gain in gains)
-            whole = all(gain.count == planned for gain in gains)
-            state = ('met' if met else 'not met') if whole else 'not decided before all seeds are there'
-            against = ', against '.join(
-                f'{arm.title}: {tables.signed(gain)} mAP points, {_tested(gain)}, '
-                f'{tables.count(gain.count, planned)} seeds'
-                for arm, gain in zip(rivals, gains)
-            )
-            lines.append(
-                f'{plan.arm(aim.arm).title} against {against}; the aim (at least +{aim.points:g} with '
-                f'p < {aim.p:g}{"" if len(rivals) == 1 else " against each"}) is {state}.'
-            )
-            lines += [_longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
+        lines += [_aim(results, plan.aim), _longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
     lines.append(_order(results))
     return ' '.join(line for line in lines if line)
+
+
+def _aim(results: Results, aim: Aim) -> str:
+    """Whether the aim is met: against the baseline, and against side arms that are the baseline with other options."""
+    plan, planned = results.plan, results.planned('finetune', aim.arm, results.plan.headline)
+    met, whole, against = True, True, []
+    for rival in plan.arms:
+        if rival.name != plan.baseline and not _also(rival, plan.arm(plan.baseline)):
+            continue
+        gain = results.gain('mAP', 'finetune', aim.arm, plan.headline, over=rival.name)
+        whole = whole and gain.count == planned
+        met = met and gain.mean is not None and gain.mean >= aim.points and gain.p is not None and gain.p < aim.p
+        if gain.mean is not None:
+            seeds = tables.count(gain.count, planned)
+            against.append(f'{rival.title}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds')
+    if not against:
+        return ''
+    state = ('met' if met else 'not met') if whole else 'not decided before all seeds are there'
+    return (
+        f'{plan.arm(aim.arm).title} against {", against ".join(against)}; the aim (at least +{aim.points:g} with '
+        f'p < {aim.p:g}{" against each" if len(against) > 1 else ""}) is {state}.'
+    )
 
 
 def _longest(results: Results, arm: str) -> str:
