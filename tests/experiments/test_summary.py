@@ -180,6 +180,18 @@ def test_more_iterations_and_another_pre_training_are_said_beside_the_aim(plan: 
     assert 'CLAP again: +2.50 (-3.85 to +8.85), p = 0.13, 2 seeds.' in said
 
 
+def test_other_options_are_compared_with_the_baseline_that_has_them(plan: Plan, tmp_path: Path) -> None:
+    slow = ('optim_wrapper.optimizer.lr=1e-5',)
+    arms = [
+        replace(plan.arm(name), name=f'slow_{name}', title=f'slow {name}', side=True) for name in ('random', 'clap')
+    ]
+    more = replace(plan, arms=(*plan.arms, *(replace(arm, options=slow, paper=()) for arm in arms)))
+    points = dict(random=(10, 12), half=(11, 13), clap=(14, 15), slow_random=(5, 5), slow_clap=(7, 8))
+    assert 'slow clap against slow random: +2.50 (-3.85 to +8.85), p = 0.13, 2 seeds.' in verdict_of(
+        more, tmp_path, **points
+    )
+
+
 def test_the_paper_stands_beside_its_nearest_share() -> None:
     arm = Arm('clap', 'CLAP', paper=((5, 51.17, 57.04), (2.5, 42.86, None), (1, 30.53, 31.87)))
     assert paper(arm, 128, True) == '51.17 / 57.04 (5 %); 30.53 / 31.87 (1 %)'

@@ -224,16 +224,22 @@ def _longest(results: Results, arm: str) -> str:
 
 
 def _again(results: Results, arm: str) -> List[str]:
-    """The gain from other pre-trainings of the same kind, which nothing was chosen by."""
+    """The gain of side arms from the same weights: another pre-training of the kind, or other options.
+
+    With other options it is the one over a baseline that has them too, where there is one.
+    """
     plan = results.plan
-    lines = []
+    baseline, lines = plan.arm(plan.baseline), []
     for other in plan.arms:
         if not _also(other, plan.arm(arm)):
             continue
-        gain = results.gain('mAP', 'finetune', other.name, plan.headline)
+        like = [rival for rival in plan.arms if _also(rival, baseline) and rival.options == other.options]
+        base = (like or [baseline])[0]
+        gain = results.gain('mAP', 'finetune', other.name, plan.headline, over=base.name)
         if gain.mean is not None:
             seeds = tables.count(gain.count, results.planned('finetune', other.name, plan.headline))
-            lines.append(f'{other.title}: {tables.signed(gain)}, {_tested(gain)}, {seeds} seeds.')
+            against = f' against {base.title}' if like else ''
+            lines.append(f'{other.title}{against}: {tables.signed(gain)}, {_tested(gain)}, {seeds} seeds.')
     return lines
 
 
