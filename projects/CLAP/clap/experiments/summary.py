@@ -187,12 +187,13 @@ def verdict(results: Results) -> str:
 
 def _aim(results: Results, aim: Aim) -> str:
     """Whether the aim is met: against the baseline, and against side arms that are the baseline with other options."""
-    plan, planned = results.plan, results.planned('finetune', aim.arm, results.plan.headline)
+    plan = results.plan
     met, whole, against = True, True, []
     for rival in plan.arms:
         if rival.name != plan.baseline and not _also(rival, plan.arm(plan.baseline)):
             continue
         gain = results.gain('mAP', 'finetune', aim.arm, plan.headline, over=rival.name)
+        planned = min(results.planned('finetune', name, plan.headline) for name in (aim.arm, rival.name))
         whole = whole and gain.count == planned
         met = met and gain.mean is not None and gain.mean >= aim.points and gain.p is not None and gain.p < aim.p
         if gain.mean is not None:

@@ -34,10 +34,8 @@ first_seed = 0
 other_seeds = 2
 other_epochs = []
 
-# Six iterations an epoch. heatmap_prior: see sim.py.
-finetune = dict(
-    config='finetune_pandaset.py', epochs=40, val_interval=40, options=['model.bbox_head.heatmap_prior=0.1']
-)
+# Six iterations an epoch.
+finetune = dict(_delete_=True, config='finetune_pandaset.py', epochs=40, val_interval=40)
 probe = None
 schedule = None
 aim = None
