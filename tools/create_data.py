@@ -22,7 +22,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     sim.add_argument('--out', type=Path, required=True, help='new folder for the dataset, or one to resume')
     sim.add_argument('--scenes', type=int, required=True, help='number of scenes')
     sim.add_argument('--frames', type=int, required=True, help='keyframes per scene (2 Hz, 10 sweeps apart)')
-    sim.add_argument('--seed', type=int, default=0, help='the same seed gives the same bytes (default 0)')
+    sim.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='of the world; the same one gives the same bytes on one kind of processor (default 0)',
+    )
     sim.add_argument('--jobs', type=int, default=1, help='scenes simulated at a time (no influence on the result)')
     sim.add_argument('--val-fraction', type=float, default=0.25, help='share of scenes in the val split (default 0.25)')
     sim.add_argument('--image-width', type=int, default=400, help='image width in pixels, 16:9 (default 400)')

@@ -159,9 +159,13 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
     shutil.copytree(tiny_dataset(), copied)
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copied.parent))
     moved = read_plan(write_plan(plan_file.parent, make_data='make_it --out {data_root}'))
-    first = Workplace(moved, tmp_path / 'work').fingerprint(_jobs(moved)[-1])
+    place = Workplace(moved, tmp_path / 'work')
+    first, before = place.fingerprint(_jobs(moved)[-1]), place.data(_jobs(moved)[-1])['val']
     (copied / 'sim_infos_val.pkl').write_bytes((copied / 'sim_infos_val.pkl').read_bytes() + b'.')
     assert Workplace(moved, tmp_path / 'work').fingerprint(_jobs(moved)[-1]) != first, 'other data'
+    after = place.data(_jobs(moved)[-1])['val']
+    known = read_plan(write_plan(plan_file.parent, same_data=[(before, after)]))
+    assert Workplace(known, tmp_path / 'work').fingerprint(_jobs(known)[-1]) == first, 'the same but for rounding'
     (copied / 'sim_infos_train.pkl').unlink()
     with pytest.raises(ValueError, match=f'sim_infos_train.pkl does not exist.*make_it --out {copied}'):
         list_jobs(moved, tmp_path / 'work', [])

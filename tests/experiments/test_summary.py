@@ -256,6 +256,18 @@ def test_records_of_different_conditions_are_not_mixed(
         Results.read(plan, tmp_path / 'records')
 
 
+def test_info_files_that_the_plan_calls_the_same_stand_in_one_table(plan: Plan, tmp_path: Path) -> None:
+    jobs = {job.name: job for job in write_fakes(plan, tmp_path, mean_ap)}
+    elsewhere = fake_record(
+        jobs['finetune-random-100pct-seed0'], 0.1, data=dict(train='train.pkl 09', val='val.pkl 02')
+    )
+    write_record(tmp_path / 'records' / 'finetune-random-100pct-seed0.json', elsewhere)
+    same = replace(plan, same_data=(('train.pkl 01', 'train.pkl 09'),))
+    assert 'train.pkl 01 = 09, val.pkl 02.' in page(Results.read(same, tmp_path / 'records'))
+    with pytest.raises(PlanError, match='differ in data'):
+        Results.read(replace(plan, same_data=(('train.pkl 01', 'train.pkl 08'),)), tmp_path / 'records')
+
+
 def test_records_that_nobody_asks_for_are_named(plan: Plan, tmp_path: Path) -> None:
     job = write_fakes(plan, tmp_path, mean_ap)[-1]
     write_record(tmp_path / 'records' / 'old.json', fake_record(job, 0.9, job='old', common='other'))

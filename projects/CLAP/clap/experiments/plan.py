@@ -93,6 +93,7 @@ class Plan:
     readme: Optional[str]
     note: str
     make_data: str  # the command that makes its data in {data_root}, told where they are missing
+    same_data: Tuple[Tuple[str, ...], ...]  # info files, as records name them, that differ in rounding alone
     pretrain: Dict[str, Stage]
     arms: Tuple[Arm, ...]
     baseline: str
@@ -110,6 +111,10 @@ class Plan:
     range_baseline: Optional[str]  # pre-training against which the range errors of the others are set, seed by seed
     workers: int
     path: Path
+
+    def data_name(self, info_file: str) -> str:
+        """The name that an info file goes by: the first of those that ``same_data`` says are the same."""
+        return next((names[0] for names in self.same_data if info_file in names), info_file)
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -194,6 +199,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         'range_baseline',
         'first_seed',
         'make_data',
+        'same_data',
         'other_epochs',
     }
     _check_keys(str(path), content, keys, optional)
@@ -208,6 +214,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         readme=content.get('readme'),
         note=content.get('note', ''),
         make_data=content.get('make_data', 'tools/create_data.py'),
+        same_data=tuple(tuple(names) for names in content.get('same_data', ())),
         pretrain=stages,
         arms=tuple(_arm(arm, stages) for arm in content['arms']),
         baseline=content['baseline'],

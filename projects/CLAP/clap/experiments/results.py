@@ -65,11 +65,11 @@ class Results:
         main = [record for record in detectors if record['kind'] in ('finetune', 'schedule')]
         self._same('configuration of fine-tuning', main, lambda r: r['common'])
         self._same('configuration of the probe', [r for r in detectors if r['kind'] == 'probe'], lambda r: r['common'])
-        self._same('data', detectors, lambda r: sorted(r['data'].values()))
+        self._same('data', detectors, lambda r: sorted(map(self.plan.data_name, r['data'].values())))
         self._same(
             'data of pre-training',
             [r for r in self.records.values() if r['kind'] == 'pretrain'],
-            lambda r: r['data']['train'],
+            lambda r: self.plan.data_name(r['data']['train']),
         )
         for kind in ('finetune', 'probe'):
             self._same(  # epochs are those of the plan, see above

@@ -292,7 +292,10 @@ def conditions(results: Results) -> str:
     )
     versions = different([f'torch {record["versions"]["torch"]}' for record in records])
     configs = different([f'`{record["config"]}`' for record in records])
-    data = different([value for record in records for value in record['data'].values()])
+    files: Dict[str, List[str]] = {}  # those that differ in rounding alone stand together
+    for name in dict.fromkeys(value for record in records for value in record['data'].values()):
+        files.setdefault(plan.data_name(name), []).append(name.split()[-1] if plan.data_name(name) != name else name)
+    data = ', '.join(' = '.join(names) for names in files.values())
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
@@ -313,7 +316,7 @@ def conditions(results: Results) -> str:
         )
     if plan.pretrain:
         text += 'All seeds of an arm start from the same pre-training: neither the spread nor p covers another one. '
-    text += f'Configurations: {configs}. Info files (SHA-256): {data}.'
+    text += f'Configurations: {configs}. Info files (SHA-256; =: the same but for rounding): {data}.'
     told: Dict[str, List[str]] = {}  # who has which options, said once for all that share them
     for record in records:
         if record['options']:

@@ -75,7 +75,8 @@ class Workplace:
     def fingerprint(self, job: Job) -> str:
         """Of configuration, weights that it starts from, and data."""
         if job.name not in self._fingerprints:
-            data = hashlib.sha256(' '.join(sorted(self.data(job).values())).encode())
+            names = sorted(map(self.plan.data_name, self.data(job).values()))
+            data = hashlib.sha256(' '.join(names).encode())
             self._fingerprints[job.name] = f'{self.configs.fingerprint(job)} {data.hexdigest()[:16]}'
         return self._fingerprints[job.name]
 
@@ -101,7 +102,7 @@ class Workplace:
         if path.is_file():
             record = read_record(path)
             if record['fingerprint'] != self.fingerprint(job):
-                self._stale(job, path, 'its record')
+                self._stale(job, path, f'its record{self._other_data(job, record["fingerprint"])}')
             if self._others(job, record.get('weights')):
                 self._stale(job, path, 'its record (it started from other weights)')
             return True
@@ -115,6 +116,15 @@ class Workplace:
                 'missing). They are not taken for its own and not overwritten: move them away'
             )
         return False
+
+    def _other_data(self, job: Job, fingerprint: str) -> str:
+        """What to say of a fingerprint that differs in the data alone."""
+        if fingerprint.split()[0] != self.fingerprint(job).split()[0]:
+            return ''
+        return (
+            f' (its info files are others than {", ".join(sorted(self.data(job).values()))}; if they differ in '
+            'rounding alone, as simulated data from another kind of processor do, say so in same_data of the plan)'
+        )
 
     def _others(self, job: Job, digest: Optional[str]) -> bool:
         """Whether the weights that a detector's job would start from now are others than those of a digest."""

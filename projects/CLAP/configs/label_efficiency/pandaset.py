@@ -26,7 +26,11 @@ pretrain = dict(
 )
 del curved
 
-arms = [{key: arm[key] for key in arm if key != 'seeds'} for arm in _base_.arms if not arm.get('side')]
+arms = [
+    {key: arm[key] for key in arm if key not in ('seeds', 'pretrain_seed')}
+    for arm in _base_.arms
+    if not arm.get('side')
+]
 shares = [1, 4]
 headline = 4  # 3 frames
 headline_seeds = 3
