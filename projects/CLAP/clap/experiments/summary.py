@@ -105,10 +105,10 @@ def block(results: Results, link: str) -> str:
     parts = [f'### {plan.title}', verdict(results), *_main_tables(results)]
     if plan.headline_seeds:
         parts.append(f'![{plan.title}: share of the labels against mAP]({link}/{_PLOT})')
-        more = f'Per class, and the pre-trainings themselves: [{_PAGE}]({link}/{_PAGE}). Every run: '
+        more = f'Per class, the pre-trainings themselves, and all options: [{_PAGE}]({link}/{_PAGE}). Every run: '
     else:
         parts += _pretrain_tables(results)
-        more = 'Every run: '
+        more = f'All options: [{_PAGE}]({link}/{_PAGE}). Every run: '
     parts += [plan.note, conditions(results), f'{more}[records]({link}/records).']
     return '\n\n'.join(part for part in parts if part)
 
@@ -129,6 +129,9 @@ def page(results: Results) -> str:
             tables.class_table(results),
         ]
     parts += [*_pretrain_tables(results), plan.note, conditions(results)]
+    overridden = options(results)
+    if overridden:
+        parts += ['**Options** over these configurations', overridden]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -166,7 +169,7 @@ def _main_tables(results: Results) -> List[str]:
 
 
 def verdict(results: Results) -> str:
-    """What the headline says, in sentences made of the figures."""
+    """What the headline says, a list of sentences made of the figures."""
     plan, lines = results.plan, []
     title, headline = plan.arm(plan.baseline).title, share_title(plan.headline)
     few = results.values('mAP', 'finetune', plan.baseline, plan.headline)
@@ -182,7 +185,7 @@ def verdict(results: Results) -> str:
     if plan.aim is not None:
         lines += [_aim(results, plan.aim), _longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
     lines.append(_order(results))
-    return ' '.join(line for line in lines if line)
+    return '\n'.join(f'- {line}' for line in lines if line)
 
 
 def _aim(results: Results, aim: Aim) -> str:
@@ -317,13 +320,6 @@ def conditions(results: Results) -> str:
     if plan.pretrain:
         text += 'All seeds of an arm start from the same pre-training: neither the spread nor p covers another one. '
     text += f'Configurations: {configs}. Info files (SHA-256; =: the same but for rounding): {data}.'
-    told: Dict[str, List[str]] = {}  # who has which options, said once for all that share them
-    for record in records:
-        if record['options']:
-            title = f'pre-training {record["arm"]}' if record['kind'] == 'pretrain' else plan.arm(record['arm']).title
-            told.setdefault(' '.join(f'`{option}`' for option in record['options']), []).append(title)
-    for options, titles in told.items():
-        text += f' {different(titles)}: {options}.'
     for arm in plan.arms:
         left = [name for name in _encoders_without(results, arm.name)]
         if left:
@@ -331,6 +327,17 @@ def conditions(results: Results) -> str:
     if results.foreign:
         text += f' Not in the tables, because the plan does not ask for them: {", ".join(results.foreign)}.'
     return text
+
+
+def options(results: Results) -> str:
+    """What the runs override of their configurations, a list with one entry for all that share it."""
+    told: Dict[str, List[str]] = {}
+    for record in results.records.values():
+        if record['options']:
+            pretrain, arm = record['kind'] == 'pretrain', record['arm']
+            title = f'pre-training {arm}' if pretrain else results.plan.arm(arm).title
+            told.setdefault(' '.join(f'`{option}`' for option in record['options']), []).append(title)
+    return '\n'.join(f'- {"; ".join(dict.fromkeys(titles))}: {shared}' for shared, titles in told.items())
 
 
 def _lengths_told(plan: Plan, records: List[Dict[str, Any]]) -> str:
