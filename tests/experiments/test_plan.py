@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from projects.CLAP.clap.experiments import PlanError, read_plan
 from projects.CLAP.clap.experiments.job_config import JobConfigs, plain
-from projects.CLAP.clap.experiments.jobs import Job, all_jobs, select
+from projects.CLAP.clap.experiments.jobs import Job, all_jobs, main_jobs, select
 from projects.CLAP.clap.experiments.plan import label_offset, share_name
 from tests.fixtures.tiny_plan import CONFIGS, PLAN
 
@@ -62,6 +62,10 @@ def test_an_arm_may_start_from_another_run_of_its_pre_training(folder: Path) -> 
     plan = plan_of(folder, pretrain=pretrain, arms=[*PLAN['arms'], again])
     (job,) = [job for job in all_jobs(plan) if job.arm == 'again']
     assert job.needs == ('pretrain-clap-seed1',) and job.kind == 'finetune'
+    # Unless asked for, neither the side arm's runs nor the pre-training that it alone starts from.
+    assert main_jobs(plan) == [other for other in all_jobs(plan) if other.name not in (job.name, *job.needs)]
+    unused = plan_of(folder, pretrain=pretrain)
+    assert main_jobs(unused) == all_jobs(unused), 'a further seed of a pre-training, for its own spread'
     with pytest.raises(PlanError, match='pretrain_seed is 2, pretrain.clap has seeds 0 to 1'):
         plan_of(folder, pretrain=pretrain, arms=[*PLAN['arms'], dict(again, pretrain_seed=2)])
 

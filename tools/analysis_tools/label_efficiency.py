@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='PATTERN',
-        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*'",
+        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*' (default: all but those of side arms)",
     )
     parser.add_argument('--dry-run', action='store_true', help='check the plan, list the jobs and their states, stop')
     parser.add_argument('--summarize', action='store_true', help='run nothing, write tables and plot from the records')

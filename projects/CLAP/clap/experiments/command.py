@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .jobs import all_jobs, select
+from .jobs import Job, all_jobs, main_jobs, select
 from .plan import Plan
 from .pool import Pool
 from .summary import summarize as write_summary
@@ -15,10 +15,14 @@ from .workplace import Workplace
 _RESULTS = Path(__file__).resolve().parents[2] / 'results'
 
 
+def _chosen(plan: Plan, only: Sequence[str]) -> List[Job]:
+    return select(all_jobs(plan), only) if only else main_jobs(plan)
+
+
 def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple[Dict[str, str], Optional[int]]:
     """Run what is left of a plan; the jobs that failed with the reason, and the signal that stopped it."""
     place = Workplace(plan, folder.resolve())
-    jobs = select(all_jobs(plan), only)
+    jobs = _chosen(plan, only)
     with place.alone() as lock:
         pool = Pool(place, jobs, place.check(jobs), slots, lock)
         pool.run()
@@ -28,7 +32,7 @@ def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple
 def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
     """Print every job with its state and its labelled frames."""
     place = Workplace(plan, folder.resolve())
-    jobs = select(all_jobs(plan), only)
+    jobs = _chosen(plan, only)
     left = {job.name for job in place.check(jobs)}
     for job in jobs:
         state = 'to do' if job.name in left else 'done'
@@ -40,6 +44,9 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
             labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes'
             labels += f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
         print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}', file=sys.stdout)
+    others = len(all_jobs(plan)) - len(jobs)
+    if others and not only:
+        print(f'{others} jobs of side arms are left out; --only runs them')
     return dict(plan=plan.name, jobs=len(jobs), done=len(jobs) - len(left))
 
 

@@ -84,6 +84,16 @@ def all_jobs(plan: Plan) -> List[Job]:
     return jobs
 
 
+def main_jobs(plan: Plan) -> List[Job]:
+    """Every job but those of side arms and the pre-trainings that these alone start from."""
+    side = {arm.name for arm in plan.arms if arm.side}
+    jobs = all_jobs(plan)
+    main = [job for job in jobs if job.kind == 'pretrain' or job.arm not in side]
+    needed = {name for job in main for name in job.needs}
+    for_side = {name for job in jobs if job not in main for name in job.needs} - needed
+    return [job for job in main if job.name not in for_side]
+
+
 def pretrain_name(name: str, seed: int) -> str:
     """Name of a pre-training's job."""
     return f'pretrain-{name}' + (f'-seed{seed}' if seed else '')

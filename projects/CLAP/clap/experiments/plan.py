@@ -28,7 +28,7 @@ class Arm:
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
         options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
         seeds: seeds at the headline share; None for the plan's ``headline_seeds``.
-        side: a side arm: at the headline share alone, without a probe, in no step from arm to arm.
+        side: a side arm: at the headline share alone, without a probe, in no step from arm to arm, run on request.
         pretrain_seed: which run of its pre-trainings it starts from.
     """
 

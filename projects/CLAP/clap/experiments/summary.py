@@ -287,7 +287,7 @@ def conditions(results: Results) -> str:
     )
     machines = different(
         [
-            ', '.join(
+            ' with '.join(
                 [record['hardware']['processor'], f'{record["hardware"]["cores"]} cores', *record['hardware']['gpus']]
             )
             for record in records
