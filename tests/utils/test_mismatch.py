@@ -33,7 +33,7 @@ def refusal(state: dict, tmp_path: Path) -> str:
     torch.save(dict(state_dict=state, meta={}), file)
     cfg = Config(dict(model=tiny_model(), val_dataloader=dict(dataset=dict(type='CLAPDataset'))))
     with pytest.raises(CheckpointError) as caught:
-        restore_model(cfg, str(file), 'cpu')
+        restore_model(cfg, str(file))
     return str(caught.value)
 
 

@@ -42,7 +42,7 @@ def measure_frame(
     points = sweep.points[candidates]
     place = points.cpu().numpy()
     roughness = surface_variation(points.cpu(), torch.from_numpy(cKDTree(place).query(place, min(16, len(place)))[1]))
-    distance = (sweep.points - sweep.origins)[:, :2].norm(dim=-1)
+    distance = (sweep.points - sweep.origins)[:, :2].norm(dim=-1).cpu()  # labels lie there
     masks = dict(object=labels.objects, road=labels.road, **labels.groups)
     masks.update({f'object {a}-{b} m': labels.objects & (distance >= a) & (distance < b) for a, b in BANDS})
     shown = None if views is None else point_of_pixel(sweep, candidates, views)

@@ -24,7 +24,7 @@ VEHICLES = ('car', 'truck', 'trailer', 'bus', 'construction_vehicle')
 
 @dataclass(frozen=True)
 class FrameLabels:
-    """Masks over the N points of a keyframe, file order."""
+    """Masks over the N points of a keyframe, file order, on the CPU."""
 
     objects: Tensor  # (N,) bool, inside a labelled box of any class
     road: Tensor  # (N,) bool

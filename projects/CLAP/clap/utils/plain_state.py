@@ -47,7 +47,7 @@ def plain_message_hub(state: Dict[str, Any]) -> Dict[str, Any]:
 def restore_message_hub(state: Dict[str, Any]) -> Dict[str, Any]:
     """Undo :func:`plain_message_hub`; entries that were not made by it stay as they are."""
     scalars = {
-        name: HistoryBuffer(entry[_HISTORY].numpy(), entry['counts'].numpy(), entry['max_length'])
+        name: HistoryBuffer(entry[_HISTORY].cpu().numpy(), entry['counts'].cpu().numpy(), entry['max_length'])
         if isinstance(entry, dict) and _HISTORY in entry
         else entry
         for name, entry in state.get('log_scalars', {}).items()

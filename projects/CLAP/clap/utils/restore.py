@@ -9,6 +9,7 @@ import torch
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from torch.utils.data import Dataset
 
 from ..datasets.errors import DataError
@@ -16,13 +17,13 @@ from .safe_load import load_checkpoint_file
 from .transfer import load_whole
 
 
-def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch.nn.Module, Dataset]:
-    """Build the model of a configuration, load a checkpoint strictly, and build its evaluation dataset.
+def restore_model(cfg: Config, checkpoint: str) -> Tuple[torch.nn.Module, Dataset]:
+    """Build the model of a configuration on the GPU if there is one, load a checkpoint strictly, and build its
+    evaluation dataset.
 
     Args:
         cfg: from :func:`load_config`.
         checkpoint: file that training wrote.
-        device: ``'cpu'`` or ``'cuda'``; the GPU if there is one when empty.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
@@ -34,7 +35,7 @@ def restore_model(cfg: Config, checkpoint: str, device: str = '') -> Tuple[torch
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     model = MODELS.build(cfg.model)
     load_whole(model, load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
-    model.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+    model.to(get_device()).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 
 

@@ -1,0 +1,93 @@
+"""Whole steps on a device besides the CPU, on machines without a GPU: nothing that belongs there stays on the CPU."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import torch
+
+from tests.fixtures.second_device import StandIn, second_device
+from tests.fixtures.tiny import batch, build
+from tests.fixtures.tiny_detector import build_detector, labelled_batch
+from tests.fixtures.tiny_run import tiny_runner
+
+SAMPLERS = ('CurvatureRaySampler', 'DepthRaySampler', 'SurfaceVariationRaySampler', 'UniformRaySampler')
+HOOKS = [
+    dict(type='StepSeedHook'),
+    dict(type='SamplingWarmupHook', warmup_epochs=1),
+    dict(type='NonFiniteLossHook'),
+    dict(type='UnmaskedNormHook', num_frames=2, interval=1),
+    dict(type='RunRecordHook'),
+    dict(type='PretrainVisualizationHook', interval=2),
+]
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """The second device."""
+    with second_device(monkeypatch) as there:
+        yield there
+
+
+def step(model: torch.nn.Module, data: dict) -> dict:
+    """Losses, gradients and an optimiser step; everything lies on the device afterwards."""
+    optim = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+    total, logs = model.parse_losses(model(**model.data_preprocessor(data, training=True), mode='loss'))
+    total.backward()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert all(isinstance(p.grad, StandIn) and bool(p.grad.isfinite().all()) for p in trained)
+    optim.step()
+    return logs
+
+
+def test_the_device_refuses_what_a_gpu_refuses(device: torch.device) -> None:
+    there, here = torch.ones(3, device=device), torch.arange(3.0)
+    assert (there + 1).device == device and (there.cpu() + here).tolist() == [1.0, 2.0, 3.0]
+    assert there[here.long()].device == device and float(there.new_tensor([2.0, 3.0]).sum()) == 5.0
+    with pytest.raises(RuntimeError, match='add.Tensor: expected all tensors on one device'):
+        there + here
+    with pytest.raises(TypeError, match='to numpy'):
+        there.numpy()
+    with pytest.raises(RuntimeError, match='generator lies on the other device'):
+        torch.rand(3, device=device, generator=torch.Generator())
+    assert torch.rand(3, device=device, generator=torch.Generator(device)).device == device
+    leaf = torch.nn.Parameter(there)
+    (leaf * 2).sum().backward()
+    assert leaf.grad.tolist() == [2.0, 2.0, 2.0] and leaf.grad.device == device
+
+
+def test_the_detector_trains_and_predicts_there(device: torch.device) -> None:
+    model, data = build_detector(), labelled_batch()
+    raw = copy.deepcopy(model).eval()(**model.data_preprocessor(copy.deepcopy(data)), mode='tensor')
+    model.to(device)
+    there = model.eval()(**model.data_preprocessor(copy.deepcopy(data)), mode='tensor')
+    assert there['dense_heatmap'].device == device
+    torch.testing.assert_close(there['dense_heatmap'].cpu(), raw['dense_heatmap'])
+    logs = step(model.train(), copy.deepcopy(data))
+    assert float(logs['loss']) > 0
+    for sample in model.eval()(**model.data_preprocessor(data), mode='predict'):
+        assert sample.pred_instances_3d.bboxes_3d.tensor.device == device
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS)
+def test_the_pre_trainer_trains_there_with_every_sampler(device: torch.device, sampler: str) -> None:
+    model = build(ray_sampler=dict(type=sampler, num_lidar_rays=64, num_camera_rays=16)).to(device)
+    for warming_up in (True, False):
+        model.warming_up = warming_up
+        model.set_step_seed(1)
+        model.zero_grad()
+        logs = step(model, batch())
+        assert {'loss_range', 'loss_rgb', 'loss_swav'} <= set(logs)
+
+
+def test_a_run_with_every_hook_goes_on_there(device: torch.device, tmp_path: Path) -> None:
+    """Training, evaluation, pictures, checkpoints, and the run that goes on from one of them."""
+    checkpoint = dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1))
+    tiny_runner(tmp_path / 'run', HOOKS, epochs=1, default_hooks=checkpoint).train()
+    again = tiny_runner(tmp_path / 'run', HOOKS, epochs=2, default_hooks=checkpoint, resume=True)
+    again.train()
+    assert again.iter == 4 and (tmp_path / 'run' / 'epoch_2.pth').is_file()
+    assert all(isinstance(p, StandIn) for p in again.model.parameters())

@@ -1,0 +1,61 @@
+"""The commands with their models on a device besides the CPU: from pre-training to the official metric."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+import torch
+
+from tests.fixtures.second_device import second_device
+from tests.test_finetune import CONFIG, IN_PROCESS, QUICK, ROOT, command  # noqa: F401 (a fixture)
+
+PRETRAIN = str(ROOT / 'projects/CLAP/configs/clap_sim.py')
+FEW = [
+    'train_dataloader.batch_size=1',
+    'train_dataloader.dataset.indices=1',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.dataset.indices=1',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'test_dataloader.dataset.indices=1',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+    'model.ray_sampler.num_lidar_rays=64',
+    'model.ray_sampler.num_camera_rays=8',
+    'custom_hooks.1.warmup_epochs=1',
+]
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """The second device."""
+    with second_device(monkeypatch) as there:
+        yield there
+
+
+def test_from_pre_training_to_the_official_metric(
+    device: torch.device,
+    tmp_path: Path,
+    command: Callable[..., str],  # noqa: F811
+) -> None:
+    work, export = tmp_path / 'pretrain', tmp_path / 'encoders.pth'
+    train = ['train', PRETRAIN, '--work-dir', str(work), '--resume', '--cfg-options', *FEW]
+    command(*train, 'train_cfg.max_epochs=1')
+    command(*train, 'train_cfg.max_epochs=2')
+    checkpoint = str(work / 'epoch_2.pth')
+    printed = command('test', PRETRAIN, checkpoint, '--work-dir', str(tmp_path / 'test'), '--cfg-options', *FEW)
+    assert 'render/range_median_m' in printed
+    command('visualize', PRETRAIN, checkpoint, '--out', str(tmp_path / 'pictures'), '--stride', '32')
+    few = ['--lidar-rays', '64', '--camera-rays', '16', '--seeds', '1']
+    command('analysis_tools/sampler_enrichment', PRETRAIN, checkpoint, '--frames', '0', *few)
+    command('export_weights', checkpoint, str(export))
+    folder = tmp_path / 'finetune'
+    command('train', CONFIG, '--work-dir', str(folder), '--cfg-options', f'load_from={export}', *QUICK)
+    assert json.loads((folder / 'transfer.json').read_text())['problems'] == []
+    measure = ['test', CONFIG, str(folder / 'epoch_1.pth'), '--work-dir', str(tmp_path / 'test_2')]
+    printed = command(*measure, '--cfg-options', *IN_PROCESS)
+    assert 'nuscenes/NDS' in json.loads(printed.strip().splitlines()[-1])
