@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 import torch
@@ -39,3 +42,22 @@ def _scope() -> None:
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmdet3d')
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """Runs a command of tools/ in this process, on the tiny simulated data; returns what it prints."""
+    from tests.fixtures.sim_dataset import tiny_dataset
+
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
+
+    def run(tool: str, *arguments: str) -> str:
+        spec = importlib.util.spec_from_file_location(f'_tool_{tool}', ROOT / 'tools' / f'{tool}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *arguments])
+        capsys.readouterr()
+        module.main()
+        return capsys.readouterr().out
+
+    return run

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Callable
 
@@ -14,7 +12,6 @@ from mmdet3d.registry import MODELS
 
 from projects.CLAP.clap.utils.errors import CheckpointError
 from projects.CLAP.clap.utils.launch import load_config
-from tests.fixtures.sim_dataset import tiny_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = str(ROOT / 'projects/CLAP/configs/finetune/bevfusion_sim_5pct.py')
@@ -29,23 +26,6 @@ QUICK = [
     'default_hooks.checkpoint.interval=1',
 ]
 IN_PROCESS = ['test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False']
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """Runs a command of tools/ in this process, which saves its start; returns what it prints."""
-    monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
-
-    def run(tool: str, *arguments: str) -> str:
-        spec = importlib.util.spec_from_file_location(f'_tool_{tool}', ROOT / 'tools' / f'{tool}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, 'argv', [f'tools/{tool}.py', *arguments])
-        capsys.readouterr()
-        module.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.parametrize('percent', [5.0, 2.5, 1.0, 0.5])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.fixtures.second_device import second_device
-from tests.test_finetune import CONFIG, IN_PROCESS, QUICK, ROOT, command  # noqa: F401 (a fixture)
+from tests.test_finetune import CONFIG, IN_PROCESS, QUICK, ROOT
 
 PRETRAIN = str(ROOT / 'projects/CLAP/configs/clap_sim.py')
 FEW = [
@@ -38,9 +38,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
 
 
 def test_from_pre_training_to_the_official_metric(
-    device: torch.device,
-    tmp_path: Path,
-    command: Callable[..., str],  # noqa: F811
+    device: torch.device, tmp_path: Path, command: Callable[..., str]
 ) -> None:
     work, export = tmp_path / 'pretrain', tmp_path / 'encoders.pth'
     train = ['train', PRETRAIN, '--work-dir', str(work), '--resume', '--cfg-options', *FEW]
