@@ -40,6 +40,7 @@ def step(model: torch.nn.Module, data: dict) -> dict:
     trained = [p for p in model.parameters() if p.requires_grad]
     assert all(isinstance(p.grad, StandIn) and bool(p.grad.isfinite().all()) for p in trained)
     optim.step()
+    assert all(isinstance(value, StandIn) for value in logs.values()), 'the mean over ranks stacks them'
     return logs
 
 
@@ -67,7 +68,7 @@ def test_the_detector_trains_and_predicts_there(device: torch.device) -> None:
     assert there['dense_heatmap'].device == device
     torch.testing.assert_close(there['dense_heatmap'].cpu(), raw['dense_heatmap'])
     logs = step(model.train(), copy.deepcopy(data))
-    assert float(logs['loss']) > 0
+    assert logs['loss'].item() > 0
     for sample in model.eval()(**model.data_preprocessor(data), mode='predict'):
         assert sample.pred_instances_3d.bboxes_3d.tensor.device == device
 
