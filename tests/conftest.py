@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 import torch
@@ -61,3 +61,12 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> C
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """A device besides the CPU, see tests/fixtures/second_device.py."""
+    from tests.fixtures.second_device import second_device
+
+    with second_device(monkeypatch) as there:
+        yield there

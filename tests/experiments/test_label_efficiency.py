@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,9 @@ import torch
 
 from projects.CLAP.clap.experiments import PlanError, read_plan
 from projects.CLAP.clap.experiments.command import list_jobs, run_jobs
-from projects.CLAP.clap.experiments.records import read_record
+from projects.CLAP.clap.experiments.records import read_record, write_record
 from projects.CLAP.clap.experiments.workplace import Workplace
+from tests.fixtures.fake_records import fake_record
 from tests.fixtures.sim_dataset import tiny_dataset
 from tests.fixtures.tiny_plan import PLAN, ROOT, write_plan
 
@@ -166,6 +168,11 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
     after = place.data(_jobs(moved)[-1])['val']
     known = read_plan(write_plan(plan_file.parent, same_data=[(before, after)]))
     assert Workplace(known, tmp_path / 'work').fingerprint(_jobs(known)[-1]) == first, 'the same but for rounding'
+    place, job = Workplace(moved, tmp_path / 'elsewhere'), _jobs(moved)[-1]
+    found = dict(place.data(job), val=before)
+    write_record(place.record_path(job), fake_record(job, 0.1, fingerprint=first, data=found))
+    with pytest.raises(PlanError, match=re.escape(f'give the plan same_data = {[(before, after)]}')):
+        place.done(job)
     (copied / 'sim_infos_train.pkl').unlink()
     with pytest.raises(ValueError, match=f'sim_infos_train.pkl does not exist.*make_it --out {copied}'):
         list_jobs(moved, tmp_path / 'work', [])

@@ -160,6 +160,12 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(schedule=dict(epochs=[2, 4], seeds=[1])), 'one for each of the lengths'),
         (dict(schedule=dict(epochs=[2], seeds=1, arms=['rand'])), 'schedule.arms: there is no arm rand'),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
+        (dict(same_data=['train.pkl 01']), 'same_data: groups of at least two'),
+        (
+            dict(same_data=[('train.pkl 01', 'val.pkl 02')]),
+            'same_data: groups of at least two info files .* of one name',
+        ),
+        (dict(same_data=[('a.pkl 1', 'a.pkl 2'), ('a.pkl 2', 'a.pkl 3')]), 'same_data: a file stands twice'),
         (dict(other_epochs=[(2, 3)]), 'other_epochs: pairs of a share other than the headline'),
         (dict(other_epochs=[(4, 3)]), 'other_epochs: pairs of a share other than the headline'),
         (dict(other_epochs=[(1, 0)]), 'at least 1 epoch'),

@@ -162,7 +162,26 @@ def test_more_iterations_and_another_pre_training_are_said_beside_the_aim(plan: 
         'With 2 epochs of fine-tuning instead of 1 (seeds: 2) random gains +3.00 (+3.00 to +3.00), full CLAP '
         '+3.00 (+3.00 to +3.00), and the difference is +3.50 (-2.85 to +9.85).' in said
     )
-    assert 'CLAP again: +2.50 (-3.85 to +8.85), p = 0.13, 2 seeds.' in said
+    assert 'CLAP again against random: +2.50 (-3.85 to +8.85) mAP points, p = 0.13, 2 seeds.' in said
+    text = page(Results.read(more, tmp_path / 'records'))
+    runs = rows(text, '**The pre-trainings**')
+    assert [runs[name][2] for name in ('lidar', 'clap, seed 0', 'clap, seed 1')] == ['1', '1', '1'], 'a row a run'
+
+
+def test_options_are_listed_by_kind(plan: Plan, tmp_path: Path) -> None:
+    wide = replace(
+        plan,
+        finetune=replace(plan.finetune, options=('batch=1', 'wide=2')),
+        probe=replace(plan.probe, options=('wide=2',)),
+    )
+    for job in write_fakes(wide, tmp_path, mean_ap):
+        options = list(wide.options(job.kind, job.arm))
+        write_record(tmp_path / 'records' / f'{job.name}.json', fake_record(job, 0.1, options=options))
+    told = page(Results.read(wide, tmp_path / 'records')).split('**Overrides** of')[1].splitlines()[2:]
+    assert told == [
+        '- probe, random; probe, half; probe, full CLAP: `wide=2`',
+        '- fine-tuning, random; fine-tuning, half; fine-tuning, full CLAP: `batch=1` `wide=2`',
+    ]
 
 
 def test_other_options_are_compared_with_the_baseline_that_has_them(plan: Plan, tmp_path: Path) -> None:
@@ -172,7 +191,7 @@ def test_other_options_are_compared_with_the_baseline_that_has_them(plan: Plan, 
     ]
     more = replace(plan, arms=(*plan.arms, *(replace(arm, options=slow, paper=()) for arm in arms)))
     points = dict(random=(10, 12), half=(11, 13), clap=(14, 15), slow_random=(5, 5), slow_clap=(7, 8))
-    assert 'slow clap against slow random: +2.50 (-3.85 to +8.85), p = 0.13, 2 seeds.' in verdict_of(
+    assert 'slow clap against slow random: +2.50 (-3.85 to +8.85) mAP points, p = 0.13, 2 seeds.' in verdict_of(
         more, tmp_path, **points
     )
 
@@ -263,7 +282,14 @@ def test_info_files_that_the_plan_calls_the_same_stand_in_one_table(plan: Plan, 
     )
     write_record(tmp_path / 'records' / 'finetune-random-100pct-seed0.json', elsewhere)
     same = replace(plan, same_data=(('train.pkl 01', 'train.pkl 09'),))
-    assert 'train.pkl 01 = 09, val.pkl 02.' in page(Results.read(same, tmp_path / 'records'))
+    assert 'SHA-256; =: the plan takes them for the same): train.pkl' in page(Results.read(same, tmp_path / 'records'))
+    other_way = replace(plan, same_data=(('train.pkl 09', 'train.pkl 01'),))
+    for taken in (same, other_way):
+        assert 'train.pkl 01 = 09, val.pkl 02.' in page(Results.read(taken, tmp_path / 'records')), (
+            'in order of the runs'
+        )
+    alone = replace(plan, same_data=(('train.pkl 08', 'train.pkl 01', 'train.pkl 09'),))
+    assert 'train.pkl 01 = 09, val.pkl 02.' in page(Results.read(alone, tmp_path / 'records'))
     with pytest.raises(PlanError, match='differ in data'):
         Results.read(replace(plan, same_data=(('train.pkl 01', 'train.pkl 08'),)), tmp_path / 'records')
 

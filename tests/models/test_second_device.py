@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import torch
 
-from tests.fixtures.second_device import StandIn, second_device
+from tests.fixtures.second_device import StandIn
 from tests.fixtures.tiny import batch, build
 from tests.fixtures.tiny_detector import build_detector, labelled_batch
 from tests.fixtures.tiny_run import tiny_runner
@@ -23,13 +22,6 @@ HOOKS = [
     dict(type='RunRecordHook'),
     dict(type='PretrainVisualizationHook', interval=2),
 ]
-
-
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    """The second device."""
-    with second_device(monkeypatch) as there:
-        yield there
 
 
 def step(model: torch.nn.Module, data: dict) -> dict:
@@ -48,8 +40,18 @@ def test_the_device_refuses_what_a_gpu_refuses(device: torch.device) -> None:
     there, here = torch.ones(3, device=device), torch.arange(3.0)
     assert (there + 1).device == device and (there.cpu() + here).tolist() == [1.0, 2.0, 3.0]
     assert there[here.long()].device == device and float(there.new_tensor([2.0, 3.0]).sum()) == 5.0
-    with pytest.raises(RuntimeError, match='add.Tensor: expected all tensors on one device'):
-        there + here
+    assert (there + torch.tensor(1.0)).tolist() == [2.0, 2.0, 2.0]
+    refused: dict = {
+        'add.Tensor': lambda: there + here,
+        'index.Tensor': lambda: here[there.long()],
+        'index_put': lambda: there.index_put_((here.long(),), here),
+        'stack': lambda: torch.stack([there.sum(), here.sum()]),
+        'cat': lambda: torch.cat([there, here]),
+        'add_': lambda: here.sum().add_(there.sum()),
+    }
+    for name, operation in refused.items():
+        with pytest.raises(RuntimeError, match=f'{name}.*expected all tensors on one device'):
+            operation()
     with pytest.raises(TypeError, match='to numpy'):
         there.numpy()
     with pytest.raises(RuntimeError, match='generator lies on the other device'):
@@ -75,7 +77,15 @@ def test_the_detector_trains_and_predicts_there(device: torch.device) -> None:
 
 @pytest.mark.parametrize('sampler', SAMPLERS)
 def test_the_pre_trainer_trains_there_with_every_sampler(device: torch.device, sampler: str) -> None:
-    model = build(ray_sampler=dict(type=sampler, num_lidar_rays=64, num_camera_rays=16)).to(device)
+    model = build(ray_sampler=dict(type=sampler, num_lidar_rays=64, num_camera_rays=16)).eval()
+    data = model.data_preprocessor(batch(), training=False)
+    here = model.encode_masked(data['inputs'], [sample.metainfo for sample in data['data_samples']]).fused_bev.detach()
+    model.to(device)
+    data = model.data_preprocessor(batch(), training=False)
+    metas = [sample.metainfo for sample in data['data_samples']]
+    there = model.eval().encode_masked(data['inputs'], metas).fused_bev
+    torch.testing.assert_close(there.cpu(), here)
+    model.train()
     for warming_up in (True, False):
         model.warming_up = warming_up
         model.set_step_seed(1)
@@ -84,11 +94,13 @@ def test_the_pre_trainer_trains_there_with_every_sampler(device: torch.device, s
         assert {'loss_range', 'loss_rgb', 'loss_swav'} <= set(logs)
 
 
-def test_a_run_with_every_hook_goes_on_there(device: torch.device, tmp_path: Path) -> None:
+def test_a_run_with_its_hooks_goes_on_there(device: torch.device, tmp_path: Path) -> None:
     """Training, evaluation, pictures, checkpoints, and the run that goes on from one of them."""
     checkpoint = dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1))
     tiny_runner(tmp_path / 'run', HOOKS, epochs=1, default_hooks=checkpoint).train()
     again = tiny_runner(tmp_path / 'run', HOOKS, epochs=2, default_hooks=checkpoint, resume=True)
     again.train()
-    assert again.iter == 4 and (tmp_path / 'run' / 'epoch_2.pth').is_file()
+    log = sorted(tmp_path.glob('run/*/*.log'))[-1].read_text()
+    assert 'resumed epoch: 1, iter: 2' in log and again.iter == 4 and (tmp_path / 'run' / 'epoch_2.pth').is_file()
+    assert 'no pictures' not in log and list(tmp_path.glob('run/**/*.png'))
     assert all(isinstance(p, StandIn) for p in again.model.parameters())

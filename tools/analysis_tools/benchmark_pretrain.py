@@ -40,10 +40,11 @@ def main() -> None:
     import torch
 
     from projects.CLAP.clap.utils.benchmark import benchmark, format_table
+    from projects.CLAP.clap.utils.device import best_device
     from projects.CLAP.clap.utils.launch import load_config
 
     cfg = load_config(args.config, args.cfg_options)
-    device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    device = torch.device(args.device or best_device())
     result = benchmark(cfg, args.samplers, args.repeats, args.warmup, device, args.batch_size)
     print(format_table(result, COMPONENTS))
     print(json.dumps(result))

@@ -86,10 +86,11 @@ def main() -> None:
     args = parse_args()
     import torch
 
+    from projects.CLAP.clap.utils.device import best_device
     from projects.CLAP.clap.utils.launch import load_config
     from projects.CLAP.clap.utils.ray_benchmark import format_table
 
-    device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    device = torch.device(args.device or best_device())
     if args.one:
         print(json.dumps(measure_one(args, device)))
         return

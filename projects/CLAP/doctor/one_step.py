@@ -56,11 +56,12 @@ def check_step(cfg: Any) -> List[Finding]:
     from mmengine.optim import build_optim_wrapper
     from mmengine.runner import Runner
 
+    from projects.CLAP.clap.utils.device import best_device
     from projects.CLAP.clap.utils.step_timer import peak_memory_gib
 
     cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     _without_pretrained(cfg.model)
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = best_device()
     torch.manual_seed(0)
     batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
     model = MODELS.build(cfg.model).to(device).train()

@@ -19,11 +19,18 @@ def _chosen(plan: Plan, only: Sequence[str]) -> List[Job]:
     return select(all_jobs(plan), only) if only else main_jobs(plan)
 
 
+def _left_out(plan: Plan, jobs: Sequence[Job]) -> str:
+    others = len(all_jobs(plan)) - len(jobs)
+    return f"{others} jobs of the plan's side arms are left out; --only '*' runs everything\n" if others else ''
+
+
 def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple[Dict[str, str], Optional[int]]:
     """Run what is left of a plan; the jobs that failed with the reason, and the signal that stopped it."""
     place = Workplace(plan, folder.resolve())
     jobs = _chosen(plan, only)
     with place.alone() as lock:
+        if not only:
+            print(_left_out(plan, jobs), end='')
         pool = Pool(place, jobs, place.check(jobs), slots, lock)
         pool.run()
     return pool.failed, pool.stopped
@@ -44,9 +51,8 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
             labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes'
             labels += f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
         print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}', file=sys.stdout)
-    others = len(all_jobs(plan)) - len(jobs)
-    if others and not only:
-        print(f'{others} jobs of side arms are left out; --only runs them')
+    if not only:
+        print(_left_out(plan, jobs), end='')
     return dict(plan=plan.name, jobs=len(jobs), done=len(jobs) - len(left))
 
 

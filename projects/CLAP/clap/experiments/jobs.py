@@ -85,13 +85,16 @@ def all_jobs(plan: Plan) -> List[Job]:
 
 
 def main_jobs(plan: Plan) -> List[Job]:
-    """Every job but those of side arms and the pre-trainings that these alone start from."""
+    """Every job but those of side arms and the pre-trainings that these alone start from.
+
+    A pre-training that no arm starts from is there for its own spread, and stays.
+    """
     side = {arm.name for arm in plan.arms if arm.side}
     jobs = all_jobs(plan)
-    main = [job for job in jobs if job.kind == 'pretrain' or job.arm not in side]
-    needed = {name for job in main for name in job.needs}
-    for_side = {name for job in jobs if job not in main for name in job.needs} - needed
-    return [job for job in main if job.name not in for_side]
+    detectors = [job for job in jobs if job.kind != 'pretrain']
+    wanted = {name for job in detectors if job.arm not in side for name in job.needs}
+    left_out = {name for job in detectors if job.arm in side for name in (job.name, *job.needs)} - wanted
+    return [job for job in jobs if job.name not in left_out]
 
 
 def pretrain_name(name: str, seed: int) -> str:

@@ -321,6 +321,15 @@ def _check(plan: Plan) -> None:
         unknown = [name for name in used if name not in names]
         if unknown:
             raise PlanError(f'{key}: there is no arm {", ".join(unknown)}; declared are {", ".join(names)}')
+    known = [name for names in plan.same_data for name in names]
+    for names in plan.same_data:
+        if len(names) < 2 or len({name.split()[0] for name in names if len(name.split()) == 2}) != 1:
+            raise PlanError(
+                'same_data: groups of at least two info files as records name them, "FILE DIGEST", all of one name; '
+                f'got {names!r}'
+            )
+    if len(set(known)) < len(known):
+        raise PlanError(f'same_data: a file stands twice among {", ".join(known)}')
     for interval in plan.shares:
         if not isinstance(interval, int) or interval < 1:
             raise PlanError(f'shares: every n-th frame, whole numbers of at least 1; got {interval!r}')

@@ -131,7 +131,7 @@ def page(results: Results) -> str:
     parts += [*_pretrain_tables(results), plan.note, conditions(results)]
     overridden = options(results)
     if overridden:
-        parts += ['**Options** over these configurations', overridden]
+        parts += ['**Overrides** of the configurations named above', overridden]
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -152,7 +152,7 @@ def _main_tables(results: Results) -> List[str]:
     if plan.headline_seeds:
         parts += [
             f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test over '
-            'those that the baseline has too; a seed is one of fine-tuning, from one and the same pre-training)',
+            'those that the baseline has too; a seed is one of fine-tuning, all of an arm from one pre-training)',
             tables.headline_table(results),
         ]
         steps = tables.steps_table(results)
@@ -221,7 +221,7 @@ def _longest(results: Results, arm: str) -> str:
 
 
 def _again(results: Results, arm: str) -> List[str]:
-    """The gain of side arms from the same weights: another pre-training of the kind, or other options.
+    """The gain of side arms from the same kind of pre-training: another run of it, or other options.
 
     With other options it is the one over a baseline that has them too, where there is one.
     """
@@ -235,13 +235,14 @@ def _again(results: Results, arm: str) -> List[str]:
         gain = results.gain('mAP', 'finetune', other.name, plan.headline, over=base.name)
         if gain.mean is not None:
             seeds = tables.count(gain.count, results.planned('finetune', other.name, plan.headline))
-            against = f' against {base.title}' if like else ''
-            lines.append(f'{other.title}{against}: {tables.signed(gain)}, {_tested(gain)}, {seeds} seeds.')
+            lines.append(
+                f'{other.title} against {base.title}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds.'
+            )
     return lines
 
 
 def _also(other: Arm, arm: Arm) -> bool:
-    """Whether it is a side arm that starts from the same pre-training, or as the arm does from none."""
+    """Whether it is a side arm that starts from the same kind of pre-training, or as the arm does from none."""
     return other.side and other.weights == arm.weights
 
 
@@ -285,20 +286,14 @@ def conditions(results: Results) -> str:
             for code in record['code']
         ]
     )
-    machines = different(
-        [
-            ' with '.join(
-                [record['hardware']['processor'], f'{record["hardware"]["cores"]} cores', *record['hardware']['gpus']]
-            )
-            for record in records
-        ]
-    )
+    machines = different([_machine(**record['hardware']) for record in records])
     versions = different([f'torch {record["versions"]["torch"]}' for record in records])
     configs = different([f'`{record["config"]}`' for record in records])
     files: Dict[str, List[str]] = {}  # those that differ in rounding alone stand together
     for name in dict.fromkeys(value for record in records for value in record['data'].values()):
-        files.setdefault(plan.data_name(name), []).append(name.split()[-1] if plan.data_name(name) != name else name)
-    data = ', '.join(' = '.join(names) for names in files.values())
+        files.setdefault(plan.data_name(name), []).append(name)
+    data = ', '.join(' = '.join([names[0], *(name.split()[-1] for name in names[1:])]) for names in files.values())
+    same = '; =: the plan takes them for the same' if ' = ' in data else ''
     hours = sum(record['seconds'] for record in records) / 3600
     text = f'{len(records)} runs, {hours:.1f} hours of one core each; {machines}; {versions}; commits {commits}. '
     if plan.headline_seeds:
@@ -319,7 +314,7 @@ def conditions(results: Results) -> str:
         )
     if plan.pretrain:
         text += 'All seeds of an arm start from the same pre-training: neither the spread nor p covers another one. '
-    text += f'Configurations: {configs}. Info files (SHA-256; =: the same but for rounding): {data}.'
+    text += f'Configurations: {configs}. Info files (SHA-256{same}): {data}.'
     for arm in plan.arms:
         left = [name for name in _encoders_without(results, arm.name)]
         if left:
@@ -329,13 +324,18 @@ def conditions(results: Results) -> str:
     return text
 
 
+def _machine(processor: str, cores: int, gpus: List[str], **unused: Any) -> str:
+    return f'{processor} ({", ".join([f"{cores} cores", *gpus])})'
+
+
 def options(results: Results) -> str:
     """What the runs override of their configurations, a list with one entry for all that share it."""
     told: Dict[str, List[str]] = {}
     for record in results.records.values():
         if record['options']:
-            pretrain, arm = record['kind'] == 'pretrain', record['arm']
-            title = f'pre-training {arm}' if pretrain else results.plan.arm(arm).title
+            kind, arm = record['kind'], record['arm']
+            stage = {'pretrain': 'pre-training', 'probe': 'probe'}.get(kind, 'fine-tuning')
+            title = f'{stage} {arm}' if kind == 'pretrain' else f'{stage}, {results.plan.arm(arm).title}'
             told.setdefault(' '.join(f'`{option}`' for option in record['options']), []).append(title)
     return '\n'.join(f'- {"; ".join(dict.fromkeys(titles))}: {shared}' for shared, titles in told.items())
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .plan import Arm, Plan, share_percent, share_title
-from .results import Results
+from .results import Record, Results
 from .statistics import Difference, Spread, paired, spread
 
 DASH = '–'
@@ -264,10 +264,7 @@ _RANGES = (
 def pretrain_table(results: Results) -> Optional[str]:
     """What the pre-trainings themselves reached; None without any."""
     rows: List[List[str]] = []
-    for name in results.plan.pretrain:
-        cell = results.pretrained(name)
-        if not cell:
-            continue
+    for name, title, cell in _pretrain_cells(results):
         records = list(cell.values())
         notable = [
             f'{title}: {row["value"]}'
@@ -276,17 +273,20 @@ def pretrain_table(results: Results) -> Optional[str]:
             if row['level'] == 'bad'
         ]
         measured = any(row['level'] != 'not measured' for record in records for row in record['health'].values())
-        within, ratio = (results.range_values(name, key) for key in ('range_within_1m', 'rgb_ratio'))
+        figures = {
+            key: {seed: value for seed, value in results.range_values(name, key).items() if seed in cell}
+            for key in (*dict(_RANGES), 'range_within_1m', 'rgb_ratio')
+        }
         rows.append(
             [
-                name,
+                title,
                 str(records[0]['epochs']),
                 str(records[0]['iterations']),
-                count(len(cell), results.plan.pretrain[name].seeds),
+                count(len(cell), results.plan.pretrain[name].seeds) if title == name else '1',
                 f'{spread({s: r["seconds"] / 60 for s, r in cell.items()}).mean:.0f}',
-                *[pm(spread(results.range_values(name, key)), 3) for key, _ in _RANGES],
-                pm(spread({seed: 100 * value for seed, value in within.items()}), 1),
-                pm(spread(ratio)),
+                *[pm(spread(figures[key]), 3) for key, _ in _RANGES],
+                pm(spread({seed: 100 * value for seed, value in figures['range_within_1m'].items()}), 1),
+                pm(spread(figures['rgb_ratio'])),
                 '; '.join(dict.fromkeys(notable)) or ('none' if measured else 'not measured'),
             ]
         )
@@ -306,6 +306,17 @@ def pretrain_table(results: Results) -> Optional[str]:
         ],
         rows,
     )
+
+
+def _pretrain_cells(results: Results) -> Iterator[Tuple[str, str, Dict[int, Record]]]:
+    """Name, title and records of every row: a pre-training's seeds together, unless arms start from several of them."""
+    for name in results.plan.pretrain:
+        cell = results.pretrained(name)
+        if len({arm.pretrain_seed for arm in results.plan.arms if name in dict(arm.weights)}) > 1:
+            for seed, record in sorted(cell.items()):
+                yield name, f'{name}, seed {seed}', {seed: record}
+        elif cell:
+            yield name, name, cell
 
 
 def range_table(results: Results) -> Optional[str]:

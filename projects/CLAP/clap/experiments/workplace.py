@@ -102,7 +102,7 @@ class Workplace:
         if path.is_file():
             record = read_record(path)
             if record['fingerprint'] != self.fingerprint(job):
-                self._stale(job, path, f'its record{self._other_data(job, record["fingerprint"])}')
+                self._stale(job, path, f'its record{self._other_data(job, record)}')
             if self._others(job, record.get('weights')):
                 self._stale(job, path, 'its record (it started from other weights)')
             return True
@@ -117,13 +117,15 @@ class Workplace:
             )
         return False
 
-    def _other_data(self, job: Job, fingerprint: str) -> str:
-        """What to say of a fingerprint that differs in the data alone."""
-        if fingerprint.split()[0] != self.fingerprint(job).split()[0]:
+    def _other_data(self, job: Job, record: Dict[str, Any]) -> str:
+        """What to say of a record that differs in the data alone."""
+        if record['fingerprint'].split()[0] != self.fingerprint(job).split()[0]:
             return ''
+        own = self.data(job)
+        pairs = [(record['data'][name], own[name]) for name in sorted(own) if record['data'][name] != own[name]]
         return (
-            f' (its info files are others than {", ".join(sorted(self.data(job).values()))}; if they differ in '
-            'rounding alone, as simulated data from another kind of processor do, say so in same_data of the plan)'
+            ' (the info files are others; if they differ in rounding alone, as simulated data from another kind of '
+            f'processor may, give the plan same_data = {pairs})'
         )
 
     def _others(self, job: Job, digest: Optional[str]) -> bool:

@@ -32,7 +32,7 @@ class _HideRoutine(logging.Filter):
 
 
 def memory_gib(device: torch.device) -> float:
-    """Peak of the GPU's allocator, or what the process occupies now (Linux; 0 elsewhere)."""
+    """Peak of the GPU's allocator since the last log line, or what the process occupies now (Linux; 0 elsewhere)."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device) / 2**30
     try:

@@ -85,7 +85,7 @@ class NonFiniteLossHook(Hook):
                 step_seed=step_seed(runner.seed, runner.iter, 'all'),
                 rank=get_rank(),
                 world_size=get_world_size(),
-                state_dict=model.state_dict(),
+                state_dict={name: value.cpu() for name, value in model.state_dict().items()},
             ),
             path,
         )

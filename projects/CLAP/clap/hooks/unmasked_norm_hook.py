@@ -97,6 +97,6 @@ def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) ->
 @contextmanager
 def _random_state_kept() -> Iterator[None]:
     state = np.random.get_state()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # data sets draw on the CPU
         yield
     np.random.set_state(state)

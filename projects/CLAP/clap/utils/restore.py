@@ -9,10 +9,10 @@ import torch
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
 from torch.utils.data import Dataset
 
 from ..datasets.errors import DataError
+from .device import best_device
 from .safe_load import load_checkpoint_file
 from .transfer import load_whole
 
@@ -35,7 +35,7 @@ def restore_model(cfg: Config, checkpoint: str) -> Tuple[torch.nn.Module, Datase
         cfg.model.img_backbone.init_cfg = None  # the checkpoint holds the weights, nothing needs fetching
     model = MODELS.build(cfg.model)
     load_whole(model, load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
-    model.to(get_device()).eval()
+    model.to(best_device()).eval()
     return model, DATASETS.build(cfg.val_dataloader.dataset)
 
 
