@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 from mmengine.config import Config
 
-from projects.CLAP.clap.utils.launch import check_load_from
+from projects.CLAP.clap.utils.launch import check_load_from, load_config
 
 OTHER, CHECK = dict(type='StepSeedHook'), dict(type='TransferReportHook', min_share=0.5)
 
@@ -24,3 +27,16 @@ def test_load_from_is_checked_once_and_behind_the_hooks_of_the_configuration(cfg
     cfg = Config(cfg)
     check_load_from(cfg)
     assert cfg.custom_hooks == hooks
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='where there is a GPU the CPU does not train')
+def test_numbers_below_1e_38_are_zero_on_the_cpu(repo_root: Path) -> None:
+    """The SDF's Softplus makes them, and they cost the CPU a fifth of a step."""
+    tiny = torch.tensor([1e-40])
+    torch.set_flush_denormal(False)
+    assert (tiny * 1.0).item() > 0
+    try:
+        load_config(str(repo_root / 'projects/CLAP/configs/clap_sim.py'))
+        assert (tiny * 1.0).item() == 0
+    finally:
+        torch.set_flush_denormal(False)
