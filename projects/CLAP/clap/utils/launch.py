@@ -45,7 +45,8 @@ def load_config(
     cfg.launcher = launcher
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
-        # The SDF's Softplus (beta 100) computes exp(-100 |x|): numbers below 1e-38, on which a CPU is many times slower.
+        # The Softplus of the SDF (beta 100) computes exp(-100 |x|): numbers below 1e-38, on which a CPU is many times
+        # slower.
         torch.set_flush_denormal(True)
         _join_on_cpu(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
