@@ -263,7 +263,7 @@ def test_missing_seeds_and_single_ones_are_said(plan: Plan, tmp_path: Path) -> N
         ('finetune-clap-100pct-seed0', dict(options=['lr=1']), r"of options \['lr=1'\], the plan asks for \[\]"),
         ('finetune-random-100pct-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
         ('finetune-half-50pct-seed0', dict(iterations=11), 'number of iterations'),
-        ('finetune-clap-100pct-seed0', dict(weights='others'), 'pre-trained weights of clap'),
+        ('finetune-clap-100pct-seed0', dict(weights='others'), r'pre-trained weights of clap \(finetune, 100 %\)'),
     ],
 )
 def test_records_of_different_conditions_are_not_mixed(
@@ -292,6 +292,16 @@ def test_info_files_that_the_plan_calls_the_same_stand_in_one_table(plan: Plan, 
     assert 'train.pkl 01 = 09, val.pkl 02.' in page(Results.read(alone, tmp_path / 'records'))
     with pytest.raises(PlanError, match='differ in data'):
         Results.read(replace(plan, same_data=(('train.pkl 01', 'train.pkl 08'),)), tmp_path / 'records')
+
+
+def test_a_row_may_start_from_a_repeated_pre_training(plan: Plan, tmp_path: Path) -> None:
+    for job in write_fakes(plan, tmp_path, mean_ap):
+        if (job.arm, job.interval) == ('clap', 1):
+            write_record(tmp_path / 'records' / f'{job.name}.json', fake_record(job, 0.2, weights='repeated'))
+    assert (
+        'full CLAP was pre-trained 2 times with the same seed, on different machines '
+        '(clap: probe 50 %, finetune 50 %; repeated: finetune 100 %).'
+    ) in page(Results.read(plan, tmp_path / 'records'))
 
 
 def test_records_that_nobody_asks_for_are_named(plan: Plan, tmp_path: Path) -> None:

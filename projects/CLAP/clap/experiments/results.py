@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from .jobs import all_jobs
-from .plan import Plan, PlanError
+from .plan import Plan, PlanError, share_title
 from .records import read_record
 from .statistics import Difference, Spread, paired, spread
 
@@ -77,10 +77,11 @@ class Results:
                 [r for r in detectors if r['kind'] == kind],
                 lambda r: r['iterations'] / r['epochs'],
             )
-        for arm in self.plan.arms:
+        # Within a row of a table; another row may start from a repetition of the pre-training, on another machine.
+        for kind, arm, interval in dict.fromkeys((r['kind'], r['arm'], r['interval']) for r in detectors):
             self._same(
-                f'pre-trained weights of {arm.name}',
-                [r for r in detectors if r['arm'] == arm.name],
+                f'pre-trained weights of {arm} ({kind}, {share_title(interval)})',
+                [r for r in detectors if (r['kind'], r['arm'], r['interval']) == (kind, arm, interval)],
                 lambda r: r['weights'],
             )
 

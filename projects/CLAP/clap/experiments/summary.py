@@ -152,7 +152,7 @@ def _main_tables(results: Results) -> List[str]:
     if plan.headline_seeds:
         parts += [
             f'**Every arm at {title} of the labels** (points; mean ± standard deviation over seeds, paired t-test over '
-            'those that the baseline has too; a seed is one of fine-tuning, all of an arm from one pre-training)',
+            'those that the baseline has too; a seed is one of fine-tuning, all of a row from one pre-training)',
             tables.headline_table(results),
         ]
         steps = tables.steps_table(results)
@@ -313,7 +313,8 @@ def conditions(results: Results) -> str:
             'the batch-norm statistics of its frozen encoders anew, for every arm alike. '
         )
     if plan.pretrain:
-        text += 'All seeds of an arm start from the same pre-training: neither the spread nor p covers another one. '
+        text += 'All seeds of a row start from one pre-training: neither the spread nor p covers another one. '
+        text += _repeated(results)
     text += f'Configurations: {configs}. Info files (SHA-256{same}): {data}.'
     for arm in plan.arms:
         left = [name for name in _encoders_without(results, arm.name)]
@@ -321,6 +322,24 @@ def conditions(results: Results) -> str:
             text += f' {arm.title}: {", ".join(left)} keep their random initialisation.'
     if results.foreign:
         text += f' Not in the tables, because the plan does not ask for them: {", ".join(results.foreign)}.'
+    return text
+
+
+def _repeated(results: Results) -> str:
+    """Arms whose rows start from several runs of one pre-training, and which rows from which weights."""
+    text = ''
+    for arm in results.plan.arms:
+        rows: Dict[str, List[str]] = {}
+        for record in results.records.values():
+            if record['kind'] != 'pretrain' and record['arm'] == arm.name:
+                rows.setdefault(str(record['weights']), []).append(
+                    f'{record["kind"]} {share_title(record["interval"])}'
+                )
+        if len(rows) > 1:
+            told = '; '.join(f'{digest[:8]}: {", ".join(dict.fromkeys(names))}' for digest, names in rows.items())
+            text += (
+                f'{arm.title} was pre-trained {len(rows)} times with the same seed, on different machines ({told}). '
+            )
     return text
 
 
