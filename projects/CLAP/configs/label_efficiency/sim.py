@@ -139,7 +139,7 @@ arms = [
     ),
 ]
 baseline = 'random'
-shares = [1, 32, 128]  # every n-th of the 512 frames is labelled
+shares = [1, 32, 64, 128]  # every n-th of the 512 frames is labelled
 headline = 128  # 4 frames
 headline_seeds = 5  # of every arm that has no `seeds` of its own
 first_seed = 7  # labels of 1 and 2 were tried before
