@@ -34,6 +34,7 @@ def real_data() -> Path:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # commands that ran in this process switch it on
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -12,12 +12,13 @@ from mmengine.config import Config
 
 from projects.CLAP.clap.experiments import Plan, PlanError, read_plan
 from projects.CLAP.clap.experiments import summary as summary_module
+from projects.CLAP.clap.experiments.conditions import conditions
 from projects.CLAP.clap.experiments.jobs import all_jobs
 from projects.CLAP.clap.experiments.plan import Arm
 from projects.CLAP.clap.experiments.plot import label_share_plot
 from projects.CLAP.clap.experiments.records import read_record, write_record
 from projects.CLAP.clap.experiments.results import Results
-from projects.CLAP.clap.experiments.summary import conditions, page, replace_block, summarize, verdict
+from projects.CLAP.clap.experiments.summary import page, replace_block, summarize, verdict
 from projects.CLAP.clap.experiments.tables import paper
 from tests.fixtures.fake_records import fake_record, write_fakes
 from tests.fixtures.tiny_plan import PLAN
