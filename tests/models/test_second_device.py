@@ -97,10 +97,11 @@ def test_the_pre_trainer_trains_there_with_every_sampler(device: torch.device, s
 def test_a_run_with_its_hooks_goes_on_there(device: torch.device, tmp_path: Path) -> None:
     """Training, evaluation, pictures, checkpoints, and the run that goes on from one of them."""
     checkpoint = dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1))
-    tiny_runner(tmp_path / 'run', HOOKS, epochs=1, default_hooks=checkpoint).train()
-    again = tiny_runner(tmp_path / 'run', HOOKS, epochs=2, default_hooks=checkpoint, resume=True)
+    # A folder name of its own: MMEngine keeps visualizers by name for the whole process.
+    tiny_runner(tmp_path / 'elsewhere', HOOKS, epochs=1, default_hooks=checkpoint).train()
+    again = tiny_runner(tmp_path / 'elsewhere', HOOKS, epochs=2, default_hooks=checkpoint, resume=True)
     again.train()
-    log = sorted(tmp_path.glob('run/*/*.log'))[-1].read_text()
-    assert 'resumed epoch: 1, iter: 2' in log and again.iter == 4 and (tmp_path / 'run' / 'epoch_2.pth').is_file()
-    assert 'no pictures' not in log and list(tmp_path.glob('run/**/*.png'))
+    log = sorted(tmp_path.glob('elsewhere/*/*.log'))[-1].read_text()
+    assert 'resumed epoch: 1, iter: 2' in log and again.iter == 4 and (tmp_path / 'elsewhere' / 'epoch_2.pth').is_file()
+    assert 'no pictures' not in log and list(tmp_path.glob('elsewhere/**/*.png'))
     assert all(isinstance(p, StandIn) for p in again.model.parameters())
