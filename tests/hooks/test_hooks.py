@@ -119,6 +119,9 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_inputs(tmp_path: Path) ->
     assert saved['iteration'] == 0 and saved['step_seed'] == step_seed(3, 0, 'all')
     assert torch.equal(saved['batch']['inputs']['points'][0], batch(1)['inputs']['points'][0])
     assert saved['losses'] == {'loss_range': float('inf')}
+    again = runner(tmp_path / 'again').model
+    again.load_state_dict(saved['state_dict'])  # with the layout version that sparse kernels need
+    assert all(torch.equal(value, before[name]) for name, value in again.named_parameters())
     assert before
     trained = [n for n, p in run.model.named_parameters() if not torch.equal(p, before[n])]
     assert not trained, 'the bad step must not reach the weights'

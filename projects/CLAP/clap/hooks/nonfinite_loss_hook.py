@@ -9,7 +9,7 @@ import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import Runner, weights_to_cpu
 
 from ..utils.errors import NonFiniteLossError
 from ..utils.plain_state import to_plain
@@ -85,7 +85,7 @@ class NonFiniteLossHook(Hook):
                 step_seed=step_seed(runner.seed, runner.iter, 'all'),
                 rank=get_rank(),
                 world_size=get_world_size(),
-                state_dict={name: value.cpu() for name, value in model.state_dict().items()},
+                state_dict=weights_to_cpu(model.state_dict()),
             ),
             path,
         )
