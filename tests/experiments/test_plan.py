@@ -56,6 +56,19 @@ def test_another_share_may_have_another_length(folder: Path) -> None:
     assert lengths == {(1, 3), (2, 1)} and {job.epochs for job in jobs if job.kind == 'probe'} == {1}
 
 
+def test_another_share_may_have_more_seeds_and_side_arms(folder: Path) -> None:
+    aside = dict(name='aside', weights='clap', side=True, share=1, seeds=3)
+    plan = plan_of(folder, first_seed=3, seeds_at=[(1, 4)], other_seeds=1, arms=[*PLAN['arms'], aside])
+    runs = [job for job in all_jobs(plan) if job.kind == 'finetune']
+    assert {job.seed for job in runs if job.arm == 'aside' and job.interval == 1} == {3, 4, 5}
+    assert {job.interval for job in runs if job.arm == 'aside'} == {1}, 'at its own share alone'
+    for arm in ('random', 'clap'):
+        assert {job.seed for job in runs if job.arm == arm and job.interval == 1} == {3, 4, 5, 6}
+        assert {job.seed for job in runs if job.arm == arm and job.interval == 2} == {3, 4}
+    assert len({job.name for job in runs}) == len(runs)
+    assert [arm.name for arm in plan.headline_arms()] == ['random', 'half', 'clap']
+
+
 def test_an_arm_may_start_from_another_run_of_its_pre_training(folder: Path) -> None:
     pretrain = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=1, seeds=2))
     again = dict(name='again', weights='clap', pretrain_seed=1, side=True, seeds=1)
@@ -168,6 +181,14 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(same_data=[('a.pkl 1', 'a.pkl 2'), ('a.pkl 2', 'a.pkl 3')]), 'same_data: a file stands twice'),
         (dict(other_epochs=[(2, 3)]), 'other_epochs: pairs of a share other than the headline'),
         (dict(other_epochs=[(4, 3)]), 'other_epochs: pairs of a share other than the headline'),
+        (dict(seeds_at=[(2, 3)]), 'seeds_at: pairs of a share other than the headline.* at least 1 seed'),
+        (dict(seeds_at=[(1, 0)]), 'seeds_at: pairs of a share other than the headline'),
+        (dict(arms=[*PLAN['arms'], dict(name='aside', share=1)]), r'arm aside.share is for side arms \(side=True\)'),
+        (dict(arms=[*PLAN['arms'], dict(name='aside', side=True, share=4)]), 'one of shares .*, got 4'),
+        (
+            dict(arms=[*PLAN['arms'], dict(name='aside', side=True)], other_arms=['random', 'aside']),
+            'other_arms: aside is a side arm',
+        ),
         (dict(other_epochs=[(1, 0)]), 'at least 1 epoch'),
         (dict(headline_seeds=0, probe=None), 'for no fine-tuning at all, needs a probe'),
         (

@@ -83,6 +83,30 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     assert again == figures and (tmp_path / 'results' / 'tables.md').read_text() == text
 
 
+def test_side_arms_of_another_share_stand_there(plan: Plan, tmp_path: Path) -> None:
+    aside = replace(plan.arm('clap'), name='aside', title='again', side=True, share=1, paper=(), seeds=2)
+    wider = replace(plan, arms=(*plan.arms, aside), seeds_at={1: 3})
+    points = dict(random=(0.20, 0.22, 0.25), clap=(0.24, 0.25, 0.29), aside=(0.21, 0.23))
+
+    def ap(job) -> float:
+        if job.kind == 'finetune' and job.interval == 1:
+            return points[job.arm][job.seed]
+        return mean_ap(job)
+
+    write_fakes(wider, tmp_path / 'work', ap)
+    results = Results.read(wider, tmp_path / 'work' / 'records')
+    text = page(results)
+    assert 'again' not in rows(text, '**Every arm at 50 %') and '| again |' not in text.split('**Per class**')[1]
+    shares = text.split('**Other shares')[1].split('**Probe')[0].splitlines()
+    (line,) = [line for line in shares if '| again |' in line]
+    assert line.startswith('| 100 %') and '| 2 | 22.00 ± 1.41 |' in line and '+1.00 (+1.00 to +1.00)' in line
+    said = verdict(results)
+    assert '- full CLAP against random at 100 % of the labels: +3.67 (' in said and ', 3 seeds.' in said
+    assert '- again against random at 100 % of the labels: +1.00 (' in said
+    told = conditions(results)
+    assert 'Seeds asked for at 50 %: 0 to 1; at other shares: 0 to 1, at 100 % 0 to 2. ' in told
+
+
 def test_the_length_of_every_share_is_said(plan: Plan, tmp_path: Path) -> None:
     longer = replace(plan, other_epochs={1: 3})
     write_fakes(longer, tmp_path / 'work', mean_ap)

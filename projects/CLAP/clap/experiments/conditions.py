@@ -36,7 +36,7 @@ def conditions(results: Results) -> str:
         text += (
             f'Fine-tuning: {_lengths_told(plan, records)}, the same for every arm. Seeds asked '
             f'for at {share_title(plan.headline)}: {_headline_seeds_told(plan)}'
-            + (f'; at other shares: {_seeds_told(plan, plan.other_seeds)}. ' if plan.other_seeds else '. ')
+            + (f'; at other shares: {_other_seeds_told(plan)}. ' if plan.other_seeds else '. ')
         )
     text += (
         'A seed chooses the labelled frames (every n-th, another first one; not where all are labelled), the '
@@ -74,7 +74,8 @@ def _repeated(results: Results) -> str:
         if len(rows) > 1:
             told = '; '.join(f'{digest[:8]}: {", ".join(dict.fromkeys(names))}' for digest, names in rows.items())
             text += (
-                f'{arm.title} was pre-trained {len(rows)} times with the same seed, on different machines ({told}). '
+                f'{arm.title} was pre-trained {len(rows)} times with the same seed (weights, and what starts from them: '
+                f'{told}). '
             )
     return text
 
@@ -109,11 +110,17 @@ def _lengths_told(plan: Plan, records: List[Dict[str, Any]]) -> str:
 
 def _headline_seeds_told(plan: Plan) -> str:
     titles: Dict[int, List[str]] = {}
-    for arm in plan.arms:
-        titles.setdefault(plan.headline_seeds_of(arm), []).append(arm.title)
+    for arm in plan.headline_arms():
+        titles.setdefault(plan.seeds_of(arm), []).append(arm.title)
     if len(titles) == 1:
         return _seeds_told(plan, *titles)
     return '; '.join(f'{_seeds_told(plan, number)} for {" / ".join(named)}' for number, named in titles.items())
+
+
+def _other_seeds_told(plan: Plan) -> str:
+    """``7 to 9, at 0.7812 % 7 to 14``."""
+    own = [f'at {share_title(interval)} {_seeds_told(plan, number)}' for interval, number in plan.seeds_at.items()]
+    return ', '.join([_seeds_told(plan, plan.other_seeds), *own])
 
 
 def _seeds_told(plan: Plan, number: int) -> str:

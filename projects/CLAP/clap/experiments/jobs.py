@@ -59,12 +59,11 @@ def all_jobs(plan: Plan) -> List[Job]:
                     for arm in plan.arms
                     if not arm.side
                 ]
-    seeds = {arm.name: plan.headline_seeds_of(arm) for arm in plan.arms}
-    for seed in plan.seeds(max(seeds.values())):
+    for seed in plan.seeds(max(plan.seeds_of(arm) for arm in plan.arms)):
         jobs += [
-            _detector(plan, 'finetune', name, plan.headline, seed, plan.finetune.epochs)
-            for name, number in seeds.items()
-            if seed in plan.seeds(number)
+            _finetuning(plan, arm.name, plan.share_of(arm), seed)
+            for arm in plan.arms
+            if seed in plan.seeds(plan.seeds_of(arm))
         ]
     if plan.schedule is not None:
         jobs += [
@@ -74,13 +73,11 @@ def all_jobs(plan: Plan) -> List[Job]:
             if seed in plan.seeds(number)
             for arm in plan.schedule.arms
         ]
-    for seed in plan.seeds(plan.other_seeds):
-        for interval in plan.shares:
-            if interval != plan.headline:
-                jobs += [
-                    _detector(plan, 'finetune', arm, interval, seed, plan.epochs_at(interval))
-                    for arm in plan.other_arms
-                ]
+    others = [interval for interval in plan.shares if interval != plan.headline]
+    for seed in plan.seeds(max(map(plan.other_seeds_at, others), default=0)):
+        for interval in others:
+            if seed in plan.seeds(plan.other_seeds_at(interval)):
+                jobs += [_finetuning(plan, arm, interval, seed) for arm in plan.other_arms]
     return jobs
 
 
@@ -100,6 +97,10 @@ def main_jobs(plan: Plan) -> List[Job]:
 def pretrain_name(name: str, seed: int) -> str:
     """Name of a pre-training's job."""
     return f'pretrain-{name}' + (f'-seed{seed}' if seed else '')
+
+
+def _finetuning(plan: Plan, arm: str, interval: int, seed: int) -> Job:
+    return _detector(plan, 'finetune', arm, interval, seed, plan.epochs_at(interval))
 
 
 def _detector(plan: Plan, kind: str, arm: str, interval: int, seed: int, epochs: int) -> Job:

@@ -28,7 +28,8 @@ class Arm:
         paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
         options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
         seeds: seeds at the headline share; None for the plan's ``headline_seeds``.
-        side: a side arm: at the headline share alone, without a probe, in no step from arm to arm, run on request.
+        side: a side arm: at one share alone, without a probe, in no step from arm to arm, run on request.
+        share: the share of a side arm, as an interval; None for the headline.
         pretrain_seed: which run of its pre-trainings it starts from.
     """
 
@@ -39,6 +40,7 @@ class Arm:
     options: Tuple[str, ...] = ()
     seeds: Optional[int] = None
     side: bool = False
+    share: Optional[int] = None
     pretrain_seed: int = 0
 
     @property
@@ -103,6 +105,7 @@ class Plan:
     other_seeds: int
     other_arms: Tuple[str, ...]
     other_epochs: Dict[int, int]  # of a share whose runs have another length than `finetune` says, by interval
+    seeds_at: Dict[int, int]  # of a share that has another number of seeds than `other_seeds`, by interval
     first_seed: int  # of the detectors; earlier ones were used to choose something, and are in no table
     finetune: Stage
     probe: Optional[Stage]
@@ -120,9 +123,21 @@ class Plan:
         """The arm of a name."""
         return next(arm for arm in self.arms if arm.name == name)
 
-    def headline_seeds_of(self, arm: Arm) -> int:
-        """How many seeds an arm has at the headline share."""
+    def share_of(self, arm: Arm) -> int:
+        """The share, as an interval, at which an arm stands beside the others: the headline, or a side arm's own."""
+        return self.headline if arm.share is None else arm.share
+
+    def headline_arms(self) -> Tuple[Arm, ...]:
+        """The arms that have runs at the headline share."""
+        return tuple(arm for arm in self.arms if self.share_of(arm) == self.headline)
+
+    def seeds_of(self, arm: Arm) -> int:
+        """How many seeds an arm has at the headline share, a side arm at its own."""
         return self.headline_seeds if arm.seeds is None else arm.seeds
+
+    def other_seeds_at(self, interval: int) -> int:
+        """How many seeds ``other_arms`` have at a share other than the headline."""
+        return self.seeds_at.get(interval, self.other_seeds)
 
     def seeds(self, number: int) -> range:
         """The first seeds of the detectors."""
@@ -201,6 +216,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         'make_data',
         'same_data',
         'other_epochs',
+        'seeds_at',
     }
     _check_keys(str(path), content, keys, optional)
     stages = {name: _stage(f'pretrain.{name}', stage, path.parent) for name, stage in content['pretrain'].items()}
@@ -224,6 +240,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
         other_seeds=content['other_seeds'],
         other_arms=tuple(content['other_arms']),
         other_epochs=dict(content.get('other_epochs', ())),
+        seeds_at=dict(content.get('seeds_at', ())),
         first_seed=content.get('first_seed', 0),
         finetune=_stage('finetune', content['finetune'], path.parent),
         probe=_stage('probe', content['probe'], path.parent) if content.get('probe') else None,
@@ -270,7 +287,7 @@ def _stage(where: str, content: Dict[str, Any], folder: Path) -> Stage:
 
 def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
     where = f'arm {content.get("name")}'
-    optional = {'title', 'weights', 'paper', 'options', 'seeds', 'side', 'pretrain_seed'}
+    optional = {'title', 'weights', 'paper', 'options', 'seeds', 'side', 'share', 'pretrain_seed'}
     _check_keys(where, content, {'name', *optional}, optional)
     if content.get('seeds') is not None and content['seeds'] < 1:
         raise PlanError(f'{where}.seeds must be at least 1, got {content["seeds"]}')
@@ -296,6 +313,7 @@ def _arm(content: Dict[str, Any], stages: Dict[str, Stage]) -> Arm:
         options=tuple(content.get('options', ())),
         seeds=content.get('seeds'),
         side=content.get('side', False),
+        share=content.get('share'),
         pretrain_seed=seed,
     )
 
@@ -338,12 +356,23 @@ def _check(plan: Plan) -> None:
     used_shares = (plan.headline, *(plan.probe.shares if plan.probe else ()))
     if set(used_shares) - set(plan.shares):
         raise PlanError(f'headline and probe.shares must be among shares {plan.shares}, got {used_shares}')
-    for interval, epochs in plan.other_epochs.items():
-        if interval not in plan.shares or interval == plan.headline or epochs < 1:
+    for arm in plan.arms:
+        if arm.share is not None and (not arm.side or arm.share not in plan.shares):
             raise PlanError(
-                f'other_epochs: pairs of a share other than the headline, one of {plan.shares}, and at least 1 epoch; '
-                f'got {(interval, epochs)}'
+                f'arm {arm.name}.share is for side arms (side=True) and one of shares {plan.shares}, got {arm.share}'
             )
+        if arm.side and arm.name in plan.other_arms:
+            raise PlanError(f'other_arms: {arm.name} is a side arm, which has one share alone; take one of the two back')
+    for key, unit, pairs in (
+        ('other_epochs', 'epoch', plan.other_epochs.items()),
+        ('seeds_at', 'seed', plan.seeds_at.items()),
+    ):
+        for interval, number in pairs:
+            if interval not in plan.shares or interval == plan.headline or number < 1:
+                raise PlanError(
+                    f'{key}: pairs of a share other than the headline, one of {plan.shares}, and at least 1 {unit}; '
+                    f'got {(interval, number)}'
+                )
     if min(plan.headline_seeds, plan.other_seeds) < (0 if plan.probe else 1):
         raise PlanError(
             'headline_seeds and other_seeds must be at least 1 (2 for a standard deviation and a test); 0, for no '

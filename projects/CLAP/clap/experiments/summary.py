@@ -184,7 +184,12 @@ def verdict(results: Results) -> str:
             f'{half} ({len(seeds)} seed{"s" if len(seeds) > 1 else ""}).'
         )
     if plan.aim is not None:
-        lines += [_aim(results, plan.aim), _longest(results, plan.aim.arm), *_again(results, plan.aim.arm)]
+        arm, baseline = plan.arm(plan.aim.arm), plan.arm(plan.baseline)
+        lines += [_aim(results, plan.aim), _longest(results, arm.name)]
+        for interval in plan.shares:
+            if interval != plan.headline:
+                lines += _gain(results, arm, baseline, interval)
+        lines += _again(results, arm.name)
     lines.append(_order(results))
     return '\n'.join(f'- {line}' for line in lines if line)
 
@@ -233,13 +238,18 @@ def _again(results: Results, arm: str) -> List[str]:
             continue
         like = [rival for rival in plan.arms if _also(rival, baseline) and rival.options == other.options]
         base = (like or [baseline])[0]
-        gain = results.gain('mAP', 'finetune', other.name, plan.headline, over=base.name)
-        if gain.mean is not None:
-            seeds = tables.count(gain.count, results.planned('finetune', other.name, plan.headline))
-            lines.append(
-                f'{other.title} against {base.title}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds.'
-            )
+        lines += _gain(results, other, base, plan.share_of(other))
     return lines
+
+
+def _gain(results: Results, arm: Arm, base: Arm, interval: int) -> List[str]:
+    """The gain of one arm over another at a share; nothing without runs of both."""
+    gain = results.gain('mAP', 'finetune', arm.name, interval, over=base.name)
+    if gain.mean is None:
+        return []
+    where = '' if interval == results.plan.headline else f' at {share_title(interval)} of the labels'
+    seeds = tables.count(gain.count, results.planned('finetune', arm.name, interval))
+    return [f'{arm.title} against {base.title}{where}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds.']
 
 
 def _also(other: Arm, arm: Arm) -> bool:

@@ -80,7 +80,7 @@ def headline_table(results: Results) -> str:
         head += over_baseline(plan, name)
     head.append('the paper: nuScenes (share), full size, mAP / NDS')
     rows = []
-    for arm in plan.arms:
+    for arm in plan.headline_arms():
         cell = ('finetune', arm.name, plan.headline)
         row = [
             arm.title,
@@ -126,16 +126,17 @@ def loaded(results: Results, arm: Arm) -> str:
 
 
 def shares_table(results: Results) -> str:
-    """Baseline against the other arms that were run at every share."""
+    """Baseline against the other arms that were run at every share, and side arms at the share of theirs."""
     plan = results.plan
     rows = []
     theirs = any(paper(plan.arm(name), interval, False) != DASH for name in plan.other_arms for interval in plan.shares)
     for interval in plan.shares:
         length = f', {plan.epochs_at(interval)} epochs' if plan.other_epochs else ''
-        for name in plan.other_arms:
-            arm, cell = plan.arm(name), ('finetune', name, interval)
+        aside = [arm for arm in plan.arms if arm.share == interval != plan.headline]
+        for arm in [*map(plan.arm, plan.other_arms), *aside]:
+            cell = ('finetune', arm.name, interval)
             gain = results.gain('mAP', *cell)
-            over = [DASH, DASH] if name == plan.baseline else [signed(gain), p_value(gain)]
+            over = [DASH, DASH] if arm.name == plan.baseline else [signed(gain), p_value(gain)]
             rows.append(
                 [
                     f'{share_title(interval)} ({_frames(results, interval)} frames{length})',
@@ -232,7 +233,8 @@ def schedule_table(results: Results) -> Optional[str]:
 def class_table(results: Results) -> str:
     """AP of every class at the headline share, with the labelled boxes of all seeds' subsets."""
     plan = results.plan
-    cells = {arm.name: ('finetune', arm.name, plan.headline) for arm in plan.arms}
+    arms = plan.headline_arms()
+    cells = {arm.name: ('finetune', arm.name, plan.headline) for arm in arms}
     records = [record for cell in cells.values() for record in results.cell(*cell).values()]
     classes = list(records[0]['labels']['boxes']) if records else []
     rows = []
@@ -249,7 +251,7 @@ def class_table(results: Results) -> str:
     for name in ('mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'):
         if any(name in record['metrics'] for record in records):
             rows.append([f'{name} (error)', '', *[pm(results.spread(name, *cell), 3) for cell in cells.values()]])
-    return table(['class (AP)', 'labelled boxes', *[arm.title for arm in plan.arms]], rows)
+    return table(['class (AP)', 'labelled boxes', *[arm.title for arm in arms]], rows)
 
 
 #: Figures of held-back rays: of all of them and of those on objects.

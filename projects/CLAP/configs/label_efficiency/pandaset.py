@@ -37,6 +37,7 @@ headline_seeds = 3
 first_seed = 0
 other_seeds = 2
 other_epochs = []
+seeds_at = []
 
 # Six iterations an epoch.
 finetune = dict(_delete_=True, config='finetune_pandaset.py', epochs=40, val_interval=40)
