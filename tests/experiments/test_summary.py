@@ -324,8 +324,8 @@ def test_a_row_may_start_from_a_repeated_pre_training(plan: Plan, tmp_path: Path
         if (job.arm, job.interval) == ('clap', 1):
             write_record(tmp_path / 'records' / f'{job.name}.json', fake_record(job, 0.2, weights='repeated'))
     assert (
-        'full CLAP was pre-trained 2 times with the same seed, on different machines '
-        '(clap: probe 50 %, finetune 50 %; repeated: finetune 100 %).'
+        'full CLAP was pre-trained 2 times with the same seed (weights, and the rows from them: '
+        'clap: probe 50 %, finetune 50 %; repeated: finetune 100 %).'
     ) in page(Results.read(plan, tmp_path / 'records'))
 
 

@@ -74,7 +74,7 @@ def _repeated(results: Results) -> str:
         if len(rows) > 1:
             told = '; '.join(f'{digest[:8]}: {", ".join(dict.fromkeys(names))}' for digest, names in rows.items())
             text += (
-                f'{arm.title} was pre-trained {len(rows)} times with the same seed (weights, and what starts from them: '
+                f'{arm.title} was pre-trained {len(rows)} times with the same seed (weights, and the rows from them: '
                 f'{told}). '
             )
     return text

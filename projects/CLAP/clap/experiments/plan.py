@@ -362,7 +362,7 @@ def _check(plan: Plan) -> None:
                 f'arm {arm.name}.share is for side arms (side=True) and one of shares {plan.shares}, got {arm.share}'
             )
         if arm.side and arm.name in plan.other_arms:
-            raise PlanError(f'other_arms: {arm.name} is a side arm, which has one share alone; take one of the two back')
+            raise PlanError(f'other_arms: {arm.name} is a side arm, which has one share alone; undo one of the two')
     for key, unit, pairs in (
         ('other_epochs', 'epoch', plan.other_epochs.items()),
         ('seeds_at', 'seed', plan.seeds_at.items()),

@@ -249,7 +249,8 @@ def _gain(results: Results, arm: Arm, base: Arm, interval: int) -> List[str]:
         return []
     where = '' if interval == results.plan.headline else f' at {share_title(interval)} of the labels'
     seeds = tables.count(gain.count, results.planned('finetune', arm.name, interval))
-    return [f'{arm.title} against {base.title}{where}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds.']
+    points = f'{tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds'
+    return [f'{arm.title} against {base.title}{where}: {points}.']
 
 
 def _also(other: Arm, arm: Arm) -> bool:

@@ -27,10 +27,10 @@ note = (  # said below the tables
     'frames are the same for all of this (projects/CLAP/results/sim_calibration.md). CLAP and curvature sampling start '
     'from a second pre-training of theirs. From the first one CLAP had +3.2 mAP (p = 0.03) after five of the planned '
     'eight seeds when its weights were lost with the machine; the runs from it stand in the table as such. (Their '
-    'records were renamed: at their commits the arms were called clap and joint_curvature.) The headline was 4 labelled '
-    'frames until CLAP, with all eight seeds there, had gained less than was aimed at (+2.3 mAP, p = 0.046), with a '
-    'spread over seeds that is mostly which four frames have labels, and +6.3 with 16 frames. It was moved to 8 before '
-    'any run with 8 had ended; what 4 frames gave stands among the other shares.'
+    'records were renamed: at their commits the arms were called clap and joint_curvature.) The headline was 4 '
+    'labelled frames until CLAP, with all eight seeds there, had gained less than was aimed at (+2.3 mAP, p = 0.046), '
+    'with a spread over seeds that is mostly which four frames have labels, and +6.3 with 16 frames. It was moved to 8 '
+    'before any run with 8 had ended; what 4 frames gave stands among the other shares.'
 )
 
 # Encoders narrower and shallower than those of the files, so that the whole comparison takes hours of two cores, not
