@@ -49,3 +49,26 @@ def test_from_pre_training_to_the_official_metric(
     measure = ['test', CONFIG, str(folder / 'epoch_1.pth'), '--work-dir', str(tmp_path / 'test_2')]
     printed = command(*measure, '--cfg-options', *IN_PROCESS)
     assert 'nuscenes/NDS' in json.loads(printed.strip().splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_analyses_and_the_doctor(device: torch.device, tmp_path: Path, command: Callable[..., str]) -> None:
+    pytest.importorskip('rerun', reason='the 3-D viewer: pip install -r requirements/viewer.txt')
+    once = ['--repeats', '1', '--cfg-options', *FEW]
+
+    def last(tool: str, *arguments: str) -> dict:
+        return json.loads(command(tool, PRETRAIN, *arguments).splitlines()[-1])
+
+    measured = last('analysis_tools/benchmark_pretrain', '--batch-size', '1', '--warmup', '0', *once)
+    assert measured['device'] == device.type and measured['samplers']['CurvatureRaySampler']['backward'] > 0
+    measured = last('analysis_tools/benchmark_rays', '--one', 'CurvatureRaySampler', '32', *once)
+    assert measured['lidar_rays'] == 32
+    found = last('doctor', '--json', '--cfg-options', *FEW)
+    assert not found['fail'], found
+    (step,) = [finding for finding in found['findings'] if finding['check'] == 'step']
+    assert step['level'] == 'OK' and f' on {device.type}, ' in step['message']
+    work = tmp_path / 'work'
+    command('train', PRETRAIN, '--work-dir', str(work), '--cfg-options', *FEW, 'train_cfg.max_epochs=1')
+    scene = tmp_path / 'scene.rrd'
+    command('view3d', PRETRAIN, str(work / 'epoch_1.pth'), '--out', str(scene), '--cfg-options', *FEW)
+    assert scene.stat().st_size > 10000
