@@ -52,8 +52,7 @@ def test_from_pre_training_to_the_official_metric(
 
 
 @pytest.mark.slow
-def test_analyses_and_the_doctor(device: torch.device, tmp_path: Path, command: Callable[..., str]) -> None:
-    pytest.importorskip('rerun', reason='the 3-D viewer: pip install -r requirements/viewer.txt')
+def test_analyses_and_the_doctor(device: torch.device, command: Callable[..., str]) -> None:
     once = ['--repeats', '1', '--cfg-options', *FEW]
 
     def last(tool: str, *arguments: str) -> dict:
@@ -67,6 +66,11 @@ def test_analyses_and_the_doctor(device: torch.device, tmp_path: Path, command: 
     assert not found['fail'], found
     (step,) = [finding for finding in found['findings'] if finding['check'] == 'step']
     assert step['level'] == 'OK' and f' on {device.type}, ' in step['message']
+
+
+@pytest.mark.slow
+def test_the_scene_in_3d(device: torch.device, tmp_path: Path, command: Callable[..., str]) -> None:
+    pytest.importorskip('rerun', reason='the 3-D viewer: pip install -r requirements/viewer.txt')
     work = tmp_path / 'work'
     command('train', PRETRAIN, '--work-dir', str(work), '--cfg-options', *FEW, 'train_cfg.max_epochs=1')
     scene = tmp_path / 'scene.rrd'

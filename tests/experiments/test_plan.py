@@ -183,6 +183,11 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(other_epochs=[(4, 3)]), 'other_epochs: pairs of a share other than the headline'),
         (dict(seeds_at=[(2, 3)]), 'seeds_at: pairs of a share other than the headline.* at least 1 seed'),
         (dict(seeds_at=[(1, 0)]), 'seeds_at: pairs of a share other than the headline'),
+        (dict(seeds_at=[(1, 2)], other_seeds=0), 'other_seeds must be at least 1 with seeds_at'),
+        (
+            dict(arms=[*PLAN['arms'], dict(name='aside', side=True, share=1)], other_seeds=0),
+            'or a side arm at another share',
+        ),
         (dict(arms=[*PLAN['arms'], dict(name='aside', share=1)]), r'arm aside.share is for side arms \(side=True\)'),
         (dict(arms=[*PLAN['arms'], dict(name='aside', side=True, share=4)]), 'one of shares .*, got 4'),
         (

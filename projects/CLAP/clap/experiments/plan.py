@@ -364,10 +364,10 @@ def _check(plan: Plan) -> None:
         if arm.side and arm.name in plan.other_arms:
             raise PlanError(f'other_arms: {arm.name} is a side arm, which has one share alone; undo one of the two')
     for key, unit, pairs in (
-        ('other_epochs', 'epoch', plan.other_epochs.items()),
-        ('seeds_at', 'seed', plan.seeds_at.items()),
+        ('other_epochs', 'epoch', plan.other_epochs),
+        ('seeds_at', 'seed', plan.seeds_at),
     ):
-        for interval, number in pairs:
+        for interval, number in pairs.items():
             if interval not in plan.shares or interval == plan.headline or number < 1:
                 raise PlanError(
                     f'{key}: pairs of a share other than the headline, one of {plan.shares}, and at least 1 {unit}; '
@@ -387,5 +387,10 @@ def _check(plan: Plan) -> None:
         raise PlanError(f'pretrain: no arm starts from {", ".join(sorted(unused))}; add an arm, or leave it out')
     if plan.other_seeds and not plan.headline_seeds:
         raise PlanError('other_seeds: without headline_seeds nothing is fine-tuned; set both to 0 or both above')
+    if not plan.other_seeds and (plan.seeds_at or len(plan.headline_arms()) < len(plan.arms)):
+        raise PlanError(
+            'other_seeds must be at least 1 with seeds_at, or a side arm at another share: they stand in the table of '
+            'the other shares'
+        )
     if plan.schedule and plan.finetune.epochs in plan.schedule.epochs:
         raise PlanError(f'schedule.epochs: {plan.finetune.epochs} is the main runs\' length and is taken from them')

@@ -186,9 +186,8 @@ def verdict(results: Results) -> str:
     if plan.aim is not None:
         arm, baseline = plan.arm(plan.aim.arm), plan.arm(plan.baseline)
         lines += [_aim(results, plan.aim), _longest(results, arm.name)]
-        for interval in plan.shares:
-            if interval != plan.headline:
-                lines += _gain(results, arm, baseline, interval)
+        others = [interval for interval in plan.shares if interval != plan.headline]
+        lines += [_gain(results, arm, baseline, interval) for interval in others]
         lines += _again(results, arm.name)
     lines.append(_order(results))
     return '\n'.join(f'- {line}' for line in lines if line)
@@ -203,11 +202,8 @@ def _aim(results: Results, aim: Aim) -> str:
     planned = results.planned('finetune', aim.arm, plan.headline)
     met = gain.p is not None and gain.mean >= aim.points and gain.p < aim.p
     state = ('met' if met else 'not met') if gain.count == planned else 'not decided before all seeds are there'
-    return (
-        f'{plan.arm(aim.arm).title} against {plan.arm(plan.baseline).title}: {tables.signed(gain)} mAP points, '
-        f'{_tested(gain)}, {tables.count(gain.count, planned)} seeds; the aim (at least +{aim.points:g} with '
-        f'p < {aim.p:g}) is {state}.'
-    )
+    told = _told(gain, plan.arm(aim.arm), plan.arm(plan.baseline), planned)
+    return f'{told}; the aim (at least +{aim.points:g} with p < {aim.p:g}) is {state}.'
 
 
 def _longest(results: Results, arm: str) -> str:
@@ -238,19 +234,23 @@ def _again(results: Results, arm: str) -> List[str]:
             continue
         like = [rival for rival in plan.arms if _also(rival, baseline) and rival.options == other.options]
         base = (like or [baseline])[0]
-        lines += _gain(results, other, base, plan.share_of(other))
+        lines.append(_gain(results, other, base, plan.share_of(other)))
     return lines
 
 
-def _gain(results: Results, arm: Arm, base: Arm, interval: int) -> List[str]:
+def _gain(results: Results, arm: Arm, base: Arm, interval: int) -> str:
     """The gain of one arm over another at a share; nothing without runs of both."""
     gain = results.gain('mAP', 'finetune', arm.name, interval, over=base.name)
     if gain.mean is None:
-        return []
+        return ''
     where = '' if interval == results.plan.headline else f' at {share_title(interval)} of the labels'
-    seeds = tables.count(gain.count, results.planned('finetune', arm.name, interval))
-    points = f'{tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds'
-    return [f'{arm.title} against {base.title}{where}: {points}.']
+    return f'{_told(gain, arm, base, results.planned("finetune", arm.name, interval), where)}.'
+
+
+def _told(gain: Difference, arm: Arm, base: Arm, planned: int, where: str = '') -> str:
+    """A gain in words, without a full stop."""
+    seeds = tables.count(gain.count, planned)
+    return f'{arm.title} against {base.title}{where}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds'
 
 
 def _also(other: Arm, arm: Arm) -> bool:
