@@ -29,7 +29,10 @@ def plan_of(folder: Path, **changes):
 
 
 def test_seeds_that_chose_something_are_left_out(folder: Path) -> None:
-    plan = plan_of(folder, first_seed=3, schedule=dict(epochs=[2, 4], seeds=[1, 2], arms=['random', 'clap']))
+    both = ['random', 'clap']
+    plan = plan_of(
+        folder, first_seed=3, schedule=[dict(epochs=2, seeds=1, arms=both), dict(epochs=4, seeds=9, arms=both)]
+    )
     detectors = [job for job in all_jobs(plan) if job.kind != 'pretrain']
     assert {job.seed for job in detectors} == {3, 4}
     assert all(job.offset == label_offset(job.seed, job.interval) for job in detectors)
@@ -169,9 +172,12 @@ def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
         (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'no encoder neck'),
         (dict(finetune=dict(config='finetune.py', epochs=0)), 'finetune.epochs must be at least 1'),
         (dict(finetune=dict(config='finetune.py')), 'finetune: epochs missing'),
-        (dict(schedule=dict(epochs=[1], seeds=1)), "main runs' length"),
-        (dict(schedule=dict(epochs=[2, 4], seeds=[1])), 'one for each of the lengths'),
-        (dict(schedule=dict(epochs=[2], seeds=1, arms=['rand'])), 'schedule.arms: there is no arm rand'),
+        (dict(schedule=[dict(epochs=1, seeds=1)]), "main runs' length"),
+        (dict(schedule=dict(epochs=[2, 4], seeds=1)), 'schedule: a list of lengths, such as'),
+        (dict(schedule=[dict(epochs=2)]), 'schedule: seeds missing'),
+        (dict(schedule=[dict(epochs=2, seeds=0)]), 'epochs and seeds must be at least 1'),
+        (dict(schedule=[dict(epochs=2, seeds=1), dict(epochs=2, seeds=2)]), 'a length stands twice among'),
+        (dict(schedule=[dict(epochs=2, seeds=1, arms=['rand'])]), 'schedule.arms: there is no arm rand'),
         (dict(aim=dict(arm='clap', points=2.5)), 'aim: p missing'),
         (dict(same_data=['train.pkl 01']), 'same_data: groups of at least two'),
         (

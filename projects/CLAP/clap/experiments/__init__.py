@@ -1,5 +1,6 @@
 """Many runs that are compared: which, in what order, what each one gave, and what that says."""
 
-from .plan import Arm, Plan, PlanError, read_plan
+from .plan import Arm, Plan, PlanError
+from .plan_file import read_plan
 
 __all__ = ['Arm', 'Plan', 'PlanError', 'read_plan']

@@ -97,7 +97,8 @@ class JobConfigs:
             cfg.model.freeze_encoders = True
             cfg.custom_hooks = [*cfg.custom_hooks, dict(type='FrozenNormHook')]
         # The study of the schedule is about the final figure; a curve within a run would measure its decaying rate.
-        cfg.train_cfg.val_interval = job.epochs if job.kind == 'schedule' else stage.val_interval or job.epochs
+        interval = job.epochs if job.kind == 'schedule' else stage.val_interval or job.epochs
+        cfg.train_cfg.val_interval = min(interval, job.epochs)
         weights = self.weights_of(job.arm)
         cfg.load_from = str(weights.resolve()) if weights else None
         checks = [hook for hook in cfg.custom_hooks if hook.type == 'TransferReportHook']

@@ -65,14 +65,13 @@ def all_jobs(plan: Plan) -> List[Job]:
             for arm in plan.arms
             if seed in plan.seeds(plan.seeds_of(arm))
         ]
-    if plan.schedule is not None:
-        jobs += [
-            _detector(plan, 'schedule', arm, plan.headline, seed, length)
-            for seed in plan.seeds(max(plan.schedule.seeds))
-            for length, number in zip(plan.schedule.epochs, plan.schedule.seeds)
-            if seed in plan.seeds(number)
-            for arm in plan.schedule.arms
-        ]
+    jobs += [
+        _detector(plan, 'schedule', arm, plan.headline, seed, length.epochs)
+        for seed in plan.seeds(max((length.seeds for length in plan.schedule), default=0))
+        for length in plan.schedule
+        for arm in length.arms
+        if seed in plan.seeds_of_length(length, arm)
+    ]
     others = [interval for interval in plan.shares if interval != plan.headline]
     for seed in plan.seeds(max(map(plan.other_seeds_at, others), default=0)):
         for interval in others:

@@ -27,7 +27,7 @@ def label_share_plot(results: Results, path: Path) -> None:
     """
     plan = results.plan
     settings = {'svg.hashsalt': plan.name, 'font.size': 9, 'axes.spines.top': False, 'axes.spines.right': False}
-    panels = 1 if plan.schedule is None else 2
+    panels = 2 if plan.schedule else 1
     with plt.rc_context(settings):
         figure, axes = plt.subplots(
             1,
@@ -89,11 +89,10 @@ def _shares_panel(axes: plt.Axes, results: Results) -> None:
 def _lengths_panel(axes: plt.Axes, results: Results) -> None:
     plan = results.plan
     for place, arm in enumerate(plan.arms):
-        if arm.name not in plan.schedule.arms:
-            continue
         cells = [
             results.cell('schedule', arm.name, plan.headline, epochs)
-            for epochs in sorted({*plan.schedule.epochs, plan.finetune.epochs})
+            for epochs in results.lengths()
+            if arm.name in results.arms_of_length(epochs)
         ]
         cells = [cell for cell in cells if cell]
         seeds = sorted(set.intersection(*map(set, cells))) if len(cells) > 1 else []

@@ -103,8 +103,8 @@ class Results:
 
     def cell(self, kind: str, arm: str, interval: int, epochs: Optional[int] = None) -> Dict[int, Record]:
         """Records of one cell by seed; the study of the schedule takes the main length from its seeds' main runs."""
-        if kind == 'schedule' and epochs == self.plan.finetune.epochs and self.plan.schedule:
-            seeds = self.plan.seeds(max(self.plan.schedule.seeds))
+        if kind == 'schedule' and epochs == self.plan.finetune.epochs:
+            seeds = self.seeds_studied(arm)
             return {seed: r for seed, r in self.cell('finetune', arm, interval).items() if seed in seeds}
         return {
             r['seed']: r
@@ -114,6 +114,21 @@ class Results:
             and r['interval'] == interval
             and (epochs is None or r['epochs'] == epochs)
         }
+
+    def seeds_studied(self, arm: str) -> range:
+        """The seeds that an arm has in the study of the schedule, at the length where it has most."""
+        studied = [self.plan.seeds_of_length(length, arm) for length in self.plan.schedule if arm in length.arms]
+        return max(studied, key=len, default=range(0))
+
+    def arms_of_length(self, epochs: int) -> Tuple[str, ...]:
+        """The arms that the study of the schedule has at a length, in the plan's order; at the main one all of it."""
+        main = epochs == self.plan.finetune.epochs
+        studied = {arm for length in self.plan.schedule if main or length.epochs == epochs for arm in length.arms}
+        return tuple(arm.name for arm in self.plan.arms if arm.name in studied)
+
+    def lengths(self) -> Tuple[int, ...]:
+        """The lengths of the study of the schedule and the main one, in epochs, shortest first."""
+        return tuple(sorted({self.plan.finetune.epochs, *(length.epochs for length in self.plan.schedule)}))
 
     def pretrained(self, name: str) -> Dict[int, Record]:
         """Records of a pre-training by seed."""

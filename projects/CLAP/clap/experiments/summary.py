@@ -185,7 +185,7 @@ def verdict(results: Results) -> str:
         )
     if plan.aim is not None:
         arm, baseline = plan.arm(plan.aim.arm), plan.arm(plan.baseline)
-        lines += [_aim(results, plan.aim), _longest(results, arm.name)]
+        lines += [_aim(results, plan.aim), *_lengths(results, arm.name)]
         others = [interval for interval in plan.shares if interval != plan.headline]
         lines += [_gain(results, arm, baseline, interval) for interval in others]
         lines += _again(results, arm.name)
@@ -206,20 +206,23 @@ def _aim(results: Results, aim: Aim) -> str:
     return f'{told}; the aim (at least +{aim.points:g} with p < {aim.p:g}) is {state}.'
 
 
-def _longest(results: Results, arm: str) -> str:
-    """Whether the gain of an arm holds with the most iterations that were run."""
-    plan = results.plan
-    if plan.schedule is None or not {arm, plan.baseline} <= set(plan.schedule.arms):
-        return ''
-    epochs = max(plan.schedule.epochs)
-    (own, gain), (baselines, _) = results.of_length(arm, epochs), results.of_length(plan.baseline, epochs)
-    if epochs < plan.finetune.epochs or gain.mean is None:
-        return ''
-    return (
-        f'With {epochs} epochs of fine-tuning instead of {plan.finetune.epochs} (seeds: {gain.count}) '
-        f'{plan.arm(plan.baseline).title} gains {tables.signed(baselines)}, {plan.arm(arm).title} '
-        f'{tables.signed(own)}, and the difference is {tables.signed(gain)}.'
-    )
+def _lengths(results: Results, name: str) -> List[str]:
+    """What another length of fine-tuning gives the baseline and an arm, and what is between them then."""
+    plan, lines = results.plan, []
+    arm, baseline = plan.arm(name), plan.arm(plan.baseline)
+    for length in plan.schedule:
+        (own, gain), (base, _) = (results.of_length(each.name, length.epochs) for each in (arm, baseline))
+        if base.mean is None:
+            continue
+        told = [f'{baseline.title} {tables.signed(base)} mAP points ({_tested(base)}, seeds: {base.count})']
+        if own.mean is not None:
+            told.append(f'{arm.title} {tables.signed(own)} ({_tested(own)}, seeds: {own.count})')
+        if gain.mean is not None:
+            told.append(f'then between them {tables.signed(gain)} ({_tested(gain)}, seeds: {gain.count})')
+        lines.append(
+            f'With {length.epochs} epochs of fine-tuning instead of {plan.finetune.epochs}: {"; ".join(told)}.'
+        )
+    return lines
 
 
 def _again(results: Results, arm: str) -> List[str]:

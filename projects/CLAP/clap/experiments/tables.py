@@ -202,15 +202,18 @@ def probe_table(results: Results) -> Optional[str]:
 def schedule_table(results: Results) -> Optional[str]:
     """Some arms at the headline share with several lengths, over the study's seeds; None if the plan has no study."""
     plan = results.plan
-    if plan.schedule is None:
+    if not plan.schedule:
         return None
-    several = len(plan.schedule.arms) > 1
+    several = len(results.arms_of_length(plan.finetune.epochs)) > 1
     rows = []
-    lengths = {**dict(zip(plan.schedule.epochs, plan.schedule.seeds)), plan.finetune.epochs: max(plan.schedule.seeds)}
-    for epochs, seeds in sorted(lengths.items()):
-        for name in plan.schedule.arms:
+    planned = {
+        (length.epochs, arm): plan.seeds_of_length(length, arm) for length in plan.schedule for arm in length.arms
+    }
+    for epochs in results.lengths():
+        main = epochs == plan.finetune.epochs
+        for name in results.arms_of_length(epochs):
             cell = ('schedule', name, plan.headline, epochs)
-            main = epochs == plan.finetune.epochs
+            seeds = len(results.seeds_studied(name) if main else planned[epochs, name])
             found, (longer, gain) = results.cell(*cell), results.of_length(name, epochs)
             row = [
                 f'{epochs}{" (all arms)" if main else ""}',
