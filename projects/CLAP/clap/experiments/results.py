@@ -139,9 +139,12 @@ class Results:
         found = ((seed, record['metrics'].get(figure)) for seed, record in self.pretrained(name).items())
         return {seed: value for seed, value in found if value is not None}
 
-    def planned(self, kind: str, arm: str, interval: int) -> int:
-        """Seeds that the plan asks for in a cell of fine-tuning or of the probe."""
-        return sum(job.kind == kind and job.arm == arm and job.interval == interval for job in all_jobs(self.plan))
+    def planned(self, kind: str, arm: str, interval: int, epochs: Optional[int] = None) -> int:
+        """Seeds that the plan asks for in a cell; the study of the schedule has one for every length."""
+        return sum(
+            (job.kind, job.arm, job.interval) == (kind, arm, interval) and epochs in (None, job.epochs)
+            for job in all_jobs(self.plan)
+        )
 
     def values(self, name: str, *cell: Any) -> Dict[int, float]:
         """A figure of a cell by seed, in points (percent); errors such as mATE in their own unit."""

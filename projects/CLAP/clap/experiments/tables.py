@@ -206,14 +206,11 @@ def schedule_table(results: Results) -> Optional[str]:
         return None
     several = len(results.arms_of_length(plan.finetune.epochs)) > 1
     rows = []
-    planned = {
-        (length.epochs, arm): plan.seeds_of_length(length, arm) for length in plan.schedule for arm in length.arms
-    }
     for epochs in results.lengths():
         main = epochs == plan.finetune.epochs
         for name in results.arms_of_length(epochs):
             cell = ('schedule', name, plan.headline, epochs)
-            seeds = len(results.seeds_studied(name) if main else planned[epochs, name])
+            seeds = len(results.seeds_studied(name)) if main else results.planned(*cell)
             found, (longer, gain) = results.cell(*cell), results.of_length(name, epochs)
             row = [
                 f'{epochs}{" (all arms)" if main else ""}',
