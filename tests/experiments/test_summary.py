@@ -84,7 +84,7 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_side_arms_of_another_share_stand_there(plan: Plan, tmp_path: Path) -> None:
-    aside = replace(plan.arm('clap'), name='aside', title='again', side=True, share=1, paper=(), seeds=2)
+    aside = replace(plan.arm('half'), name='aside', title='again', side=True, share=1, paper=(), seeds=2)
     wider = replace(plan, arms=(*plan.arms, aside), seeds_at={1: 3})
     points = dict(random=(0.20, 0.22, 0.25), clap=(0.24, 0.25, 0.29), aside=(0.21, 0.23))
 

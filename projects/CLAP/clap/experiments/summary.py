@@ -188,7 +188,7 @@ def verdict(results: Results) -> str:
         lines += [_aim(results, plan.aim), *_lengths(results, arm.name)]
         others = [interval for interval in plan.shares if interval != plan.headline]
         lines += [_gain(results, arm, baseline, interval) for interval in others]
-        lines += _again(results, arm.name)
+    lines += _aside(results)
     lines.append(_order(results))
     return '\n'.join(f'- {line}' for line in lines if line)
 
@@ -225,19 +225,21 @@ def _lengths(results: Results, name: str) -> List[str]:
     return lines
 
 
-def _again(results: Results, arm: str) -> List[str]:
-    """The gain of side arms from the same kind of pre-training: another run of it, or other options.
+def _aside(results: Results) -> List[str]:
+    """The gain of side arms: another pre-training, or other options.
 
     With other options it is the one over a baseline that has them too, where there is one.
     """
     plan = results.plan
-    baseline, lines = plan.arm(plan.baseline), []
-    for other in plan.arms:
-        if not _also(other, plan.arm(arm)):
+    baseline = plan.arm(plan.baseline)
+    side = [arm for arm in plan.arms if arm.side]
+    baselines = [arm for arm in side if arm.weights == baseline.weights]
+    lines = []
+    for arm in side:
+        if arm in baselines:
             continue
-        like = [rival for rival in plan.arms if _also(rival, baseline) and rival.options == other.options]
-        base = (like or [baseline])[0]
-        lines.append(_gain(results, other, base, plan.share_of(other)))
+        like = [rival for rival in baselines if rival.options == arm.options]
+        lines.append(_gain(results, arm, (like or [baseline])[0], plan.share_of(arm)))
     return lines
 
 
@@ -254,11 +256,6 @@ def _told(gain: Difference, arm: Arm, base: Arm, planned: int, where: str = '') 
     """A gain in words, without a full stop."""
     seeds = tables.count(gain.count, planned)
     return f'{arm.title} against {base.title}{where}: {tables.signed(gain)} mAP points, {_tested(gain)}, {seeds} seeds'
-
-
-def _also(other: Arm, arm: Arm) -> bool:
-    """Whether it is a side arm that starts from the same kind of pre-training, or as the arm does from none."""
-    return other.side and other.weights == arm.weights
 
 
 def _tested(gain: Difference) -> str:
