@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,16 @@ from projects.CLAP.clap.experiments import read_plan
 from projects.CLAP.clap.experiments.job_config import JobConfigs
 from projects.CLAP.clap.experiments.jobs import all_jobs
 from projects.CLAP.clap.experiments.records import read_record
+from projects.CLAP.clap.experiments.results import Results
+from projects.CLAP.clap.experiments.summary import block, page
 
-PROJECT = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP'
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = ROOT / 'projects' / 'CLAP'
+
+published = pytest.mark.parametrize('name', [path.parent.name for path in sorted(PROJECT.glob('results/*/records'))])
 
 
-@pytest.mark.parametrize('name', [path.parent.name for path in sorted(PROJECT.glob('results/*/records'))])
+@published
 def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -> None:
     """Whoever changes a base that a finished comparison builds on has to write the old value into its own files."""
     plan = read_plan(PROJECT / 'configs' / 'label_efficiency' / f'{name}.py')
@@ -23,3 +29,14 @@ def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -
     assert records
     others = [r['job'] for r in records if r['fingerprint'].split()[0] != configs.fingerprint(jobs[r['job']])]
     assert others == []
+
+
+@published
+def test_tables_are_those_of_the_plan_and_the_records(name: str) -> None:
+    """Whoever changes a plan or what is said of it sums up again: ``label_efficiency.py PLAN --summarize``."""
+    plan = read_plan(PROJECT / 'configs' / 'label_efficiency' / f'{name}.py')
+    folder = PROJECT / 'results' / name
+    results = Results.read(plan, folder / 'records')
+    assert (folder / 'tables.md').read_text() == page(results) + '\n'
+    readme = ROOT / plan.readme
+    assert block(results, os.path.relpath(folder, readme.parent)) in readme.read_text()

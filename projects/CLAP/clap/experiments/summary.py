@@ -234,13 +234,11 @@ def _aside(results: Results) -> List[str]:
     baseline = plan.arm(plan.baseline)
     side = [arm for arm in plan.arms if arm.side]
     baselines = [arm for arm in side if arm.weights == baseline.weights]
-    lines = []
-    for arm in side:
-        if arm in baselines:
-            continue
-        like = [rival for rival in baselines if rival.options == arm.options]
-        lines.append(_gain(results, arm, (like or [baseline])[0], plan.share_of(arm)))
-    return lines
+
+    def rival(arm: Arm) -> Arm:
+        return next((other for other in baselines if other.options == arm.options), baseline)
+
+    return [_gain(results, arm, rival(arm), plan.share_of(arm)) for arm in side if arm not in baselines]
 
 
 def _gain(results: Results, arm: Arm, base: Arm, interval: int) -> str:
