@@ -12,6 +12,8 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Tests that ask for `device` or `place` run on the GPU too, on a machine that has one.
+GPU = ['cuda'] if torch.cuda.is_available() else []
 
 
 @pytest.fixture(scope='session')
@@ -64,10 +66,26 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> C
     return run
 
 
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    """A device besides the CPU, see tests/fixtures/second_device.py."""
+@pytest.fixture(params=['stand-in', *GPU])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """A device besides the CPU: the stand-in of tests/fixtures/second_device.py, and the GPU where there is one."""
     from tests.fixtures.second_device import second_device
 
+    if request.param == 'cuda':
+        monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+        yield torch.device('cuda', 0)
+        return
     with second_device(monkeypatch) as there:
         yield there
+
+
+@pytest.fixture(params=['cpu', *GPU])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    """Where a test's tensors and modules are made: the CPU, and then the GPU where there is one, in whole float32."""
+    if request.param == 'cpu':
+        yield torch.device('cpu')
+        return
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+    torch.set_default_device('cuda')
+    yield torch.device('cuda', 0)
+    torch.set_default_device(None)

@@ -87,6 +87,7 @@ def test_binning_truncates_toward_zero(x, cell):
     assert grid_cells(point, lower, size, (360, 360, 1)).item() == expected
 
 
+@pytest.mark.usefixtures('place')
 def test_golden_pooling_at_the_edges_of_the_grid():
     """Ten points with features 1 to 10, some outside."""
     entry = golden()['bev_pool_truncation']

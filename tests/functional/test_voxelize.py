@@ -71,6 +71,7 @@ def test_bit_identical_for_any_size(num, max_points, max_voxels, seed):
     _assert_identical(points, (1.0, 1.5, 2.0), (-3.0, -3.0, -4.0, 3.0, 3.0, 4.0), max_points, max_voxels)
 
 
+@pytest.mark.usefixtures('place')
 def test_golden_voxels():
     """The entry's number of points kept (`points_per_voxel_sum`) shows in the means only."""
     entry = golden()['voxelize']

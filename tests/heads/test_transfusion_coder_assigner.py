@@ -16,6 +16,7 @@ def coder(threshold=0.0) -> TransFusionBoxCoder:
     return TransFusionBoxCoder([-54.0, -54.0], [0.6, 0.6], score_threshold=threshold)
 
 
+@pytest.mark.usefixtures('place')
 def test_encode_and_decode() -> None:
     entry = golden()['bbox_coder']
     boxes = torch.tensor(entry['boxes'])
@@ -26,6 +27,7 @@ def test_encode_and_decode() -> None:
     assert torch.allclose(back, boxes, atol=1e-4)
 
 
+@pytest.mark.usefixtures('place')
 def test_decode_filters_by_range_and_strictly_by_score() -> None:
     entry = golden()['bbox_coder']['decode']
     preds = {name: torch.tensor(value) for name, value in entry['inputs'].items()}
@@ -40,6 +42,7 @@ def test_decode_filters_by_range_and_strictly_by_score() -> None:
     assert all(torch.equal(preds[name], untouched[name]) for name in preds)
 
 
+@pytest.mark.usefixtures('place')
 def test_costs_and_matching() -> None:
     entry = golden()['assigner']
     assigner = TASK_UTILS.build(dict(type='CLAPHungarianAssigner3D'))

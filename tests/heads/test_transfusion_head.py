@@ -53,6 +53,7 @@ def test_the_rule_that_makes_the_numbers() -> None:
     assert hashed('check', 1000001)[-1] == pytest.approx(expected['u_check_at_1000000'], abs=1e-12)
 
 
+@pytest.mark.usefixtures('place')
 def test_decoder_layer() -> None:
     layer = fill(TransFusionDecoderLayer(32, **LAYER)).eval()
     with torch.no_grad():
@@ -65,6 +66,7 @@ def test_decoder_layer() -> None:
     check(out, golden()['decoder_layer']['output'])
 
 
+@pytest.mark.usefixtures('place')
 @pytest.mark.parametrize('layers,entry', [(1, 'head_forward_nuscenes'), (2, 'head_two_layers')])
 def test_forward(layers: int, entry: str) -> None:
     with torch.no_grad():
@@ -75,6 +77,7 @@ def test_forward(layers: int, entry: str) -> None:
     assert preds['query_labels'].tolist() == expected['query_labels']
 
 
+@pytest.mark.usefixtures('place')
 @pytest.mark.parametrize('layers,entry', [(1, 'head_predict_nuscenes'), (2, 'head_two_layers')])
 def test_predict(layers: int, entry: str) -> None:
     results = head(num_decoder_layers=layers).predict(uniform('bev', (2, 16, 16, 12)), [META, META])
@@ -85,6 +88,7 @@ def test_predict(layers: int, entry: str) -> None:
         assert result.bboxes_3d.tensor[0].tolist() == pytest.approx(expected['first_box'], rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.usefixtures('place')
 def test_a_query_without_score_is_kept_with_label_0() -> None:
     model = head()
     preds = model(uniform('bev', (2, 16, 16, 12)))
@@ -94,6 +98,7 @@ def test_a_query_without_score_is_kept_with_label_0() -> None:
     assert [len(r.scores_3d) for r in results] == golden()['zero_score_query']['n']
 
 
+@pytest.mark.usefixtures('place')
 def test_queries_are_local_maxima() -> None:
     entry = golden()['local_maximum']
     logits = torch.full((2, 10, 16, 12), -6.0)
@@ -106,6 +111,7 @@ def test_queries_are_local_maxima() -> None:
             assert float(scores[sample, label, query]) == pytest.approx(score, abs=1e-6)
 
 
+@pytest.mark.usefixtures('place')
 def test_circle_nms() -> None:
     entry = golden()['circle_nms']
     preds = {name: torch.tensor(value) for name, value in entry['inputs'].items()}
@@ -124,10 +130,10 @@ def test_circle_nms_compares_squared_distances_within_a_class() -> None:
     assert circle_nms_mask(centres, scores, labels, {1: 0.03}).tolist() == [True, True, True, True]
 
 
-def test_targets() -> None:
+def test_targets(place: torch.device) -> None:
     entry, model = golden()['targets'], head(4.8)
     preds = model(uniform('bevs4', (2, 16, 16, 16)))
-    boxes, labels = model._ground_truth([objects('gt0'), objects('gt1')], torch.device('cpu'))
+    boxes, labels = model._ground_truth([objects('gt0'), objects('gt1')], place)
     targets = model.targets(preds, boxes, labels)
     matched = [[*pair, int(targets.labels[tuple(pair)])] for pair in targets.matched.nonzero().tolist()]
     assert matched == entry['matched']
@@ -139,6 +145,7 @@ def test_targets() -> None:
     assert sorted((maps == 1).nonzero().tolist()) == sorted(entry['heatmap_peaks'])
 
 
+@pytest.mark.usefixtures('place')
 def test_losses_and_gradients() -> None:
     entry, model = golden()['losses_eval'], head(4.8)
     bev = uniform('bevs4', (2, 16, 16, 16)).requires_grad_()

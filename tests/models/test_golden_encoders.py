@@ -116,6 +116,7 @@ def test_geometry(paper_transform: CLAPDepthLSSTransform, case: str, lidar_aug: 
     check(points, golden()['geometry_full'][f'{case}_all'], relative=1e-4)
 
 
+@pytest.mark.usefixtures('place')
 def test_depth_map() -> None:
     maps = tiny_transform().depth_maps(tiny_points(), CameraMatrices.from_metas(tiny_metas(), 2))
     places, expected = maps.nonzero().tolist(), golden()['depth_map']['nonzero']
@@ -130,6 +131,7 @@ def test_depth_behind_the_camera_is_clamped() -> None:
     assert depth[depth != 0].tolist() == pytest.approx([golden()['depth_behind_camera']['nonzero'][0][-1]], rel=1e-6)
 
 
+@pytest.mark.usefixtures('place')
 def test_view_transform() -> None:
     entry, module, metas = golden()['depth_lss_forward'], tiny_transform(), tiny_metas()
     features = uniform('img_feat', (2, 2, 8, 4, 8))
@@ -146,6 +148,7 @@ def test_view_transform() -> None:
     check(output, entry['output'])
 
 
+@pytest.mark.usefixtures('place')
 def test_image_neck() -> None:
     neck = fill(CLAPLSSFPN(in_channels=[8, 16, 24], out_channels=12)).eval()
     levels = [uniform('f0', (2, 8, 8, 12)), uniform('f1', (2, 16, 4, 6)), uniform('f2', (2, 24, 2, 3))]
@@ -157,6 +160,7 @@ def test_image_neck() -> None:
         check(output, summary)
 
 
+@pytest.mark.usefixtures('place')
 def test_fusion_backbone_and_neck() -> None:
     """The parts alone, then as `fuse` (Eq. 3) calls them."""
     entry = golden()['fuser_second_fpn']
@@ -178,11 +182,12 @@ def test_fusion_backbone_and_neck() -> None:
     check(output, entry['fpn'][0])
 
 
+@pytest.mark.usefixtures('place')
 def test_sparse_encoder() -> None:
     """Any number of threads: on the CPU the convolutions are this project's own, not spconv's, which need one."""
     entry = golden()['sparse_encoder']
     x, y, z = (np.floor((hashed(tag, 300) + 1) / 2 * size) for tag, size in (('cx', 32), ('cy', 48), ('cz', 40)))
-    coords = torch.from_numpy(np.unique(np.stack([np.arange(300) >= 150, x, y, z], 1), axis=0)).int()
+    coords = torch.tensor(np.unique(np.stack([np.arange(300) >= 150, x, y, z], 1), axis=0)).int()
     assert len(coords) == entry['num_voxels'] and coords[:4].tolist() == entry['first_coords']
     encoder = fill(CLAPSparseEncoder(in_channels=5, sparse_shape=[32, 48, 41])).eval()
     with torch.no_grad():

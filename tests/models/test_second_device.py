@@ -1,4 +1,4 @@
-"""Whole steps on a device besides the CPU, on machines without a GPU: nothing that belongs there stays on the CPU."""
+"""Whole steps on a device besides the CPU (a stand-in, and the GPU where there is one): nothing of it stays behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.fixtures.second_device import StandIn
 from tests.fixtures.tiny import batch, build
 from tests.fixtures.tiny_detector import build_detector, labelled_batch
 from tests.fixtures.tiny_run import tiny_runner
@@ -30,14 +29,15 @@ def step(model: torch.nn.Module, data: dict) -> dict:
     total, logs = model.parse_losses(model(**model.data_preprocessor(data, training=True), mode='loss'))
     total.backward()
     trained = [p for p in model.parameters() if p.requires_grad]
-    assert all(isinstance(p.grad, StandIn) and bool(p.grad.isfinite().all()) for p in trained)
+    device = trained[0].device
+    assert device.type != 'cpu' and all(p.grad.device == device and bool(p.grad.isfinite().all()) for p in trained)
     optim.step()
-    assert all(isinstance(value, StandIn) for value in logs.values()), 'the mean over ranks stacks them'
+    assert all(value.device == device for value in logs.values()), 'the mean over ranks stacks them'
     return logs
 
 
 def test_the_device_refuses_what_a_gpu_refuses(device: torch.device) -> None:
-    there, here = torch.ones(3, device=device), torch.arange(3.0)
+    stand_in, there, here = device.type == 'meta', torch.ones(3, device=device), torch.arange(3.0)
     assert (there + 1).device == device and (there.cpu() + here).tolist() == [1.0, 2.0, 3.0]
     assert there[here.long()].device == device and float(there.new_tensor([2.0, 3.0]).sum()) == 5.0
     assert (there + torch.tensor(1.0)).tolist() == [2.0, 2.0, 2.0]
@@ -50,11 +50,11 @@ def test_the_device_refuses_what_a_gpu_refuses(device: torch.device) -> None:
         'add_': lambda: here.sum().add_(there.sum()),
     }
     for name, operation in refused.items():
-        with pytest.raises(RuntimeError, match=f'{name}.*expected all tensors on one device'):
+        with pytest.raises(RuntimeError, match=f'{name}.*expected all tensors on one device' if stand_in else ''):
             operation()
     with pytest.raises(TypeError, match='to numpy'):
         there.numpy()
-    with pytest.raises(RuntimeError, match='generator lies on the other device'):
+    with pytest.raises(RuntimeError, match='generator'):
         torch.rand(3, device=device, generator=torch.Generator())
     assert torch.rand(3, device=device, generator=torch.Generator(device)).device == device
     leaf = torch.nn.Parameter(there)
@@ -68,7 +68,7 @@ def test_the_detector_trains_and_predicts_there(device: torch.device) -> None:
     model.to(device)
     there = model.eval()(**model.data_preprocessor(copy.deepcopy(data)), mode='tensor')
     assert there['dense_heatmap'].device == device
-    torch.testing.assert_close(there['dense_heatmap'].cpu(), raw['dense_heatmap'])
+    torch.testing.assert_close(there['dense_heatmap'].cpu(), raw['dense_heatmap'], rtol=1e-4, atol=1e-4)
     logs = step(model.train(), copy.deepcopy(data))
     assert logs['loss'].item() > 0
     for sample in model.eval()(**model.data_preprocessor(data), mode='predict'):
@@ -84,7 +84,7 @@ def test_the_pre_trainer_trains_there_with_every_sampler(device: torch.device, s
     data = model.data_preprocessor(batch(), training=False)
     metas = [sample.metainfo for sample in data['data_samples']]
     there = model.eval().encode_masked(data['inputs'], metas).fused_bev
-    torch.testing.assert_close(there.cpu(), here)
+    torch.testing.assert_close(there.cpu(), here, rtol=1e-4, atol=1e-4)
     model.train()
     for warming_up in (True, False):
         model.warming_up = warming_up
@@ -104,4 +104,4 @@ def test_a_run_with_its_hooks_goes_on_there(device: torch.device, tmp_path: Path
     log = sorted(tmp_path.glob('elsewhere/*/*.log'))[-1].read_text()
     assert 'resumed epoch: 1, iter: 2' in log and again.iter == 4 and (tmp_path / 'elsewhere' / 'epoch_2.pth').is_file()
     assert 'no pictures' not in log and list(tmp_path.glob('elsewhere/**/*.png'))
-    assert all(isinstance(p, StandIn) for p in again.model.parameters())
+    assert all(p.device == device for p in again.model.parameters())

@@ -57,27 +57,29 @@ def dense_reference(layer, features, coords):
 
 @pytest.mark.parametrize('name', LAYERS)
 @pytest.mark.parametrize('bias', [False, True])
-def test_equals_dense_convolution_in_value_and_gradient(name, bias, threads):
+def test_equals_dense_convolution_in_value_and_gradient(name, bias, threads, place):
     cls, arguments = LAYERS[name]
-    layer = cls(8, 12, bias=bias, **arguments).double()
-    features, coords = random_voxels()
+    exact = place.type == 'cpu'  # spconv's kernels on the GPU know no float64
+    dtype, tolerance = (torch.float64, 1e-10) if exact else (torch.float32, 1e-3)
+    layer = cls(8, 12, bias=bias, **arguments).to(dtype)
+    features, coords = random_voxels(dtype)
     features.requires_grad_()
     out = layer(SparseConvTensor(features, coords, SHAPE, BATCH))
     dense = dense_reference(layer, features, coords)
     assert list(out.spatial_shape) == list(dense.shape[2:])
     b, x, y, z = out.indices.long().unbind(1)
     expected = dense[b, :, x, y, z]
-    torch.testing.assert_close(out.features, expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(out.features, expected, rtol=tolerance, atol=tolerance)
     if not layer.subm and not bias:  # an output row exists wherever the dense result is not zero
         silent = dense.detach().clone()
         silent[b, :, x, y, z] = 0
-        assert silent.abs().max() == 0
+        assert silent.abs().max() <= (0 if exact else 1e-6)
     upstream = torch.randn_like(expected)
     wanted = [features, *layer.parameters()]
     ours = torch.autograd.grad((out.features * upstream).sum(), wanted)
     theirs = torch.autograd.grad((expected * upstream).sum(), wanted)
     for got, reference in zip(ours, theirs):
-        torch.testing.assert_close(got, reference, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(got, reference, rtol=10 * tolerance, atol=10 * tolerance)
 
 
 @pytest.mark.parametrize('name', ['submanifold', 'strided'])
