@@ -77,7 +77,7 @@ def test_labels_come_from_instances_and_the_semantic_file(tmp_path: Path) -> Non
 
 def test_the_nearest_point_is_what_a_pixel_shows() -> None:
     views = front_camera()
-    ray = camera_rays(views, 0, torch.tensor([[10, 20]])).directions
+    ray = camera_rays(views, torch.tensor([[[10, 20]]])).directions
     sweep = sweep_of(torch.cat([ray * 9, ray * 5, ray * 7, -ray]))
     shown = point_of_pixel(sweep, torch.tensor([0, 1, 2, 3]), views)
     assert shown[0, 10, 20] == 1 and (shown >= 0).sum() == 1

@@ -8,7 +8,14 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.functional import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw
+from projects.CLAP.clap.functional import (
+    gaussian_blur,
+    inclusion_draw,
+    splat_max,
+    uniform,
+    weighted_draw,
+    weighted_draw_rows,
+)
 
 awkward = st.sampled_from([0.0, -1.0, float('nan'), float('inf'), float('-inf'), 1e-38, 0.5, 3.0, 1e38])
 
@@ -134,3 +141,14 @@ def test_blur_refuses_kernels_without_a_centre():
         gaussian_blur(torch.zeros(1, 4, 4), 3, 0.0)
     with pytest.raises(ValueError, match='image'):
         gaussian_blur(torch.zeros(4, 4), 3, 1.0)
+
+
+def test_rows_are_drawn_as_one_by_one():
+    weights = torch.rand(3, 40, generator=_generator())
+    weights[1, 4:] = 0
+    weights[2] = float('nan')
+    index, drawn = weighted_draw_rows(weights, 7, _generator(5))
+    assert drawn.sum(1).tolist() == [7, 4, 0] and drawn[1, :4].all()
+    one_by_one = _generator(5)
+    for row, kept, each in zip(index, drawn, weights):
+        assert torch.equal(row[kept], weighted_draw(each, 7, one_by_one))

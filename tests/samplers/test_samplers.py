@@ -131,7 +131,7 @@ def test_depth_sampler_takes_pixels_with_depth_first_then_the_grid() -> None:
     views = front_camera()
     rows, columns = torch.meshgrid(torch.arange(14, 18), torch.arange(10, 38, 2), indexing='ij')
     pixels = torch.stack([rows.flatten(), columns.flatten()], dim=1)
-    points = camera_rays(views, 0, pixels).directions * 9
+    points = camera_rays(views, pixels[None]).directions * 9
     few = DepthRaySampler(0, 40)(AnalyticField(wall(30.0)), sweep_of(points), views, torch.Generator().manual_seed(0))
     drawn = {(int(r), int(c)) for _, r, c in few.camera.source}
     assert len(drawn) == 40 and drawn <= {(int(r), int(c)) for r, c in pixels}
@@ -170,7 +170,7 @@ def test_lidar_only() -> None:
 def test_camera_rays_look_back_at_their_pixels_and_carry_their_colour() -> None:
     views = front_camera()
     pixels = torch.tensor([[0, 0], [15, 23], [31, 47]])
-    rays = camera_rays(views, 0, pixels)
+    rays = camera_rays(views, pixels[None])
     projected = project_points(
         rays.origins + 5 * rays.directions, views.lidar2img, views.img_aug, views.lidar_aug, (32, 48)
     )
@@ -191,7 +191,7 @@ def test_padding_of_an_augmented_image_is_no_target() -> None:
 
 def test_splat_keeps_the_largest_weight_of_a_pixel() -> None:
     views = front_camera()
-    ray = camera_rays(views, 0, torch.tensor([[10, 20]]))
+    ray = camera_rays(views, torch.tensor([[[10, 20]]]))
     points = torch.cat([ray.directions * 5, ray.directions * 9, -ray.directions * 5])
     projected = project_points(points, views.lidar2img, views.img_aug, views.lidar_aug, (32, 48))
     maps = splat_weights(torch.tensor([1.0, 3.0, 7.0]), projected, 32, 48)

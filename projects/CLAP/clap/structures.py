@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 from torch import Tensor
 
@@ -62,7 +62,7 @@ class RayBundle:
     def __len__(self) -> int:
         return self.origins.shape[0]
 
-    def __getitem__(self, index: slice) -> RayBundle:
+    def __getitem__(self, index: Union[slice, Tensor]) -> RayBundle:
         """Some of the rays."""
         weights = None if self.weights is None else self.weights[index]
         return RayBundle(

@@ -1,7 +1,7 @@
 """The mathematics of CLAP: one equation, one function. Pure torch; nothing here knows modules, registries or mm*."""
 
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
-from .drawing import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw
+from .drawing import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
@@ -63,4 +63,5 @@ __all__ = [
     'usage_perplexity',
     'voxelize',
     'weighted_draw',
+    'weighted_draw_rows',
 ]

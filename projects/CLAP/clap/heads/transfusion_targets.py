@@ -54,11 +54,11 @@ def heatmap_target(
     Returns:
         (C, X, Y) float32 on the device of ``boxes``. Objects outside the grid or without extent leave no trace.
     """
-    target = torch.zeros(num_classes, *grid)
+    target = torch.zeros(num_classes, *grid, device='cpu')
     on_cpu, classes = boxes.detach().float().cpu(), labels.tolist()
-    cells = (on_cpu[:, :2] - torch.tensor(origin[:2])) / torch.tensor(cell_size[:2])
-    sizes = on_cpu[:, 3:5] / torch.tensor(cell_size[:2])
-    inside = (cells >= 0).all(1) & (cells < torch.tensor(grid)).all(1) & (sizes > 0).all(1)
+    cell = on_cpu.new_tensor(cell_size[:2])
+    cells, sizes = (on_cpu[:, :2] - on_cpu.new_tensor(origin[:2])) / cell, on_cpu[:, 3:5] / cell
+    inside = (cells >= 0).all(1) & (cells < on_cpu.new_tensor(grid)).all(1) & (sizes > 0).all(1)
     for row in inside.nonzero().flatten().tolist():
         radius = max(min_radius, int(gaussian_radius((sizes[row, 0], sizes[row, 1]), min_overlap)))
         ix, iy = cells[row].long().tolist()

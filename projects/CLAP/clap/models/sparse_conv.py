@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmdet3d.models.layers.spconv import IS_SPCONV2_AVAILABLE
 from torch import Tensor
 
@@ -190,15 +191,22 @@ def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> Sparse
     return out
 
 
+def _forward_gpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+    """spconv's own, but for kernels of one cell: it reads their weights (out, 1, 1, 1, in) as a matrix (in, out)."""
+    if conv.conv1x1:
+        return x.replace_feature(F.linear(x.features, conv.weight.flatten(1), conv.bias))
+    return (SubMConv3d if conv.subm else SparseConv3d).forward(conv, x)
+
+
 class CLAPSubMConv3d(SubMConv3d):
     """spconv's submanifold 3-D convolution; exact on the CPU with any number of threads."""
 
     def forward(self, x: SparseConvTensor) -> SparseConvTensor:
-        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else super().forward(x)
+        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else _forward_gpu(self, x)
 
 
 class CLAPSparseConv3d(SparseConv3d):
     """spconv's (strided) sparse 3-D convolution; exact on the CPU with any number of threads."""
 
     def forward(self, x: SparseConvTensor) -> SparseConvTensor:
-        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else super().forward(x)
+        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else _forward_gpu(self, x)

@@ -17,7 +17,7 @@ from ..functional import (
     project_points,
     rays_to_points,
     splat_max,
-    weighted_draw,
+    weighted_draw_rows,
 )
 from ..modules import BoundField
 from ..structures import CameraViews, KeyframeSweep, RayBundle
@@ -122,7 +122,7 @@ class BaseRaySampler(metaclass=ABCMeta):
             pixel_weights = self.pixel_weights(weights, projected, valid) * valid
             # A camera that no weighted point falls into has nothing to go by.
             blind = ~(pixel_weights.flatten(1) > 0).any(1)
-            pixel_weights[blind] = valid[blind].to(pixel_weights.dtype)
+            pixel_weights = torch.where(blind[:, None, None], valid.to(pixel_weights.dtype), pixel_weights)
             stats['uniform_cameras'] = float(blind.sum())
             camera = self._camera_rays(pixel_weights, views, generator)
         lidar = replace(lidar_rays(sweep, candidates[drawn]), weights=self.loss_weights(inclusion))
@@ -132,12 +132,9 @@ class BaseRaySampler(metaclass=ABCMeta):
         self, pixel_weights: Tensor, views: CameraViews, generator: Optional[torch.Generator]
     ) -> RayBundle:
         width = pixel_weights.shape[-1]
-        bundles = []
-        for camera, weights in enumerate(pixel_weights):
-            flat = weighted_draw(weights.flatten(), self.num_camera_rays, generator)
-            pixels = torch.stack([flat // width, flat % width], dim=-1)
-            bundles.append(camera_rays(views, camera, pixels))
-        return concatenate(bundles)
+        flat, drawn = weighted_draw_rows(pixel_weights.flatten(1), self.num_camera_rays, generator)
+        pixels = torch.stack([flat // width, flat % width], dim=-1)
+        return camera_rays(views, pixels)[drawn.flatten()]
 
 
 def lidar_rays(sweep: KeyframeSweep, index: Tensor) -> RayBundle:
@@ -146,22 +143,17 @@ def lidar_rays(sweep: KeyframeSweep, index: Tensor) -> RayBundle:
     return RayBundle('lidar', sweep.origins[index], directions, range_m, index)
 
 
-def camera_rays(views: CameraViews, camera: int, pixels: Tensor) -> RayBundle:
-    """Rays through the centres of pixels of one camera; ``pixels`` (R, 2) integer row, column."""
+def camera_rays(views: CameraViews, pixels: Tensor, first: int = 0) -> RayBundle:
+    """C * K rays through the centres of ``pixels`` (C, K, 2), integer row, column, of C cameras from ``first`` on."""
+    these = slice(first, first + len(pixels))
     centres = pixels.flip(-1).to(views.rgb.dtype) + 0.5
-    one = slice(camera, camera + 1)
     origins, directions = pixel_rays(
-        centres[None], views.cam2img[one], views.cam2lidar[one], views.img_aug[one], views.lidar_aug
+        centres, views.cam2img[these], views.cam2lidar[these], views.img_aug[these], views.lidar_aug
     )
-    rgb = views.rgb[camera][:, pixels[:, 0], pixels[:, 1]].t()
-    source = torch.cat([torch.full_like(pixels[:, :1], camera), pixels], dim=-1)
-    return RayBundle('camera', origins[0], directions[0], rgb, source)
-
-
-def concatenate(bundles: list) -> RayBundle:
-    """One bundle from several of the same kind."""
-    parts = [torch.cat([getattr(b, name) for b in bundles]) for name in ('origins', 'directions', 'targets', 'source')]
-    return RayBundle(bundles[0].kind, *parts)
+    camera = torch.arange(first, first + len(pixels), device=pixels.device)[:, None].expand(pixels.shape[:2])
+    rgb = views.rgb[camera, :, pixels[..., 0], pixels[..., 1]]
+    source = torch.cat([camera[..., None], pixels], dim=-1)
+    return RayBundle('camera', *(part.flatten(0, 1) for part in (origins, directions, rgb, source)))
 
 
 def valid_pixels(views: CameraViews) -> Tensor:
@@ -195,8 +187,7 @@ def splat_weights(point_weights: Tensor, projected: ProjectedPoints, height: int
     """
     column = projected.uv[..., 0].long().clamp(0, width - 1)
     row = projected.uv[..., 1].long().clamp(0, height - 1)
-    maps = [
-        splat_max(index, point_weights * visible, height * width)
-        for index, visible in zip(row * width + column, projected.visible)
-    ]
-    return torch.stack(maps).view(-1, height, width)
+    camera = torch.arange(len(row), device=row.device)[:, None]
+    index = (camera * height + row) * width + column
+    weights = point_weights * projected.visible
+    return splat_max(index.flatten(), weights.flatten(), len(row) * height * width).view(-1, height, width)

@@ -162,7 +162,7 @@ def _cameras(
         rows = torch.arange(stride // 2, height, stride, device=views.rgb.device)
         columns = torch.arange(stride // 2, width, stride, device=views.rgb.device)
         grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
-        rays = camera_rays(views, index, grid.reshape(-1, 2))
+        rays = camera_rays(views, grid.reshape(1, -1, 2), first=index)
         out = model.render_head.render(field, rays, with_rgb=True)
         seen = rays.origins + out.range_m[:, None] * rays.directions
         shape = grid.shape[:2]
