@@ -10,7 +10,13 @@ import torch
 import torch.nn.functional as F
 from spconv.pytorch import SparseConv3d, SparseConvTensor, SubMConv3d
 
-from projects.CLAP.clap.models.sparse_conv import CLAPSparseConv3d, CLAPSubMConv3d, build_kernel_pairs
+from projects.CLAP.clap.models.sparse_conv import (
+    CLAPSparseConv3d,
+    CLAPSubMConv3d,
+    _forward_cpu,
+    _forward_gpu,
+    build_kernel_pairs,
+)
 
 SHAPE, BATCH, VOXELS = (24, 20, 16), 2, 3000
 LAYERS = {
@@ -20,6 +26,7 @@ LAYERS = {
     'strided_uneven': (CLAPSparseConv3d, dict(kernel_size=3, stride=2, padding=(1, 1, 0))),
     'height': (CLAPSparseConv3d, dict(kernel_size=(1, 1, 3), stride=(1, 1, 2))),
     'pointwise': (CLAPSparseConv3d, dict(kernel_size=1)),
+    'submanifold_pointwise': (CLAPSubMConv3d, dict(kernel_size=1)),
 }
 
 
@@ -80,6 +87,16 @@ def test_equals_dense_convolution_in_value_and_gradient(name, bias, threads, pla
     theirs = torch.autograd.grad((expected * upstream).sum(), wanted)
     for got, reference in zip(ours, theirs):
         torch.testing.assert_close(got, reference, rtol=10 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize('name', ['pointwise', 'submanifold_pointwise'])
+def test_a_kernel_of_one_cell_is_the_same_on_the_way_of_a_gpu(name):
+    cls, arguments = LAYERS[name]
+    layer = cls(8, 12, **arguments)
+    features, coords = random_voxels(torch.float32)
+    here, there = (run(layer, SparseConvTensor(features, coords, SHAPE, BATCH)) for run in (_forward_cpu, _forward_gpu))
+    assert torch.equal(here.indices, there.indices)
+    torch.testing.assert_close(here.features, there.features)
 
 
 @pytest.mark.parametrize('name', ['submanifold', 'strided'])

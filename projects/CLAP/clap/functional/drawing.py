@@ -47,6 +47,8 @@ def weighted_draw(weights: Tensor, num: int, generator: Optional[torch.Generator
 def weighted_draw_rows(weights: Tensor, num: int, generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Tensor]:
     """:func:`weighted_draw` from every row of (C, N) at once: on a GPU, C times fewer kernels and waits.
 
+    A generator on the CPU draws what one call per row would, one on a GPU other indices.
+
     Returns:
         index (C, K) int64, K = min(num, N), and whether it was drawn (C, K): a row with fewer than K positive weights
         has others at its end.

@@ -1,7 +1,9 @@
 """Sparse 3-D convolutions that are exact on the CPU and spconv's own on the GPU.
 
 spconv 2.3.8 races on the CPU with more than one thread and has no CPU backward pass. The classes here are spconv's
-(parameters, state-dict layout and version, index pairs); only the arithmetic on CPU tensors is replaced.
+(parameters, state-dict layout and version, index pairs); only the arithmetic on CPU tensors is replaced, and that of
+kernels of one cell, whose weights spconv reads in another order than they are stored in: of such a layer, trained with
+spconv's own classes, the numbers mean something else here.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if not IS_SPCONV2_AVAILABLE:
 
 from spconv.core import ConvAlgo
 from spconv.pytorch import SparseConv3d, SparseConvTensor, SubMConv3d, ops
+from spconv.pytorch.conv import SparseConvolution
 
 Pair = Optional[Tuple[Tensor, Tensor]]
 
@@ -166,13 +169,17 @@ def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -
     return known
 
 
-def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
-    """The convolution on CPU tensors. Runs in fp32 (fp64 if the weights are) also under autocast."""
+def _check_channels(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> None:
     if x.features.shape[1] != conv.in_channels:
         raise ValueError(
             f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
             f'{tuple(x.features.shape)}; check in_channels / num_features against the loaded points'
         )
+
+
+def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+    """The convolution on CPU tensors. Runs in fp32 (fp64 if the weights are) also under autocast."""
+    _check_channels(conv, x)
     x = x.shadow_copy()
     # a copy of the dict, so that the caller's tensor does not change; the values are shared
     x.indice_dict = dict(x.indice_dict)
@@ -193,9 +200,10 @@ def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> Sparse
 
 def _forward_gpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
     """spconv's own, but for kernels of one cell: it reads their weights (out, 1, 1, 1, in) as a matrix (in, out)."""
+    _check_channels(conv, x)
     if conv.conv1x1:
         return x.replace_feature(F.linear(x.features, conv.weight.flatten(1), conv.bias))
-    return (SubMConv3d if conv.subm else SparseConv3d).forward(conv, x)
+    return SparseConvolution.forward(conv, x)
 
 
 class CLAPSubMConv3d(SubMConv3d):

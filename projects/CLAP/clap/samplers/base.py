@@ -134,7 +134,7 @@ class BaseRaySampler(metaclass=ABCMeta):
         width = pixel_weights.shape[-1]
         flat, drawn = weighted_draw_rows(pixel_weights.flatten(1), self.num_camera_rays, generator)
         pixels = torch.stack([flat // width, flat % width], dim=-1)
-        return camera_rays(views, pixels)[drawn.flatten()]
+        return camera_rays(views, pixels)[drawn.flatten().nonzero().squeeze(-1)]
 
 
 def lidar_rays(sweep: KeyframeSweep, index: Tensor) -> RayBundle:
