@@ -11,9 +11,9 @@ from typing import Callable, Iterator
 import pytest
 import torch
 
+from tests.fixtures.devices import CPU_AND_GPU, GPU
+
 ROOT = Path(__file__).resolve().parents[1]
-#: Tests that ask for `device` or `place` run on the GPU too, on a machine that has one.
-GPU = ['cuda'] if torch.cuda.is_available() else []
 
 
 @pytest.fixture(scope='session')
@@ -79,7 +79,7 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield there
 
 
-@pytest.fixture(params=['cpu', *GPU])
+@pytest.fixture(params=CPU_AND_GPU)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """Where a test's tensors and modules are made: the CPU, and then the GPU where there is one, in whole float32."""
     if request.param == 'cpu':

@@ -12,10 +12,9 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
 from projects.CLAP.clap.utils.errors import NonFiniteLossError
+from tests.fixtures.devices import CPU_AND_GPU
 from tests.fixtures.golden import golden
 from tests.fixtures.tiny_detector import build_detector, labelled_batch
-
-DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU'))]
 
 
 def run(model: torch.nn.Module, data: dict, mode: str):
@@ -37,7 +36,7 @@ def test_the_paper_size_has_bevfusions_582_entries(repo_root: Path) -> None:
     assert list(head.voxel_size) == list(cfg.voxelize_cfg.voxel_size)
 
 
-@pytest.mark.parametrize('device', DEVICES)
+@pytest.mark.parametrize('device', CPU_AND_GPU)
 def test_a_step_moves_every_parameter_and_a_detector_predicts(device: str) -> None:
     model, data = build_detector().to(device), labelled_batch()
     optim = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)

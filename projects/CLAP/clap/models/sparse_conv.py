@@ -169,17 +169,8 @@ def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -
     return known
 
 
-def _check_channels(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> None:
-    if x.features.shape[1] != conv.in_channels:
-        raise ValueError(
-            f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
-            f'{tuple(x.features.shape)}; check in_channels / num_features against the loaded points'
-        )
-
-
 def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
     """The convolution on CPU tensors. Runs in fp32 (fp64 if the weights are) also under autocast."""
-    _check_channels(conv, x)
     x = x.shadow_copy()
     # a copy of the dict, so that the caller's tensor does not change; the values are shared
     x.indice_dict = dict(x.indice_dict)
@@ -200,21 +191,29 @@ def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> Sparse
 
 def _forward_gpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
     """spconv's own, but for kernels of one cell: it reads their weights (out, 1, 1, 1, in) as a matrix (in, out)."""
-    _check_channels(conv, x)
     if conv.conv1x1:
         return x.replace_feature(F.linear(x.features, conv.weight.flatten(1), conv.bias))
     return SparseConvolution.forward(conv, x)
+
+
+def _forward(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+    if x.features.shape[1] != conv.in_channels:
+        raise ValueError(
+            f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
+            f'{tuple(x.features.shape)}; check in_channels / num_features against the loaded points'
+        )
+    return _forward_cpu(conv, x) if x.features.device.type == 'cpu' else _forward_gpu(conv, x)
 
 
 class CLAPSubMConv3d(SubMConv3d):
     """spconv's submanifold 3-D convolution; exact on the CPU with any number of threads."""
 
     def forward(self, x: SparseConvTensor) -> SparseConvTensor:
-        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else _forward_gpu(self, x)
+        return _forward(self, x)
 
 
 class CLAPSparseConv3d(SparseConv3d):
     """spconv's (strided) sparse 3-D convolution; exact on the CPU with any number of threads."""
 
     def forward(self, x: SparseConvTensor) -> SparseConvTensor:
-        return _forward_cpu(self, x) if x.features.device.type == 'cpu' else _forward_gpu(self, x)
+        return _forward(self, x)
