@@ -16,8 +16,8 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from mmdet3d.registry import MODELS
-from projects.CLAP.clap.utils.launch import load_config
-from projects.CLAP.clap.utils.step_timer import peak_memory_gib
+from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.analysis.step_timer import peak_memory_gib
 cfg = load_config(sys.argv[1], sys.argv[3:])
 cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
 cfg.model.img_backbone.init_cfg = None

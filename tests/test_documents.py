@@ -17,7 +17,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from projects.CLAP.clap.utils.config_check import accepted_keys, find_class
+from projects.CLAP.clap.engine.config.check import accepted_keys, find_class
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -188,7 +188,7 @@ def record(folder: Path, frames: int = 3) -> None:
 
 def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
-    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.engine.config.load import load_config
     from projects.CLAP.doctor import OK, data, one_step
 
     record(tmp_path / 'mine')
@@ -217,7 +217,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     """The page's detector reads the recording once it has labels, and its encoders are those that were pre-trained."""
     import pickle
 
-    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.engine.config.load import load_config
     from projects.CLAP.doctor import OK, data, one_step
 
     for name in ('train', 'val'):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from projects.CLAP.clap.samplers import CurvatureRaySampler
+from projects.CLAP.clap.pretrain.samplers import CurvatureRaySampler
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'projects' / 'CLAP' / 'EQUATIONS.md'

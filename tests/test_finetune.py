@@ -10,8 +10,8 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from projects.CLAP.clap.utils.errors import CheckpointError
-from projects.CLAP.clap.utils.launch import load_config
+from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.errors import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = str(ROOT / 'projects/CLAP/configs/finetune/bevfusion_sim_5pct.py')

@@ -53,7 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run_sim(args: argparse.Namespace) -> dict:
-    from projects.CLAP.clap.simulation.generate import SimConfig, generate
+    from projects.CLAP.simulation.generate import SimConfig, generate
 
     config = SimConfig(
         args.scenes,

@@ -64,7 +64,7 @@ def sections(args: argparse.Namespace):
     if not args.config:
         yield guarded('data root', 'look at the message; docs/datasets has a page per data set', data.check_root)
         return
-    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.engine.config.load import load_config
 
     try:
         cfg = load_config(args.config, args.cfg_options)

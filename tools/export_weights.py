@@ -36,7 +36,7 @@ def part_of(text: str) -> tuple:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.utils.export import merge_encoders
+    from projects.CLAP.clap.engine.checkpoint.export import merge_encoders
 
     summary = merge_encoders([part_of(text) for text in args.checkpoint], args.out)
     print(f'{"encoder":<22}{"entries":>8}{"numbers":>12}')
@@ -57,6 +57,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

@@ -33,12 +33,12 @@ def main() -> None:
 
     from mmengine.dist import is_main_process
 
-    from projects.CLAP.clap.utils.errors import CheckpointError
-    from projects.CLAP.clap.utils.launch import load_config
-    from projects.CLAP.clap.utils.quiet_runner import QuietRunner
-    from projects.CLAP.clap.utils.safe_load import load_checkpoint_file
-    from projects.CLAP.clap.utils.transfer import checkpoint_state, mismatch
-    from projects.CLAP.clap.utils.unwrapped import unwrapped
+    from projects.CLAP.clap.engine.checkpoint.compare import checkpoint_state, mismatch
+    from projects.CLAP.clap.engine.checkpoint.read import load_checkpoint_file
+    from projects.CLAP.clap.engine.config.load import load_config
+    from projects.CLAP.clap.engine.runner import QuietRunner
+    from projects.CLAP.clap.engine.unwrapped import unwrapped
+    from projects.CLAP.clap.errors import CheckpointError
 
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if not Path(args.checkpoint).is_file():
@@ -60,6 +60,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

@@ -37,10 +37,10 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
-    from projects.CLAP.clap.utils.launch import check_load_from, load_config, use_amp
-    from projects.CLAP.clap.utils.quiet_runner import QuietRunner
-    from projects.CLAP.clap.utils.work_dir_lock import is_first_process, locked_work_dir
+    from projects.CLAP.clap.engine.config.load import check_load_from, load_config, use_amp
+    from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
+    from projects.CLAP.clap.engine.lock import is_first_process, locked_work_dir
+    from projects.CLAP.clap.engine.runner import QuietRunner
 
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
@@ -59,6 +59,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main, interrupted='--resume goes on from the last checkpoint, or from the beginning if there is none yet')

@@ -43,8 +43,8 @@ def boxes_of(dataset, index: int) -> tuple:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.utils.launch import load_config
-    from projects.CLAP.clap.utils.restore import restore_model, single_batch
+    from projects.CLAP.clap.engine.checkpoint.restore import restore_model, single_batch
+    from projects.CLAP.clap.engine.config.load import load_config
     from projects.CLAP.clap.visualization.render_frame import render_frame
     from projects.CLAP.clap.visualization.view3d import Recording, ViewerNotInstalledError, import_rerun
 
@@ -69,6 +69,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

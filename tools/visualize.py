@@ -26,8 +26,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.utils.launch import load_config
-    from projects.CLAP.clap.utils.restore import restore_model, single_batch
+    from projects.CLAP.clap.engine.checkpoint.restore import restore_model, single_batch
+    from projects.CLAP.clap.engine.config.load import load_config
     from projects.CLAP.clap.visualization import draw_frame, lidar_on_images, render_frame
 
     cfg = load_config(args.config, args.cfg_options)
@@ -45,6 +45,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

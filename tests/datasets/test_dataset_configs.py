@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from projects.CLAP.clap.datasets import check_dataset
 from projects.CLAP.clap.datasets.converters.pandaset import convert
-from projects.CLAP.clap.models.data_preprocessor import CLAPDataPreprocessor
+from projects.CLAP.clap.encoders.data_preprocessor import CLAPDataPreprocessor
 
 NAMES = ('nus', 'pandaset', 'sim')
 

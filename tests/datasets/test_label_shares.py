@@ -11,7 +11,7 @@ import pytest
 from mmdet3d.registry import DATASETS
 from mmengine.logging import MMLogger
 
-from projects.CLAP.clap.datasets.errors import DatasetError
+from projects.CLAP.clap.errors import DatasetError
 
 CLASSES = ['car', 'truck', 'pedestrian']
 NUSCENES = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from projects.CLAP.clap.datasets.errors import DatasetError
 from projects.CLAP.clap.datasets.info_file import MAKE, read_info_file
+from projects.CLAP.clap.errors import DatasetError
 from tools.create_data import parse_args
 
 

@@ -25,7 +25,7 @@ def frames_of(info_file: Path, points_folder: Path, every: int = 1) -> list:
 def sources(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Frames of a simulated scene, of PandaSet and of nuScenes."""
     from projects.CLAP.clap.datasets.converters.pandaset import convert
-    from projects.CLAP.clap.simulation.generate import SimConfig, generate
+    from projects.CLAP.simulation.generate import SimConfig, generate
 
     sim = tmp_path_factory.mktemp('boxes') / 'sim'
     generate(sim, SimConfig(scenes=2, frames=4, seed=0, image_width=64, supersample=1), report=lambda line: None)

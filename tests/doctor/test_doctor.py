@@ -93,7 +93,7 @@ def rewrite(root: Path, change) -> None:
 
 
 def config_findings(root: Path, monkeypatch: pytest.MonkeyPatch) -> list:
-    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.engine.config.load import load_config
 
     monkeypatch.setenv('CLAP_DATA_ROOT', str(root))
     return data.check_config_data(load_config(str(ROOT / SIM)))
@@ -214,7 +214,7 @@ def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(mmcv.ops, 'nms', lambda boxes, scores, iou_threshold: (None, torch.tensor([0, 1, 2])))
     assert [f.level for f in hardware.check_mmcv_ops()][0] == FAIL
-    from projects.CLAP.clap.models import sparse_conv
+    from projects.CLAP.clap.encoders import sparse_conv
 
     monkeypatch.setattr(sparse_conv, '_apply_pairs', lambda features, weight, pairs, num: features.new_ones(num, 5))
     assert [f.level for f in hardware.check_spconv()][0] == FAIL

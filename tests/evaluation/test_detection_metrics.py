@@ -10,8 +10,8 @@ from mmdet3d.registry import DATASETS, METRICS
 from mmdet3d.structures import LiDARInstance3DBoxes
 from mmengine.fileio import load
 
-from projects.CLAP.clap.datasets.errors import DatasetError
-from projects.CLAP.clap.utils.launch import load_config
+from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.errors import DatasetError
 from tests.fixtures.sim_dataset import tiny_dataset
 
 CONFIG = 'projects/CLAP/configs/finetune/bevfusion_sim_100pct.py'

@@ -7,13 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.functional import (
-    curvature_weights,
-    metres_to_cells,
-    sdf_gradient,
-    sdf_normals,
-    trilinear,
-)
+from projects.CLAP.clap.functional import curvature_weights, metres_to_cells, sdf_gradient, sdf_normals, trilinear
 
 
 def _directions(num, seed=0):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from projects.CLAP.clap.functional import curvature_weights
-from projects.CLAP.clap.modules import MLP, InputMasking, SDFField, VolumeDecoder
+from projects.CLAP.clap.modules import MLP, SDFField, VolumeDecoder
+from projects.CLAP.clap.pretrain.masking import InputMasking
 
 BOX = (-8.0, -4.0, -2.0, 8.0, 4.0, 2.0)
 

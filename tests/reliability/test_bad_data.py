@@ -23,8 +23,9 @@ from PIL import Image
 
 from projects.CLAP.clap.datasets import CLAPDataset, DataError
 from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequences
-from projects.CLAP.clap.datasets.converters.restricted_pickle import read_table
-from projects.CLAP.clap.utils.config_check import ConfigKeyError, check_config
+from projects.CLAP.clap.engine.config.check import check_config
+from projects.CLAP.clap.errors import ConfigError
+from projects.CLAP.clap.files.restricted_pickle import read_table
 from tests.fixtures.driving_frames import frame_info, make_points, write_dataset, write_infos
 from tests.fixtures.tiny import RANGE, tiny_model
 
@@ -302,7 +303,7 @@ def test_configurations() -> None:
         key = rng.choice([key for key in node if key != 'type'] or ['missing'])
         typo = key + rng.choice(['s', '_', 'x']) if rng.random() < 0.5 else ''.join(rng.sample('abcdefghijkl', 8))
         node[typo] = node.pop(key, rng.choice(ODD))
-        with pytest.raises(ConfigKeyError) as caught:
+        with pytest.raises(ConfigError) as caught:
             check_config(Config(dict(model=model)))
         assert typo in str(caught.value) and name in str(caught.value)
 

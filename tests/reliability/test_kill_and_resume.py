@@ -10,9 +10,9 @@ from typing import Callable, Dict, Optional
 
 import pytest
 
-from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
-from projects.CLAP.clap.utils.atomic_file import PARTIAL
-from projects.CLAP.clap.utils.safe_load import checkpoint_problem
+from projects.CLAP.clap.engine.checkpoint.read import checkpoint_problem
+from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
+from projects.CLAP.clap.files.atomic_file import PARTIAL
 from tests.fixtures.driving_frames import write_dataset
 from tests.fixtures.killed_runs import after_steps, assert_same_run, curve, finish, kill_when, launch, while_writing
 

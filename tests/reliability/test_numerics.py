@@ -11,10 +11,10 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from projects.CLAP.clap.hooks.nonfinite_loss_hook import nonfinite_gradients
+from projects.CLAP.clap.engine.hooks.nonfinite_loss_hook import nonfinite_gradients
+from projects.CLAP.clap.errors import NonFiniteLossError
 from projects.CLAP.clap.modules import BoundField
 from projects.CLAP.clap.structures import RayBundle
-from projects.CLAP.clap.utils.errors import NonFiniteLossError
 from tests.fixtures.tiny import RANGE, batch, build, street
 
 
@@ -131,7 +131,7 @@ def test_rays_along_axes_in_walls_and_along_edges() -> None:
 
 
 def test_an_infinite_gradient_of_a_finite_loss_does_not_reach_the_weights(tmp_path: Path) -> None:
-    from tests.hooks.test_hooks import runner
+    from tests.engine.hooks.test_hooks import runner
 
     run = runner(tmp_path, epochs=1)
     before = {}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from projects.CLAP.clap.hooks.atomic_checkpoint_hook import resumable_checkpoints
-from projects.CLAP.clap.utils.safe_load import checkpoint_problem
+from projects.CLAP.clap.engine.checkpoint.read import checkpoint_problem
+from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
 from tests.fixtures.command_run import finetuning, pretraining
 from tests.fixtures.driving_frames import write_dataset
 from tests.fixtures.killed_runs import ROOT, after_steps, assert_same_run, curve, finish, kill_when, launch_tool

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from projects.CLAP.clap.simulation import generate as module
-from projects.CLAP.clap.simulation.generate import STAMP, SimConfig, generate, run_scene
+from projects.CLAP.simulation import generate as module
+from projects.CLAP.simulation.generate import STAMP, SimConfig, generate, run_scene
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset
 from tools.create_data import main
 
@@ -129,7 +129,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatc
 
 
 def test_another_seed_gives_another_world() -> None:
-    from projects.CLAP.clap.simulation.scene import build_scene
+    from projects.CLAP.simulation.scene import build_scene
 
     a, b = build_scene(0, 'scene-0001', 1), build_scene(1, 'scene-0001', 1)
     assert a.layout != b.layout

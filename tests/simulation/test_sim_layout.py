@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from projects.CLAP.clap.simulation.layout import CORNER_RADIUS, KERB_HEIGHT, Layout, make_layout
-from projects.CLAP.clap.simulation.materials import SURFACE_ID
-from projects.CLAP.clap.simulation.mesh import merge
-from projects.CLAP.clap.simulation.noise import stream
-from projects.CLAP.clap.simulation.placement import ground
-from projects.CLAP.clap.simulation.raycast import StaticWorld, World
+from projects.CLAP.simulation.layout import CORNER_RADIUS, KERB_HEIGHT, Layout, make_layout
+from projects.CLAP.simulation.materials import SURFACE_ID
+from projects.CLAP.simulation.mesh import merge
+from projects.CLAP.simulation.noise import stream
+from projects.CLAP.simulation.placement import ground
+from projects.CLAP.simulation.raycast import StaticWorld, World
 
 
 @pytest.fixture(scope='module')

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.simulation.layout import make_layout
-from projects.CLAP.clap.simulation.noise import stream
-from projects.CLAP.clap.simulation.population import ego_start
-from projects.CLAP.clap.simulation.routes import STEP, Place, Route, make_route, pavement_route
+from projects.CLAP.simulation.layout import make_layout
+from projects.CLAP.simulation.noise import stream
+from projects.CLAP.simulation.population import ego_start
+from projects.CLAP.simulation.routes import STEP, Place, Route, make_route, pavement_route
 
 
 def test_arc_length_on_a_polyline_with_a_corner() -> None:

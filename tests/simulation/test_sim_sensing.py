@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from projects.CLAP.clap.simulation import render
-from projects.CLAP.clap.simulation.layout import KERB_HEIGHT, make_layout
-from projects.CLAP.clap.simulation.lidar import MAX_RANGE_M, RANGE_NOISE_M, beam_directions, take_sweep
-from projects.CLAP.clap.simulation.materials import MATERIAL_ID
-from projects.CLAP.clap.simulation.mesh import box, merge
-from projects.CLAP.clap.simulation.noise import stream, value_noise
-from projects.CLAP.clap.simulation.placement import ground
-from projects.CLAP.clap.simulation.raycast import BACKGROUND, StaticWorld, World
-from projects.CLAP.clap.simulation.scene import Scene, build_scene
-from projects.CLAP.clap.simulation.sensors import CAMERA_NAMES, make_rig, pose_matrix
+from projects.CLAP.simulation import render
+from projects.CLAP.simulation.layout import KERB_HEIGHT, make_layout
+from projects.CLAP.simulation.lidar import MAX_RANGE_M, RANGE_NOISE_M, beam_directions, take_sweep
+from projects.CLAP.simulation.materials import MATERIAL_ID
+from projects.CLAP.simulation.mesh import box, merge
+from projects.CLAP.simulation.noise import stream, value_noise
+from projects.CLAP.simulation.placement import ground
+from projects.CLAP.simulation.raycast import BACKGROUND, StaticWorld, World
+from projects.CLAP.simulation.scene import Scene, build_scene
+from projects.CLAP.simulation.sensors import CAMERA_NAMES, make_rig, pose_matrix
 
 
 @pytest.fixture(scope='module')

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from projects.CLAP.clap.simulation import people, scenery, vehicles
-from projects.CLAP.clap.simulation.actors import BOX_MARGIN, Actor, standing
-from projects.CLAP.clap.simulation.mesh import ball, box, cylinder, prism
-from projects.CLAP.clap.simulation.noise import stream
+from projects.CLAP.simulation import people, scenery, vehicles
+from projects.CLAP.simulation.actors import BOX_MARGIN, Actor, standing
+from projects.CLAP.simulation.mesh import ball, box, cylinder, prism
+from projects.CLAP.simulation.noise import stream
 
 # Lowest and highest plausible length, width, height (m).
 SHAPES = {
@@ -88,7 +88,7 @@ def test_attributes_follow_motion_and_rider() -> None:
     mesh = vehicles.car(stream(0, 'a'))
     parked = standing('vehicle.car', mesh, np.zeros(2), 0, 0)
     assert parked.attribute(0) == 'vehicle.parked'
-    from projects.CLAP.clap.simulation.routes import Route
+    from projects.CLAP.simulation.routes import Route
 
     moving = Actor('vehicle.car', [mesh], route=Route(np.array([[0.0, 0], [50, 0]])))
     moving.xy = np.stack([np.r_[np.arange(10) * 0.4, np.full(10, 3.6)], np.zeros(20)], axis=1)

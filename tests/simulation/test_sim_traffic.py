@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from shapely.geometry import Polygon
 
-from projects.CLAP.clap.simulation import vehicles
-from projects.CLAP.clap.simulation.actors import SWEEP_DT, Actor, standing
-from projects.CLAP.clap.simulation.layout import make_layout
-from projects.CLAP.clap.simulation.noise import stream
-from projects.CLAP.clap.simulation.routes import Route, StopLine
-from projects.CLAP.clap.simulation.scene import Scene, build_scene
-from projects.CLAP.clap.simulation.traffic import HARD_BRAKE, Signals, remove_collisions, simulate
+from projects.CLAP.simulation import vehicles
+from projects.CLAP.simulation.actors import SWEEP_DT, Actor, standing
+from projects.CLAP.simulation.layout import make_layout
+from projects.CLAP.simulation.noise import stream
+from projects.CLAP.simulation.routes import Route, StopLine
+from projects.CLAP.simulation.scene import Scene, build_scene
+from projects.CLAP.simulation.traffic import HARD_BRAKE, Signals, remove_collisions, simulate
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,7 @@ import torch
 from matplotlib.text import Text
 
 from projects.CLAP.clap.functional import project_points
-from projects.CLAP.clap.samplers.base import lidar_rays
+from projects.CLAP.clap.pretrain.samplers.base import lidar_rays
 from projects.CLAP.clap.visualization import (
     FIGURES,
     draw_frame,

@@ -39,9 +39,9 @@ def main() -> None:
     args = parse_args()
     import torch
 
-    from projects.CLAP.clap.utils.benchmark import benchmark, format_table
-    from projects.CLAP.clap.utils.device import best_device
-    from projects.CLAP.clap.utils.launch import load_config
+    from projects.CLAP.clap.analysis.benchmark import benchmark, format_table
+    from projects.CLAP.clap.engine.config.load import load_config
+    from projects.CLAP.clap.engine.device import best_device
 
     cfg = load_config(args.config, args.cfg_options)
     device = torch.device(args.device or best_device())
@@ -51,6 +51,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

@@ -44,8 +44,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def measure_one(args: argparse.Namespace, device) -> dict:
-    from projects.CLAP.clap.utils.launch import load_config
-    from projects.CLAP.clap.utils.ray_benchmark import ALL, available_gib, limit_memory, measure
+    from projects.CLAP.clap.analysis.ray_benchmark import ALL, available_gib, limit_memory, measure
+    from projects.CLAP.clap.engine.config.load import load_config
 
     cfg = load_config(args.config, args.cfg_options)
     cfg.train_dataloader.batch_size = args.batch_size
@@ -66,7 +66,7 @@ def in_own_process(sampler: str, rays: str) -> dict:
 
 def everything(rows: list, configured: int) -> dict:
     """Memory of rendering all points and pixels, measured or extrapolated, against the configuration's number."""
-    from projects.CLAP.clap.utils.ray_benchmark import extrapolate
+    from projects.CLAP.clap.analysis.ray_benchmark import extrapolate
 
     last = rows[-1]
     if not last.get('lidar_rays'):
@@ -86,9 +86,9 @@ def main() -> None:
     args = parse_args()
     import torch
 
-    from projects.CLAP.clap.utils.device import best_device
-    from projects.CLAP.clap.utils.launch import load_config
-    from projects.CLAP.clap.utils.ray_benchmark import format_table
+    from projects.CLAP.clap.analysis.ray_benchmark import format_table
+    from projects.CLAP.clap.engine.config.load import load_config
+    from projects.CLAP.clap.engine.device import best_device
 
     device = torch.device(args.device or best_device())
     if args.one:
@@ -115,6 +115,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

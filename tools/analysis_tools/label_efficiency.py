@@ -44,8 +44,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.experiments import PlanError, read_plan
-    from projects.CLAP.clap.experiments.command import list_jobs, run_jobs, summarize
+    from projects.CLAP.comparison import PlanError, read_plan
+    from projects.CLAP.comparison.command import list_jobs, run_jobs, summarize
 
     plan = read_plan(args.plan)
     if args.jobs < 1:
@@ -69,6 +69,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

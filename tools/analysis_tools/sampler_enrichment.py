@@ -50,11 +50,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.evaluation.enrichment import mean_figures, summary
-    from projects.CLAP.clap.evaluation.enrichment_report import format_tables
-    from projects.CLAP.clap.utils.data_root import use_data_root
-    from projects.CLAP.clap.utils.enrichment_run import build_samplers, measure_checkpoint
-    from projects.CLAP.clap.utils.launch import load_config, parse_options
+    from projects.CLAP.clap.analysis.enrichment import mean_figures, summary
+    from projects.CLAP.clap.analysis.enrichment_report import format_tables
+    from projects.CLAP.clap.analysis.enrichment_run import build_samplers, measure_checkpoint
+    from projects.CLAP.clap.engine.config.data_root import use_data_root
+    from projects.CLAP.clap.engine.config.load import load_config, parse_options
 
     cfg = load_config(args.config, args.cfg_options)
     use_data_root(cfg, args.data_root)
@@ -69,6 +69,6 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from projects.CLAP.clap.utils.cli import run
+    from projects.CLAP.clap.engine.command import run
 
     run(main)

@@ -9,6 +9,6 @@ torch, is available.
 from importlib.util import find_spec
 
 if find_spec('mmdet3d') is not None:
-    from . import datasets, evaluation, heads, hooks, loops, models, samplers  # noqa: F401
+    from . import datasets, downstream, encoders, engine, evaluation, pretrain, visualization  # noqa: F401
 
 __version__ = '0.1.0'

@@ -64,8 +64,8 @@ def check_root() -> List[Finding]:
 
 def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Finding], List[Dict[str, Any]]]:
     """The stamp of an info file: version, frames, size, age, format; also its raw frames (none if it is unusable)."""
-    from projects.CLAP.clap.datasets.errors import DataError
     from projects.CLAP.clap.datasets.info_file import read_info_file
+    from projects.CLAP.clap.errors import DataError
 
     try:
         content = read_info_file(ann_file, data_root)
@@ -130,7 +130,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
     from mmengine.config import ConfigDict
 
     from projects.CLAP.clap.datasets.checks import check_dataset
-    from projects.CLAP.clap.datasets.errors import DataError
+    from projects.CLAP.clap.errors import DataError
 
     try:
         node = ConfigDict({**node, 'serialize_data': False})

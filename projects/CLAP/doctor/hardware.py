@@ -40,7 +40,7 @@ def check_spconv() -> List[Finding]:
     import torch
     from spconv.pytorch import SparseConvTensor
 
-    from projects.CLAP.clap.models.sparse_conv import CLAPSubMConv3d
+    from projects.CLAP.clap.encoders.sparse_conv import CLAPSubMConv3d
 
     generator = torch.Generator().manual_seed(0)
     coords = torch.randperm(6 * 6 * 6, generator=generator)[:50]

@@ -56,8 +56,8 @@ def check_step(cfg: Any) -> List[Finding]:
     from mmengine.optim import build_optim_wrapper
     from mmengine.runner import Runner
 
-    from projects.CLAP.clap.utils.device import best_device
-    from projects.CLAP.clap.utils.step_timer import peak_memory_gib
+    from projects.CLAP.clap.analysis.step_timer import peak_memory_gib
+    from projects.CLAP.clap.engine.device import best_device
 
     cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     _without_pretrained(cfg.model)

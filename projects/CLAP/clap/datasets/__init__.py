@@ -1,9 +1,9 @@
 """Data sets, transforms and checks. Importing this module registers them with mmdet3d."""
 
+from ..errors import DataError, DatasetError
 from . import transforms
 from .checks import FrameReport, check_dataset, check_frame
 from .clap_dataset import CLAPDataset
-from .errors import DataError, DatasetError
 from .seeded_sampler import SeededSampler
 
 __all__ = [

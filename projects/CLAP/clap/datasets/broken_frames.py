@@ -7,7 +7,7 @@ from typing import Any, List
 
 import numpy as np
 
-from .errors import DataError
+from ..errors import DataError
 from .seeded_sampler import seeded
 
 #: Broken frames in a row after which it is not the frames that are at fault.

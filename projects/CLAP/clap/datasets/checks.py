@@ -11,8 +11,8 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
+from ..errors import DataError
 from ..functional.projection import project_points
-from .errors import DataError
 
 _warned_cameras: set = set()
 

@@ -13,8 +13,8 @@ from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
 
+from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
-from .errors import DatasetError
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
@@ -77,16 +77,16 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         backend_args: Optional[dict] = None,
     ) -> None:
         if verify not in ('stat', 'full', 'off'):
-            raise ValueError(f"verify must be 'stat', 'full' or 'off', got {verify!r}")
+            raise ConfigError(f"verify must be 'stat', 'full' or 'off', got {verify!r}")
         if on_broken_frame not in ('stop', 'skip'):
-            raise ValueError(f"on_broken_frame must be 'stop' or 'skip', got {on_broken_frame!r}")
+            raise ConfigError(f"on_broken_frame must be 'stop' or 'skip', got {on_broken_frame!r}")
         self.on_broken_frame, self.dropped_frames = on_broken_frame, []
         if filter_empty_gt and not with_annotations:
-            raise ValueError('filter_empty_gt=True needs with_annotations=True: without labels every frame is empty')
+            raise ConfigError('filter_empty_gt=True needs with_annotations=True: without labels every frame is empty')
         if not isinstance(load_interval, int) or load_interval < 1:
-            raise ValueError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
+            raise ConfigError(f'load_interval must be a whole number of at least 1, got {load_interval!r}')
         if not isinstance(load_offset, int) or not 0 <= load_offset < load_interval:
-            raise ValueError(
+            raise ConfigError(
                 f'load_offset must be a whole number below load_interval = {load_interval}, got {load_offset!r}'
             )
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
@@ -113,7 +113,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         )
         self.show_ins_var = False
         if not with_annotations and any(isinstance(step, LoadAnnotations3D) for step in self.pipeline.transforms):
-            raise ValueError(
+            raise ConfigError(
                 'the pipeline has LoadAnnotations3D but the data set leaves labels out; '
                 'set with_annotations=True or remove the transform'
             )

@@ -8,8 +8,8 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 from mmengine.fileio import load
 
-from .errors import DatasetError
-from .plain_pickle import load_plain_pickle
+from ..errors import DatasetError
+from ..files.plain_pickle import load_plain_pickle
 
 MIN_DETERMINANT = 1e-8
 #: How each kind of data set is made, by the first word of its info file's name; ``{folder}`` is the data set's.

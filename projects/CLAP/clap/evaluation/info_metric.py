@@ -9,7 +9,7 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.fileio import load
 
-from ..datasets.errors import DatasetError
+from ..errors import DatasetError
 from .nuscenes_metric import average_precisions, check_whole_split
 
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE')

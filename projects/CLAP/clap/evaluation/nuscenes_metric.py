@@ -13,7 +13,7 @@ from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.fileio import load
 
-from ..datasets.errors import DatasetError
+from ..errors import DatasetError
 
 _SPLITS = {'v1.0-trainval': 'val', 'v1.0-mini': 'mini_val'}
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE', attr_err='mAAE')

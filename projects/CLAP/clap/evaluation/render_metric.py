@@ -9,7 +9,7 @@ import torch
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from .frame_labels import box_of_points
+from ..functional import box_of_points
 
 
 @METRICS.register_module()
@@ -42,7 +42,7 @@ class RenderMetric(BaseMetric):
             labels = sample.get('eval_ann_info')
             if points is not None and labels:  # {} where the data set leaves labels out
                 boxes = labels['gt_bboxes_3d']
-                gravity = torch.cat([boxes.gravity_center, boxes.tensor[:, 3:7]], dim=1).cpu().numpy()
+                gravity = torch.cat([boxes.gravity_center, boxes.tensor[:, 3:7]], dim=1).cpu()
                 rays['in_box'] = box_of_points(torch.from_numpy(points), gravity).numpy() >= 0
             self.results.append(rays)
 

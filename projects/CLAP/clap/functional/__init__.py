@@ -1,13 +1,14 @@
 """The mathematics of CLAP: one equation, one function. Pure torch; nothing here knows modules, registries or mm*."""
 
+from .boxes import box_of_points, inside_box
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
-from .drawing import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
 from .neus import inverse_std, neus_alpha
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
 from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
+from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .sinkhorn import sinkhorn
@@ -18,6 +19,7 @@ from .voxelize import grid_size, voxelize
 __all__ = [
     'ProjectedPoints',
     'accumulate',
+    'box_of_points',
     'channel_last_table',
     'curvature_weights',
     'eikonal_loss',
@@ -27,6 +29,7 @@ __all__ = [
     'gram_loss',
     'grid_size',
     'inclusion_draw',
+    'inside_box',
     'intersect_box',
     'inverse_cdf',
     'inverse_std',

@@ -7,7 +7,7 @@ from typing import Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .drawing import uniform
+from .random_draws import uniform
 
 
 def _num_dropped(ratio: float, total: int) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._shapes import expect_shape
-from .drawing import uniform
+from .random_draws import uniform
 
 
 def stratified(

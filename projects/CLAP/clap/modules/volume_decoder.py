@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..errors import ConfigError
+
 
 class VolumeDecoder(nn.Module):
     """f3D: (B, C, X, Y) -> (B, C_v, Z, Y, X).
@@ -24,7 +26,7 @@ class VolumeDecoder(nn.Module):
     def __init__(self, in_channels: int, volume_channels: int = 32, num_z: int = 16, norm_groups: int = 8) -> None:
         super().__init__()
         if volume_channels % norm_groups:
-            raise ValueError(f'volume_channels ({volume_channels}) must be a multiple of norm_groups ({norm_groups})')
+            raise ConfigError(f'volume_channels ({volume_channels}) must be a multiple of norm_groups ({norm_groups})')
         self.volume_channels, self.num_z = volume_channels, num_z
         self.lift = nn.Conv2d(in_channels, volume_channels * num_z, kernel_size=1)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from ..utils.run_record import read_card
+from ..engine.run_record import read_card
 
 Curve = List[Tuple[int, float]]  # iteration, value
 #: What ``sampler_enrichment.py --out`` writes, if it was told to write it into the work directory.

@@ -3,6 +3,7 @@
 from . import lidar_on_images
 from .colours import prototype_colours
 from .figures import FIGURES, draw_frame, frame_figures, to_pixels
+from .pretrain_visualization_hook import PretrainVisualizationHook
 from .render_frame import CameraPicture, FramePicture, render_frame
 from .undisturbed import undisturbed
 
@@ -10,6 +11,7 @@ __all__ = [
     'CameraPicture',
     'FIGURES',
     'FramePicture',
+    'PretrainVisualizationHook',
     'draw_frame',
     'frame_figures',
     'lidar_on_images',

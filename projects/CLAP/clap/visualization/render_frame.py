@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..functional import project_points
 from ..modules import BoundField
-from ..samplers import BaseRaySampler, CurvatureRaySampler, SampledRays
-from ..samplers.base import camera_rays, lidar_rays, valid_pixels
+from ..pretrain.samplers import BaseRaySampler, CurvatureRaySampler, SampledRays
+from ..pretrain.samplers.base import camera_rays, lidar_rays, valid_pixels
 from ..structures import CameraViews, KeyframeSweep
 
 

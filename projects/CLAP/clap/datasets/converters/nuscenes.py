@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Iterator
 
+from ...errors import ConfigError
+
 VERSIONS = ('v1.0-trainval', 'v1.0-mini')
 TABLES = (
     'category',
@@ -116,7 +118,7 @@ def plain_progress() -> Iterator[None]:
 def check_tables(root: Path, version: str) -> None:
     """Raise an error that names what is missing below ``root`` before anything slow begins."""
     if version not in VERSIONS:
-        raise ValueError(f'--version must be one of {", ".join(VERSIONS)}, got {version!r}')
+        raise ConfigError(f'--version must be one of {", ".join(VERSIONS)}, got {version!r}')
     folder = root / version
     missing = [f'{t}.json' for t in TABLES if not (folder / f'{t}.json').is_file()]
     if missing:

@@ -30,7 +30,7 @@ import pandas as pd
 from mmengine.logging import print_log
 from PIL import Image
 
-from ..errors import DataError
+from ...errors import DataError
 from .pandaset_boxes import CLASSES, collect_tracks, make_instances
 from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
 from .pandaset_reader import Sequence, find_sequences

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 from PIL import Image
 
+from ...errors import ConfigError
 from .random_draws import check_limits, coin, uniform
 
 
@@ -118,11 +119,11 @@ class CLAPImageAug3D(BaseTransform):
         for limits in resize_lim if per_camera else [resize_lim]:
             check_limits('resize_lim', limits)
             if limits[0] <= 0:
-                raise ValueError(f'resize_lim must be positive, got {limits!r}')
+                raise ConfigError(f'resize_lim must be positive, got {limits!r}')
         check_limits('bot_pct_lim', bot_pct_lim)
         check_limits('rot_lim', rot_lim)
         if len(final_dim) != 2 or min(final_dim) <= 0:
-            raise ValueError(f'final_dim must be (height, width) in pixels, got {final_dim!r}')
+            raise ConfigError(f'final_dim must be (height, width) in pixels, got {final_dim!r}')
         self.final_dim = (int(final_dim[0]), int(final_dim[1]))
         self.resize_lim = resize_lim
         self.per_camera = per_camera
@@ -133,7 +134,7 @@ class CLAPImageAug3D(BaseTransform):
         images = results['img']
         limits = self.resize_lim if self.per_camera else [self.resize_lim] * len(images)
         if len(limits) != len(images):
-            raise ValueError(
+            raise ConfigError(
                 f'CLAPImageAug3D.resize_lim has {len(limits)} ranges, the frame {len(images)} cameras '
                 f'({", ".join(results["cam_names"])}); give one range, or one per camera'
             )

@@ -13,6 +13,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
+from ...errors import ConfigError
 from .random_draws import check_limits, coin, normal, uniform
 
 
@@ -44,9 +45,9 @@ class CLAPGlobalRotScaleTrans(BaseTransform):
         check_limits('rot_range', rot_range)
         check_limits('scale_ratio_range', scale_ratio_range)
         if scale_ratio_range[0] <= 0:
-            raise ValueError(f'scale_ratio_range must be positive, got {scale_ratio_range!r}')
+            raise ConfigError(f'scale_ratio_range must be positive, got {scale_ratio_range!r}')
         if len(translation_std) != 3 or min(translation_std) < 0:
-            raise ValueError(f'translation_std must be three numbers >= 0 (metres), got {translation_std!r}')
+            raise ConfigError(f'translation_std must be three numbers >= 0 (metres), got {translation_std!r}')
         self.rot_range, self.scale_ratio_range, self.translation_std = rot_range, scale_ratio_range, translation_std
 
     def transform(self, results: dict) -> dict:
@@ -80,7 +81,7 @@ class CLAPRandomFlip3D(BaseTransform):
             ('flip_ratio_bev_vertical', flip_ratio_bev_vertical),
         ):
             if not 0 <= value <= 1:
-                raise ValueError(f'{name} must be a probability between 0 and 1, got {value!r}')
+                raise ConfigError(f'{name} must be a probability between 0 and 1, got {value!r}')
         self.ratios = {'horizontal': flip_ratio_bev_horizontal, 'vertical': flip_ratio_bev_vertical}
 
     def transform(self, results: dict) -> dict:

@@ -13,7 +13,7 @@ from mmdet3d.structures.points import LiDARPoints
 from mmengine.fileio import get
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import DataError
+from ...errors import ConfigError, DataError
 
 FEATURE_DIMS = 5  # x, y, z, intensity, dt
 _TIME_DIM = 4
@@ -125,9 +125,9 @@ class CLAPLoadKeyframe(BaseTransform):
         backend_args: Optional[dict] = None,
     ) -> None:
         if nonfinite not in ('error', 'drop'):
-            raise ValueError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
+            raise ConfigError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
         if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
-            raise ValueError(
+            raise ConfigError(
                 f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
                 f'load_dim={load_dim}; got {use_dim!r}'
             )

@@ -9,7 +9,7 @@ import torch
 from mmdet3d.datasets.transforms import Pack3DDetInputs
 from mmdet3d.registry import TRANSFORMS
 
-from ..errors import DataError
+from ...errors import DataError
 
 META_KEYS = (
     'cam2img',

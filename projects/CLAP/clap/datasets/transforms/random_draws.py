@@ -6,6 +6,8 @@ from typing import Optional, Sequence
 
 import torch
 
+from ...errors import ConfigError
+
 
 def uniform(limits: Sequence[float], generator: Optional[torch.Generator] = None) -> float:
     """One number, uniform in [limits[0], limits[1]]."""
@@ -27,4 +29,4 @@ def normal(std: Sequence[float], generator: Optional[torch.Generator] = None) ->
 def check_limits(name: str, limits: Sequence[float]) -> None:
     """``ValueError`` unless ``limits`` is (low, high) with low <= high."""
     if len(limits) != 2 or not limits[0] <= limits[1]:
-        raise ValueError(f'{name} must be (low, high) with low <= high, got {limits!r}')
+        raise ConfigError(f'{name} must be (low, high) with low <= high, got {limits!r}')

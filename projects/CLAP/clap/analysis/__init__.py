@@ -1,0 +1,1 @@
+"""Measurements of models and samplers: time, memory, what is drawn."""

@@ -1,0 +1,206 @@
+"""The encoders of BEVFusion under its attribute names (Eqs. 1-3), shared by the pre-trainer and the detector."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmdet3d.models.detectors.base import Base3DDetector
+from mmdet3d.registry import MODELS
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor
+
+from ..errors import ConfigError, NonFiniteLossError
+from ..functional.voxelize import grid_size, voxelize
+from ..structures import EncoderOutput
+from .checks import check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+
+ConfigType = Optional[Dict[str, Any]]
+PARTS = ('pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'fusion_layer', 'pts_backbone', 'pts_neck')
+
+
+class CLAPEncoderBase(Base3DDetector):
+    """LiDAR and camera to one BEV. A modality whose parts are None does not exist.
+
+    Eq. 1: P-hat = pts_middle_encoder(voxels), Eq. 2: I-hat = view_transform(img_neck(img_backbone(images))), Eq. 3:
+    F-hat = pts_neck(pts_backbone(fusion_layer([I-hat, P-hat]))). BEV axes are (..., x, y).
+
+    Args:
+        data_preprocessor: Config of the data preprocessor.
+        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range.
+        pts_middle_encoder: Config of the sparse encoder.
+        img_backbone: Config of the image backbone.
+        img_neck: Config of the image neck; only its finest level is used.
+        view_transform: Config of the view transform.
+        fusion_layer: Config of the fusion; needed exactly when both modalities exist.
+        pts_backbone: Config of the BEV backbone.
+        pts_neck: Config of the BEV neck.
+        init_cfg: Initialisation config.
+    """
+
+    def __init__(
+        self,
+        data_preprocessor: ConfigType = None,
+        voxelize_cfg: ConfigType = None,
+        pts_middle_encoder: ConfigType = None,
+        img_backbone: ConfigType = None,
+        img_neck: ConfigType = None,
+        view_transform: ConfigType = None,
+        fusion_layer: ConfigType = None,
+        pts_backbone: ConfigType = None,
+        pts_neck: ConfigType = None,
+        init_cfg: ConfigType = None,
+    ) -> None:
+        super().__init__(data_preprocessor=copy.deepcopy(data_preprocessor), init_cfg=init_cfg)
+        configs = dict(
+            zip(
+                PARTS,
+                (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
+            )
+        )
+        check_modalities(voxelize_cfg, configs)
+        self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
+        for name, config in configs.items():
+            setattr(self, name, None if config is None else MODELS.build(copy.deepcopy(config)))
+        if self.voxelize_cfg is not None:
+            check_voxelize_cfg(self.voxelize_cfg)
+        if self.has_lidar:
+            check_voxel_grid(self.voxelize_cfg, self.pts_middle_encoder)
+        check_bev(self, configs)
+
+    @property
+    def has_lidar(self) -> bool:
+        return self.pts_middle_encoder is not None
+
+    @property
+    def has_camera(self) -> bool:
+        return self.img_backbone is not None
+
+    @property
+    def bev_shape(self) -> Tuple[int, int]:
+        """(X, Y) of the BEV before the fusion."""
+        return (self.pts_middle_encoder if self.has_lidar else self.view_transform).bev_shape
+
+    def init_weights(self) -> None:
+        """Initialise the image backbone only (from its init_cfg), as BEVFusion does.
+
+        The other encoders keep PyTorch's initialisation, and MMEngine's general procedure cannot handle the integer
+        parameter of the view transform.
+        """
+        if self.img_backbone is not None:
+            self.img_backbone.init_weights()
+
+    def voxelize(self, points: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
+        """Clouds (N, F) in the augmented LiDAR frame -> mean features (V, F), coords (V, 4) int32 = b, x, y, z."""
+        cfg = self.voxelize_cfg
+        max_voxels = cfg['max_voxels'][0 if self.training else 1]
+        features, coords = [], []
+        for index, cloud in enumerate(points):
+            means, cells = voxelize(
+                cloud.float(), cfg['voxel_size'], cfg['point_cloud_range'], cfg['max_num_points'], max_voxels
+            )
+            features.append(means)
+            coords.append(torch.nn.functional.pad(cells.int(), (1, 0), value=index))
+        return torch.cat(features), torch.cat(coords)
+
+    def extract_lidar(self, points: Optional[Sequence[Tensor]]) -> Optional[Tensor]:
+        """Eq. 1: B clouds (N, F) -> P-hat (B, C, X, Y), or None without a LiDAR branch."""
+        if not self.has_lidar:
+            return None
+        if points is None:
+            raise ConfigError('this model has a LiDAR branch but got no "points"; expected one cloud per sample')
+        with torch.no_grad():
+            features, coords = self.voxelize(points)
+        if features.shape[0] == 0:
+            return self._empty_lidar(features, coords, len(points))
+        return self.pts_middle_encoder(features, coords, len(points))
+
+    def _empty_lidar(self, features: Tensor, coords: Tensor, batch: int) -> Tensor:
+        """Zeros (B, C, X, Y) for a batch without a point in range, as an empty cloud among others gives.
+
+        Other ranks may have points and wait for this one's gradients, so the
+        encoder runs on a few stand-in voxels, and its output counts nothing.
+        """
+        size = grid_size(self.voxelize_cfg['voxel_size'], self.voxelize_cfg['point_cloud_range'])
+        places = [
+            [0, int(share_x * size[0]), int(share_y * size[1]), int(0.5 * size[2])]
+            for share_x in (0.25, 0.75)
+            for share_y in (0.25, 0.75)
+        ]
+        stand_in = self.pts_middle_encoder(
+            features.new_zeros(len(places), features.shape[1]), coords.new_tensor(places), batch
+        )
+        return stand_in * 0.0
+
+    def extract_camera(
+        self,
+        imgs: Optional[Tensor],
+        depth_points: Optional[Sequence[Tensor]],
+        metas: Optional[Sequence[Dict[str, Any]]],
+    ) -> Optional[Tensor]:
+        """Eq. 2: imgs (B, N, 3, H, W) normalised, clouds for the depth images, camera matrices -> I-hat (B, C, X, Y).
+
+        None without a camera branch.
+        """
+        if not self.has_camera:
+            return None
+        if imgs is None or depth_points is None or metas is None:
+            raise ConfigError(
+                'this model has a camera branch; expected images, depth points and meta information, got '
+                f'imgs={type(imgs).__name__}, depth_points={type(depth_points).__name__}, '
+                f'metas={type(metas).__name__}'
+            )
+        if imgs.dim() != 5 or tuple(imgs.shape[-2:]) != self.view_transform.image_size:
+            raise ConfigError(
+                f'expected images (B, cameras, 3, H, W) with (H, W) = {self.view_transform.image_size} '
+                f'(view_transform.image_size), got {tuple(imgs.shape)}; change the image augmentation or '
+                'image_size'
+            )
+        levels = self.img_neck(self.img_backbone(imgs.flatten(0, 1)))
+        return self.view_transform(levels[0].unflatten(0, imgs.shape[:2]), list(depth_points), metas)
+
+    def fuse(self, lidar_bev: Optional[Tensor], camera_bev: Optional[Tensor]) -> Tensor:
+        """Eq. 3: (B, C_P, X, Y), (B, C_I, X, Y) -> F-hat (B, C, X, Y)."""
+        if self.fusion_layer is None:
+            bev = lidar_bev if camera_bev is None else camera_bev
+        else:
+            bev = self.fusion_layer([camera_bev, lidar_bev])
+        fused = self.pts_neck(self.pts_backbone(bev))
+        return fused[0] if isinstance(fused, (list, tuple)) else fused
+
+    def encode(
+        self,
+        points: Optional[Sequence[Tensor]] = None,
+        imgs: Optional[Tensor] = None,
+        depth_points: Optional[Sequence[Tensor]] = None,
+        metas: Optional[Sequence[Dict[str, Any]]] = None,
+    ) -> EncoderOutput:
+        """All three BEV maps. `depth_points` are the clouds behind the depth images; default: `points`."""
+        lidar_bev = self.extract_lidar(points)
+        camera_bev = self.extract_camera(imgs, points if depth_points is None else depth_points, metas)
+        return EncoderOutput(lidar_bev, camera_bev, self.fuse(lidar_bev, camera_bev))
+
+    def extract_feat(self, batch_inputs: Dict[str, Any], batch_metas: List[Dict[str, Any]]) -> EncoderOutput:
+        """`encode` on the preprocessor's dictionary."""
+        return self.encode(batch_inputs.get('points'), batch_inputs.get('imgs'), metas=batch_metas)
+
+    def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights.
+
+        What is logged is the mean over ranks, so all of them see that one has a
+        loss that is not finite, and all raise: none is left waiting in the backward pass.
+        """
+        total, log_vars = super().parse_losses(losses)
+        if get_world_size() > 1:
+            packed = torch.stack([value.detach().double() for value in log_vars.values()])
+            all_reduce(packed, op='mean')
+            log_vars = {name: value.to(total.dtype) for name, value in zip(log_vars, packed)}
+        if not torch.isfinite(log_vars['loss']):
+            bad = {
+                name: float(value.detach())
+                for name, value in log_vars.items()
+                if name != 'loss' and not bool(torch.isfinite(value))
+            }
+            raise NonFiniteLossError(bad)
+        return total, log_vars

@@ -1,0 +1,1 @@
+"""Checkpoints: read, compare, export, restore."""

@@ -1,0 +1,1 @@
+"""From a configuration file and overrides to a checked configuration."""

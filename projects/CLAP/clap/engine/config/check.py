@@ -1,0 +1,212 @@
+"""Finds misspelt configuration keys before anything is built."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from typing import Any, Iterator, List, Optional, Set, Tuple
+
+from mmdet3d import registry
+from mmengine.config import Config
+from mmengine.registry import FUNCTIONS, Registry
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from ...encoders.checks import VOXELIZE_KEYS
+from ...errors import ConfigError
+from ...pretrain.masking import InputMasking
+
+_REGISTRIES = (
+    'MODELS',
+    'DATASETS',
+    'TRANSFORMS',
+    'HOOKS',
+    'METRICS',
+    'TASK_UTILS',
+    'DATA_SAMPLERS',
+    'PARAM_SCHEDULERS',
+    'OPTIM_WRAPPERS',
+    'LOOPS',
+    'VISUALIZERS',
+    'VISBACKENDS',
+    'LOG_PROCESSORS',
+)
+_OTHER_REGISTRIES = ('OPTIMIZERS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'WEIGHT_INITIALIZERS')
+#: Keys that a builder takes out before the class sees the rest.
+_TAKEN_BY_BUILDER = {'type', '_scope_'}
+#: Keys that the runner takes out, or puts in, before it builds what is below these roots.
+_TAKEN_BY_RUNNER = {
+    'train_cfg': {'by_epoch'},
+    'optim_wrapper': {'constructor', 'paramwise_cfg'},
+    'param_scheduler': {'convert_to_iter_based'},
+}
+_ROOTS = (
+    'model',
+    'train_dataloader',
+    'val_dataloader',
+    'test_dataloader',
+    'val_evaluator',
+    'test_evaluator',
+    'default_hooks',
+    'custom_hooks',
+    'visualizer',
+    'train_cfg',
+    'val_cfg',
+    'test_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'log_processor',
+)
+
+
+def accepted_keys(cls: type) -> Optional[Set[str]]:
+    """Names that a class takes, its parents' included where it passes ``**kwargs`` on; None if that cannot be known."""
+    names: Set[str] = set()
+    for parent in cls.__mro__:
+        if '__init__' not in parent.__dict__ or parent is object:
+            continue
+        parameters = inspect.signature(parent.__init__).parameters.values()
+        names |= {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names - {'self'}
+    return None
+
+
+def find_class(name: str) -> Optional[type]:
+    """The registered class of a ``type`` string, from whichever registry has it."""
+    for registry_name in _REGISTRIES:
+        found = getattr(registry, registry_name).get(name)
+        if inspect.isclass(found):
+            return found
+    return None
+
+
+def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
+    """Dicts without a ``type`` whose reader is known: path, content, accepted keys, name of the reader."""
+    model = cfg.get('model', {})
+    if model.get('masking'):
+        yield (
+            'model.masking',
+            model['masking'],
+            accepted_keys(InputMasking) - {'point_cloud_range', 'voxel_size'},
+            'InputMasking',
+        )
+    if model.get('voxelize_cfg'):
+        yield 'model.voxelize_cfg', model['voxelize_cfg'], set(VOXELIZE_KEYS), 'voxelize_cfg'
+    if cfg.get('optim_wrapper', {}).get('optimizer'):
+        optimizer = cfg.optim_wrapper.optimizer
+        cls = registry.OPTIMIZERS.get(optimizer['type']) if isinstance(optimizer.get('type'), str) else None
+        if cls is not None:
+            yield 'optim_wrapper.optimizer', optimizer, accepted_keys(cls) or set(optimizer), optimizer['type']
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            yield name, cfg[name], (accepted_keys(DataLoader) or set()) | {'num_batch_per_epoch'}, 'DataLoader'
+    if cfg.get('env_cfg'):
+        yield 'env_cfg', cfg.env_cfg, {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}, 'env_cfg'
+    if cfg.get('auto_scale_lr'):
+        yield 'auto_scale_lr', cfg.auto_scale_lr, {'enable', 'base_batch_size'}, 'auto_scale_lr'
+    if cfg.get('default_hooks'):
+        # An entry with a type is a hook of the user's; one without changes a hook that must be there.
+        known = {'runtime_info', 'timer', 'logger', 'param_scheduler', 'checkpoint', 'sampler_seed'}
+        changed = {name: hook for name, hook in cfg.default_hooks.items() if hook and 'type' not in hook}
+        yield 'default_hooks', changed, known, 'default_hooks'
+
+
+def _unread(path: str, node: dict, accepted: Set[str], reader: str) -> Iterator[str]:
+    for key in sorted(set(node) - accepted - _TAKEN_BY_BUILDER):
+        near = difflib.get_close_matches(key, accepted, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f'it takes: {", ".join(sorted(accepted))}'
+        yield f"{path}.{key}: {reader} has no '{key}'; {hint}"
+
+
+def typed_dicts(node: Any, path: str = '') -> Iterator[Tuple[str, dict]]:
+    """Every dict with a ``type`` below a config node, with its dotted path."""
+    if isinstance(node, dict):
+        if isinstance(node.get('type'), (str, type)):
+            yield path, node
+        for key, value in node.items():
+            yield from typed_dicts(value, f'{path}.{key}' if path else str(key))
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from typed_dicts(value, f'{path}[{index}]')
+
+
+def _unknown_type(path: str, node: dict) -> str:
+    """A line about a ``type`` that no registry has, with the names most like it; empty if it is known."""
+    name = node['type']
+    if inspect.isclass(name) or '.' in name or '(' in name:  # a class, or of another library's scope
+        return ''
+    kinds: List[Registry] = [getattr(registry, kind) for kind in (*_REGISTRIES, *_OTHER_REGISTRIES)]
+    kinds.append(FUNCTIONS)  # collate and worker functions
+    if any(kind.get(name) is not None for kind in kinds):
+        return ''
+    known: Set[str] = set()
+    for kind in kinds:
+        above: Optional[Registry] = kind
+        while above is not None:
+            known |= set(above.module_dict)
+            above = above.parent
+    words = _words(name)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.8) + sorted(k for k in known if words <= _words(k))
+    hint = (
+        f'did you mean {" or ".join(repr(k) for k in list(dict.fromkeys(near))[:3])}?'
+        if near
+        else 'is it spelt right, and its module named in custom_imports?'
+    )
+    return f"{path}.type: there is no '{name}'; {hint}"
+
+
+def _words(name: str) -> Set[str]:
+    return set(re.findall(r'[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+', name))
+
+
+def unknown_keys(cfg: Config) -> List[str]:
+    """One line per key that its class does not take, with the nearest name that it does."""
+    problems = []
+    for root in _ROOTS:
+        for path, node in typed_dicts(cfg.get(root), root):
+            cls = node['type'] if inspect.isclass(node['type']) else find_class(node['type'])
+            if cls is None or cls.__module__.startswith('torch.nn'):
+                continue  # torch's layers: mmcv's builders take keys out
+            accepted = accepted_keys(cls)
+            if accepted is None:
+                continue
+            problems += _unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
+        problems += [
+            line for line in (_unknown_type(path, node) for path, node in typed_dicts(cfg.get(root), root)) if line
+        ]
+    for path, node, accepted, reader in _nested(cfg):
+        problems += _unread(path, node, accepted, reader)
+    return sorted(problems)
+
+
+def check_options(cfg: Config, options: dict) -> None:
+    """Raise :class:`ConfigError` for overrides of something that the configuration does not have.
+
+    Args:
+        cfg: the configuration before the overrides are merged in.
+        options: the command line's overrides by dotted name.
+    """
+    known = set(cfg.keys()) | set(inspect.signature(Runner.__init__).parameters)
+    problems = []
+    for name in options:
+        top = name.split('.')[0]
+        if top not in known:
+            near = difflib.get_close_matches(top, known, n=1)
+            problems.append(
+                f"--cfg-options {name}: there is no '{top}'" + (f"; did you mean '{near[0]}'?" if near else '')
+            )
+    if problems:
+        raise ConfigError('\n'.join(problems))
+
+
+def check_config(cfg: Config) -> None:
+    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read.
+
+    Args:
+        cfg: the whole configuration; the modules it names must have been imported.
+    """
+    problems = unknown_keys(cfg)
+    if problems:
+        raise ConfigError('configuration keys that nothing reads:\n  ' + '\n  '.join(problems))

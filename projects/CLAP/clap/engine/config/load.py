@@ -1,0 +1,91 @@
+"""From a configuration file to a checked configuration; shared by the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.registry import init_default_scope
+
+from ...errors import ConfigError
+from ..checkpoint.read import allow_mmengine_checkpoints
+from .check import check_config, check_options
+from .overrides import apply_options, parse_options
+
+
+def load_config(
+    path: str, options: Optional[List[str]] = None, work_dir: Optional[str] = None, launcher: str = 'none'
+) -> Config:
+    """Read a configuration, merge overrides, import what it names and check its keys; join the processes of torchrun
+    where there is no GPU.
+
+    Args:
+        path: configuration file.
+        options: ``KEY=VALUE`` overrides.
+        work_dir: where logs and checkpoints go; ``work_dirs/<config name>`` if neither it nor the file says.
+        launcher: MMEngine's name of the launcher.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: a key that nothing reads or an unknown type, with the nearest valid name.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'configuration {path} does not exist; the ones of this project are in projects/CLAP/configs'
+        )
+    cfg = Config.fromfile(path)
+    overrides = parse_options(options or [])
+    check_options(cfg, overrides)
+    for line in apply_options(cfg, overrides):
+        if is_main_process():
+            print(line, file=sys.stderr)
+    cfg.launcher = launcher
+    if not torch.cuda.is_available():
+        cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+        # The Softplus of the SDF (beta 100) computes exp(-100 |x|): numbers below 1e-38, on which a CPU is many times
+        # slower.
+        torch.set_flush_denormal(True)
+        _join_on_cpu(cfg)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
+    init_default_scope(cfg.get('default_scope', 'mmdet3d'))
+    check_config(cfg)
+    allow_mmengine_checkpoints()
+    return cfg
+
+
+def _join_on_cpu(cfg: Config) -> None:
+    """Connect the processes that torchrun started where there is no GPU.
+
+    MMEngine's runner would do it, but asks for a CUDA device whatever the backend is, and wraps the model for one.
+    """
+    if cfg.launcher == 'pytorch':
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group('gloo')
+        cfg.setdefault(
+            'model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None)
+        )
+
+
+def check_load_from(cfg: Config) -> None:
+    """Have ``load_from`` compared by value where the configuration has no hook for it: MMEngine only warns.
+
+    The encoders are what must arrive. Heads come along from a whole checkpoint if they fit, as in fine-tuning: an
+    export has none, and to go on with other heads is a reason for ``load_from``.
+    """
+    hooks = cfg.get('custom_hooks') or []
+    if cfg.get('load_from') and not cfg.get('resume') and all(h.get('type') != 'TransferReportHook' for h in hooks):
+        cfg.custom_hooks = [*hooks, dict(type='TransferReportHook')]
+
+
+def use_amp(cfg: Config) -> None:
+    """Switch the optimiser wrapper to automatic mixed precision."""
+    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'--amp needs optim_wrapper.type OptimWrapper, got {cfg.optim_wrapper.type}')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    if cfg.optim_wrapper.get('clip_grad'):  # the loss scaler looks for infinite gradients itself, and skips the step
+        cfg.optim_wrapper.clip_grad['error_if_nonfinite'] = False
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -1,0 +1,83 @@
+"""Overrides from the command line, ``KEY=VALUE``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, Dict, List, Optional
+
+from mmdet3d import registry
+from mmengine.config import Config, DictAction
+
+from ...errors import ConfigError
+from .check import accepted_keys, find_class
+
+_DICT = re.compile(r'\s*(\{.*\}|dict\(.*\))\s*$', re.DOTALL)
+
+
+def parse_options(options: List[str]) -> dict:
+    """``['a.b=1', 'c=[1,2]']`` -> dict, with MMEngine's rules for values.
+
+    Raises:
+        ConfigError: not ``KEY=VALUE``, a value that is a dict, brackets that do not close.
+    """
+    parsed = {}
+    for option in options:
+        name, equals, value = option.partition('=')
+        if not equals or not name:
+            raise ConfigError(f"--cfg-options takes KEY=VALUE, got '{option}'")
+        if _DICT.match(value):
+            raise ConfigError(
+                f"--cfg-options {option}: a value cannot be a dict; give its keys one by one: "
+                f'{name}.type=NAME {name}.KEY=VALUE'
+            )
+        try:
+            parsed[name] = DictAction._parse_iterable(value)
+        except (AssertionError, RecursionError, ValueError):
+            raise ConfigError(f'--cfg-options {option}: the brackets of the value do not close') from None
+    return parsed
+
+
+def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
+    """Merge overrides into ``cfg``; where one changes a ``type``, inherited keys that the new type lacks are dropped.
+
+    Returns:
+        a line for every dict that lost keys.
+
+    Raises:
+        ConfigError: an override leads into something that is no dict or list.
+    """
+    try:
+        cfg.merge_from_dict(overrides)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f'--cfg-options {" ".join(f"{k}={v}" for k, v in overrides.items())}: {error}') from None
+    said = []
+    for name, value in overrides.items():
+        place, _, key = name.rpartition('.')
+        if key != 'type' or not isinstance(value, str):
+            continue
+        node, accepted = _at(cfg, place), _accepted(value)
+        if accepted is None or not isinstance(node, dict):
+            continue
+        own = {other[len(place) + 1 :].split('.')[0] for other in overrides if other.startswith(f'{place}.')}
+        dropped = [key for key in node if key not in accepted and key not in own]
+        for key in dropped:
+            del node[key]
+        if dropped:
+            said.append(f'{name}={value}: it does not know {", ".join(f"{place}.{key}" for key in dropped)}; dropped')
+    return said
+
+
+def _at(cfg: Config, place: str) -> Any:
+    node: Any = cfg
+    for word in place.split('.'):
+        node = node[int(word)] if isinstance(node, (list, tuple)) else node.get(word)
+        if node is None:
+            return None
+    return node
+
+
+def _accepted(name: str) -> Optional[set]:
+    cls = find_class(name) or registry.OPTIMIZERS.get(name)
+    keys = accepted_keys(cls) if inspect.isclass(cls) else None
+    return None if keys is None else keys | {'type', '_scope_'}

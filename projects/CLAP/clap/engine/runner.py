@@ -1,0 +1,64 @@
+"""A runner whose dumps go to the log file alone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+from typing import Any
+
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+from .hooks.transfer_report_hook import TransferReportHook
+
+_LOADED = 'what loading the checkpoint printed:\n'
+#: Hundreds of lines each: what the machine is, the merged configuration, which hook runs when, keys without weights.
+_DUMPS = re.compile(rf'\n-+\nSystem environment:|Config:\n|Hooks will be executed in the following order:|{_LOADED}')
+#: mmdet's word on a backbone without weights of its own; with ``load_from`` the transfer table says what it got, and a
+#: checkpoint that is resumed has everything.
+_NO_WEIGHTS = re.compile(r'No pre-trained weights for \w+, training start from scratch')
+
+
+class _HideDumps(logging.Filter):
+    """Keeps the dumps off a terminal; everything else passes, warnings whatever they say, but for ``_NO_WEIGHTS``."""
+
+    def __init__(self, loads_weights: bool) -> None:
+        super().__init__()
+        self.loads_weights = loads_weights
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO:
+            return not (self.loads_weights and _NO_WEIGHTS.match(record.getMessage()))
+        return not _DUMPS.match(record.getMessage())
+
+
+class QuietRunner(Runner):
+    """MMEngine's runner; environment, configuration, order of the hooks, and the keys that a checkpoint has not are
+    written to the log file, not to the terminal, where they would hide the lines that matter."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """MMEngine's logger with a filter on its terminal handler."""
+        logger = super().build_logger(*args, **kwargs)
+        files = [handler.baseFilename for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
+        if files:  # never hide what is written nowhere else
+            for handler in logger.handlers:
+                if type(handler) is logging.StreamHandler:
+                    handler.addFilter(_HideDumps(bool(self.cfg.get('load_from') or self.cfg.get('resume'))))
+            logger.info(f'environment, configuration and hooks are written to {files[0]}')
+        return logger
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
+        """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""
+        if self._resume or not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
+            return super().load_checkpoint(*args, **kwargs)
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(said):
+                checkpoint = super().load_checkpoint(*args, **kwargs)
+        except Exception:
+            print(said.getvalue(), end='')
+            raise
+        self.logger.info(_LOADED + said.getvalue())
+        return checkpoint

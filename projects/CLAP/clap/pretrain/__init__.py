@@ -1,0 +1,7 @@
+"""Pre-training methods: one file each, on the encoders of :mod:`..encoders`."""
+
+from . import samplers
+from .clap import CLAP
+from .heads import NeuSRenderHead, PrototypeHead
+
+__all__ = ['CLAP', 'NeuSRenderHead', 'PrototypeHead', 'samplers']

@@ -1,0 +1,60 @@
+"""Masking of the encoders' input (section 1 of the supplement: ratio 0.9)."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError
+from ..functional import mask_image_patches, mask_point_blocks
+
+
+class InputMasking:
+    """Hides blocks of the cloud and patches of the images from the encoders.
+
+    Holds no parameters and no state; the model calls it in training mode only.
+
+    Args:
+        point_cloud_range: (x0, y0, z0, x1, y1, z1), metres; blocks are counted from its lower corner.
+        voxel_size: (3,) metres.
+        point_ratio: share of the non-empty blocks of a sample that is dropped.
+        image_ratio: share of the patches of an image that is set to the
+            normalised mean colour, which is zero.
+        block: block size in voxels, x, y, z.
+        patch: patch size in pixels of the augmented image.
+    """
+
+    def __init__(
+        self,
+        point_cloud_range: Sequence[float],
+        voxel_size: Sequence[float],
+        point_ratio: float = 0.9,
+        image_ratio: float = 0.9,
+        block: Sequence[int] = (8, 8, 8),
+        patch: int = 32,
+    ) -> None:
+        for name, ratio in (('point_ratio', point_ratio), ('image_ratio', image_ratio)):
+            if not 0.0 <= ratio < 1.0:
+                raise ConfigError(f'{name} must be in [0, 1), got {ratio}')
+        self.box_min = tuple(point_cloud_range[:3])
+        self.voxel_size, self.block, self.patch = tuple(voxel_size), tuple(block), patch
+        self.point_ratio, self.image_ratio = point_ratio, image_ratio
+
+    def points(self, clouds: List[Tensor], generator: Optional[torch.Generator] = None) -> List[Tensor]:
+        """Clouds (N_i, 3 + d) without the points of the dropped blocks."""
+        if not self.point_ratio:
+            return clouds
+        return [cloud[self._kept(cloud, generator)] for cloud in clouds]
+
+    def _kept(self, cloud: Tensor, generator: Optional[torch.Generator]) -> Tensor:
+        keep = mask_point_blocks(cloud, self.box_min, self.voxel_size, self.block, self.point_ratio, generator)
+        # A cloud of one or two blocks would vanish, and with it everything there is to encode.
+        return keep if keep.any() else torch.ones_like(keep)
+
+    def images(self, imgs: Tensor, generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Optional[Tensor]]:
+        """(B, C, 3, H, W) normalised images with dropped patches at zero, and which patches were dropped."""
+        if not self.image_ratio:
+            return imgs, None
+        return mask_image_patches(imgs, self.patch, self.image_ratio, generator)

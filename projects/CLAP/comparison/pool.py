@@ -1,0 +1,251 @@
+"""Runs jobs as processes, several at once, until all are done or somebody stops it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Dict, List, Optional, Sequence, TextIO
+
+from projects.CLAP.clap.engine.live_panel import duration
+from projects.CLAP.clap.files.project import ROOT
+
+from .jobs import Job
+from .records import MissingEvaluation, read_record, without_prefix
+from .workplace import Workplace
+
+#: One core each: more threads would take it from the job beside it.
+_ONE_CORE = {
+    name: '1'
+    for name in (
+        'OMP_NUM_THREADS',
+        'MKL_NUM_THREADS',
+        'OPENBLAS_NUM_THREADS',
+        'NUMEXPR_NUM_THREADS',
+        'NUMBA_NUM_THREADS',
+    )
+}
+TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 15.0
+
+
+@dataclass
+class Running:
+    """A job's process, its log and when the job began."""
+
+    job: Job
+    process: subprocess.Popen
+    log: Path
+    begun: float
+    testing: bool = False
+
+
+@dataclass
+class Pool:
+    """Runs jobs in order, as soon as what they need is done; one that fails does not stop the others.
+
+    Args:
+        place: folder of the comparison.
+        jobs: all jobs of this call, in order.
+        left: those of them that are not done.
+        slots: how many run at once.
+        lock: file descriptor that the processes inherit, see :meth:`Workplace.alone`.
+        stream: where progress goes besides ``progress.log``.
+    """
+
+    place: Workplace
+    jobs: Sequence[Job]
+    left: List[Job]
+    slots: int
+    lock: Optional[int] = None
+    stream: TextIO = sys.stdout
+    failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
+    running: List[Running] = field(default_factory=list)
+    stopped: Optional[int] = None  # the signal
+    _rates: Dict[str, List[float]] = field(default_factory=dict)  # kind -> seconds per epoch
+
+    def run(self) -> None:
+        """Until nothing is left or a signal comes; children are gone either way."""
+        self._total, self._done = len(self.jobs), len(self.jobs) - len(self.left)
+        self._learn_rates()
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            self.say(f'{self._total} jobs, {self._done} done, {self.slots} at once{self._time_left()}')
+            while (self.left or self.running) and self.stopped is None:
+                self._start_what_can()
+                if not self.running:
+                    break
+                time.sleep(_POLL_SECONDS)
+                for one in [one for one in self.running if one.process.poll() is not None]:
+                    self._ended(one)
+        finally:
+            self._terminate()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def say(self, text: str) -> None:
+        """One line on the terminal and in ``progress.log``."""
+        line = f'{time.strftime("%H:%M:%S")} {text}'
+        print(line, file=self.stream, flush=True)
+        with open(self.place.folder / 'progress.log', 'a') as file:
+            file.write(line + '\n')
+
+    # ------------------------------------------------------------ starting
+
+    def _start_what_can(self) -> None:
+        waiting = {job.name for job in self.left} | {one.job.name for one in self.running}
+        for job in list(self.left):
+            broken = [name for name in job.needs if name in self.failed]
+            if broken:
+                self.left.remove(job)
+                self.failed[job.name] = f'not run, it needs {", ".join(broken)}'
+                self.say(f'not run    {job.name}: it needs {", ".join(broken)}')
+            elif len(self.running) < self.slots and not waiting & set(job.needs):
+                self.left.remove(job)
+                self._start(job)
+
+    def _start(self, job: Job) -> None:
+        goes_on = (self.place.run_dir(job) / 'last_checkpoint').is_file()
+        try:
+            arguments = self.place.prepare(job)
+        except (RuntimeError, ValueError, OSError) as error:
+            self._fail(job, str(error))
+            return
+        self._launch(job, [TRAIN, *arguments])
+        self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
+
+    def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
+        log = self.place.run_dir(job) / 'printed.log'
+        environment = {
+            **os.environ,
+            **_ONE_CORE,
+            'OMP_WAIT_POLICY': 'PASSIVE',
+            'MPLBACKEND': 'Agg',
+            'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',
+            'PYTHONUNBUFFERED': '1',
+        }
+        with open(log, 'ab') as file:
+            # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=() if self.lock is None else (self.lock,),
+            )
+        testing = testing_since is not None
+        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
+
+    # ------------------------------------------------------------ ending
+
+    def _ended(self, one: Running) -> None:
+        self.running.remove(one)
+        code = one.process.returncode
+        if code:
+            self._fail(one.job, f'{_last_error(one.log)} (exit {code}; log {one.log})')
+            return
+        try:
+            metrics = without_prefix(json.loads(one.log.read_text().strip().splitlines()[-1])) if one.testing else None
+            record = self.place.finish(one.job, time.monotonic() - one.begun, metrics)
+        except MissingEvaluation as error:  # the training was stopped between its last step and its evaluation
+            if one.testing:
+                self._fail(one.job, f'{error}, and tools/test.py printed none (log {one.log})')
+                return
+            folder = self.place.run_dir(one.job)
+            self._launch(
+                one.job,
+                [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job), '--work-dir', str(folder / 'test')],
+                testing_since=one.begun,
+            )
+            return
+        except (RuntimeError, ValueError, OSError, LookupError) as error:
+            self._fail(one.job, f'{error} (log {one.log})')
+            return
+        self._done += 1
+        self._learn(record)
+        self.say(
+            f'finished   {one.job.name}: {_figures(record)}, {duration(record["seconds"])}; {self._done} of '
+            f'{self._total}{self._time_left()}'
+        )
+
+    def _fail(self, job: Job, why: str) -> None:
+        self.failed[job.name] = why
+        self.say(f'FAILED     {job.name}: {why}')
+
+    def _stop(self, number: int, frame: Optional[FrameType]) -> None:
+        self.stopped = number
+
+    def _terminate(self) -> None:
+        """End what still runs: politely, and after a while not. Checkpoints are whole at every moment."""
+        for one in self.running:
+            _signal(one.process, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for one in self.running:
+            try:
+                one.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal(one.process, signal.SIGKILL)
+                one.process.wait()
+            self.say(f'stopped    {one.job.name}')
+        self.running.clear()
+
+    # ------------------------------------------------------------ time left
+
+    def _learn_rates(self) -> None:
+        waiting = {job.name for job in self.left}
+        for job in self.jobs:
+            if job.name not in waiting:
+                self._learn(read_record(self.place.record_path(job)))
+
+    def _learn(self, record: Dict[str, Any]) -> None:
+        self._rates.setdefault(self._like(record['kind'], record['arm']), []).append(
+            record['seconds'] / record['epochs']
+        )
+
+    @staticmethod
+    def _like(kind: str, arm: str) -> str:
+        return {'pretrain': f'pretrain {arm}', 'schedule': 'finetune'}.get(kind, kind)
+
+    def _time_left(self) -> str:
+        """Estimate from the jobs that are finished; the number of jobs of a kind that has none yet is said instead."""
+        seconds, unknown = 0.0, 0
+        now = time.monotonic()
+        for job, spent in [(job, 0.0) for job in self.left] + [(one.job, now - one.begun) for one in self.running]:
+            rates = self._rates.get(self._like(job.kind, job.arm))
+            if rates:
+                seconds += max(0.0, sum(rates) / len(rates) * job.epochs - spent)
+            else:
+                unknown += 1
+        if not seconds and not unknown:
+            return ''
+        guess = f', about {duration(seconds / self.slots)} left' if seconds else ', time left unknown yet'
+        return guess + (f' (and {unknown} jobs of unknown length)' if unknown and seconds else '')
+
+
+def _signal(process: subprocess.Popen, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)  # with its data loaders
+
+
+def _last_error(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith('error:') or ('Error' in line and ': ' in line)]
+    return (told or lines or ['it printed nothing'])[-1][:400]
+
+
+def _figures(record: Dict[str, Any]) -> str:
+    metrics = record['metrics']
+    if 'mAP' in metrics:
+        return f'mAP {100 * metrics["mAP"]:.2f}' + (f', NDS {100 * metrics["NDS"]:.2f}' if 'NDS' in metrics else '')
+    return f'held-back rays within {metrics["range_median_m"]:.2f} m (median)' if 'range_median_m' in metrics else ''
