@@ -216,7 +216,7 @@ def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: 
 def test_missing_files_are_named(folder: Path) -> None:
     with pytest.raises(FileNotFoundError, match='finetune.config: .*nowhere.py does not exist'):
         plan_of(folder, finetune=dict(config='nowhere.py', epochs=1))
-    with pytest.raises(FileNotFoundError, match='configs/label_efficiency'):
+    with pytest.raises(FileNotFoundError, match='configs/comparison'):
         read_plan(folder / 'other.py')
 
 

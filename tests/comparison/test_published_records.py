@@ -23,7 +23,7 @@ published = pytest.mark.parametrize('name', [path.parent.name for path in sorted
 @published
 def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -> None:
     """Whoever changes a base that a finished comparison builds on has to write the old value into its own files."""
-    plan = read_plan(PROJECT / 'configs' / 'label_efficiency' / f'{name}.py')
+    plan = read_plan(PROJECT / 'configs' / 'comparison' / f'{name}.py')
     configs, jobs = JobConfigs(plan, tmp_path), {job.name: job for job in all_jobs(plan)}
     records = [read_record(path) for path in sorted((PROJECT / 'results' / name / 'records').glob('*.json'))]
     assert records
@@ -34,7 +34,7 @@ def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -
 @published
 def test_tables_are_those_of_the_plan_and_the_records(name: str) -> None:
     """Whoever changes a plan or what is said of it sums up again: ``label_efficiency.py PLAN --summarize``."""
-    plan = read_plan(PROJECT / 'configs' / 'label_efficiency' / f'{name}.py')
+    plan = read_plan(PROJECT / 'configs' / 'comparison' / f'{name}.py')
     folder = PROJECT / 'results' / name
     results = Results.read(plan, folder / 'records')
     assert (folder / 'tables.md').read_text() == page(results) + '\n'

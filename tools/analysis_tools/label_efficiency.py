@@ -21,7 +21,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('plan', help='plan file, e.g. projects/CLAP/configs/label_efficiency/sim.py')
+    parser.add_argument('plan', help='plan file, e.g. projects/CLAP/configs/comparison/sim.py')
     parser.add_argument('--work-dir', required=True, type=Path, metavar='DIR', help='runs, weights and records')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at once, one core each')
     parser.add_argument(

@@ -83,7 +83,7 @@ class Length:
 class Plan:
     """What a plan file declares.
 
-    ``projects/CLAP/configs/label_efficiency/sim.py`` shows every key of a comparison by labels, ``samplers_sim.py``
+    ``projects/CLAP/configs/comparison/sim.py`` shows every key of a comparison by labels, ``samplers_sim.py``
     of one without fine-tuning (``headline_seeds`` and ``other_seeds`` 0), where pre-trainings have seeds themselves.
     """
 

@@ -24,7 +24,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'plan {path} does not exist; the ones of this project are in projects/CLAP/configs/label_efficiency'
+            f'plan {path} does not exist; the ones of this project are in projects/CLAP/configs/comparison'
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     keys = {field.name for field in fields(Plan)} - {'path'}

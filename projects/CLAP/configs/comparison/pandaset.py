@@ -1,6 +1,6 @@
 # A sanity check on real frames, no result: 12 labelled frames to train on and 2 to measure, all of one recording.
 #   python tools/create_data.py pandaset --root /path/to/pandaset --out data/pandaset
-#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/pandaset.py \
+#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/pandaset.py \
 #     --work-dir work_dirs/label_efficiency_pandaset --jobs 2
 # Keys, and the arms: see sim.py.
 _base_ = ['./sim.py']

@@ -1,6 +1,6 @@
 # Ray samplers side by side on the simulated world: the range error of held-back rays after joint pre-training with each
 # (without prototypes), and a probe of what the encoders have learned. Nothing is fine-tuned.
-#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/samplers_sim.py \
+#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/samplers_sim.py \
 #     --work-dir work_dirs/samplers_sim --jobs 2
 # The data and the keys are those of sim.py.
 name = 'samplers_sim'

@@ -2,7 +2,7 @@
 #   export CLAP_DATA_ROOT=data/comparison
 #   python tools/create_data.py sim --out $CLAP_DATA_ROOT/sim --scenes 320 --frames 2 --seed 11 --val-fraction 0.2 \
 #     --image-width 256 --azimuth-steps 545 --lidar-range 28 --jobs 2
-#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/label_efficiency/sim.py \
+#   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/sim.py \
 #     --work-dir work_dirs/label_efficiency_sim --jobs 2
 # Paths of configurations are relative to this file. Options are KEY=VALUE as for --cfg-options.
 name = 'sim'
