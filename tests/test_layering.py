@@ -18,6 +18,7 @@ ROOMS = (
     'structures',
     'errors',
     'files',
+    'findings',
     'modules',
     'encoders',
     'pretrain',

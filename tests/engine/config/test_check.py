@@ -12,7 +12,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP' / 'configs'
 
 
 #: Plans of comparisons are no configurations of a run.
-PLANS = {p for p in (CONFIGS / 'label_efficiency').iterdir() if not p.name.startswith(('pretrain_', 'finetune_'))}
+PLANS = {p for p in (CONFIGS / 'comparison').iterdir() if not p.name.startswith(('pretrain_', 'finetune_'))}
 
 
 @pytest.mark.parametrize('path', sorted(set(CONFIGS.rglob('*.py')) - PLANS), ids=lambda p: p.stem)
