@@ -19,7 +19,7 @@ class CLAPBEVFusion(CLAPEncoderBase):
     Args:
         data_preprocessor: config of the data preprocessor.
         voxelize_cfg: voxel size, range and caps, see :class:`CLAPEncoderBase`.
-        bbox_head: config of :class:`CLAPTransFusionHead`.
+        bbox_head: config of :class:`CLAPTransFusionHead`; range and voxel size are ``voxelize_cfg``'s unless it has them.
         pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer,
             pts_backbone, pts_neck: the encoders, see :class:`CLAPEncoderBase`.
         freeze_encoders: train the head alone on what the encoders give (a probe of the representation):
@@ -54,7 +54,8 @@ class CLAPBEVFusion(CLAPEncoderBase):
             pts_neck=pts_neck,
             init_cfg=init_cfg,
         )
-        self.bbox_head = MODELS.build(bbox_head)
+        geometry = {name: voxelize_cfg[name] for name in ('point_cloud_range', 'voxel_size')}
+        self.bbox_head = MODELS.build({**geometry, **bbox_head})
         self.freeze_encoders = freeze_encoders
         if freeze_encoders:
             for part in self.encoders:

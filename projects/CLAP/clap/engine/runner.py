@@ -6,11 +6,12 @@ import contextlib
 import io
 import logging
 import re
-from typing import Any
+from typing import Any, Dict, Optional
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
+from .config.check import HOOKS_OF_MMENGINE
 from .hooks.transfer_report_hook import TransferReportHook
 
 _LOADED = 'what loading the checkpoint printed:\n'
@@ -48,6 +49,11 @@ class QuietRunner(Runner):
                     handler.addFilter(_HideDumps(bool(self.cfg.get('load_from') or self.cfg.get('resume'))))
             logger.info(f'environment, configuration and hooks are written to {files[0]}')
         return logger
+
+    def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
+        """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
+        super().register_default_hooks(kept)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""

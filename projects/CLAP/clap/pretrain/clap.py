@@ -87,6 +87,7 @@ class CLAP(CLAPEncoderBase):
                 'prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
                 'set prototype_head=None to pre-train one modality'
             )
+        render_head = {'point_cloud_range': voxelize_cfg['point_cloud_range'], **render_head}
         if list(render_head['point_cloud_range']) != list(voxelize_cfg['point_cloud_range']):
             raise ConfigError(
                 'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '

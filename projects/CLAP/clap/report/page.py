@@ -119,7 +119,7 @@ def _run_table(run: RunData) -> str:
         rows.append(
             (
                 'Record',
-                'No run_card.json: add dict(type=\'RunRecordHook\') to custom_hooks to have '
+                'No run_card.json: set default_hooks.run_record.type=RunRecordHook to have '
                 'commit, seed, data and hardware here.',
             )
         )
@@ -233,7 +233,7 @@ def _charts(
 def _figures(run: RunData, max_steps: int, width: int) -> str:
     if not run.images:
         return (
-            '<p>None: add dict(type=\'PretrainVisualizationHook\') to custom_hooks, or draw a checkpoint with '
+            '<p>None: set default_hooks.pictures.type=PretrainVisualizationHook, or draw a checkpoint with '
             'tools/visualize.py.</p>'
         )
     blocks = []
