@@ -19,7 +19,8 @@ class CLAPBEVFusion(CLAPEncoderBase):
     Args:
         data_preprocessor: config of the data preprocessor.
         voxelize_cfg: voxel size, range and caps, see :class:`CLAPEncoderBase`.
-        bbox_head: config of :class:`CLAPTransFusionHead`; range and voxel size are ``voxelize_cfg``'s unless it has them.
+        bbox_head: config of :class:`CLAPTransFusionHead`; range and voxel size are
+            ``voxelize_cfg``'s unless it has its own.
         pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer,
             pts_backbone, pts_neck: the encoders, see :class:`CLAPEncoderBase`.
         freeze_encoders: train the head alone on what the encoders give (a probe of the representation):

@@ -29,8 +29,8 @@ class CLAPEncoderBase(Base3DDetector):
 
     Args:
         data_preprocessor: Config of the data preprocessor.
-        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range; what follows from
-            them the parts' configs may leave out, see :func:`with_geometry`.
+        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range; the parts'
+            configs may leave out what follows from them, see :func:`with_geometry`.
         pts_middle_encoder: Config of the sparse encoder.
         img_backbone: Config of the image backbone.
         img_neck: Config of the image neck; only its finest level is used.

@@ -1,6 +1,4 @@
-# clap_pandaset.py with what docs/results/curvature.md recommends for curvature sampling, as in clap_sim.py: half of the input
-# masked, an SDF held metric near the surface, curvature at the scale of a few decimetres, some LiDAR rays uniform and
-# all of them weighted by how rare they are.
+# clap_pandaset.py with what docs/results/curvature.md recommends for curvature sampling; see clap_sim.py.
 _base_ = '../clap_pandaset.py'
 
 model = dict(
