@@ -19,7 +19,7 @@ from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory
 
 
 def build_method(cfg: Config, device: torch.device, timer: StepTimer) -> Pretrainer:
-    """The method of a configuration, its stages measured by ``timer``; raises :class:`ConfigError` for another model."""
+    """The method of a configuration, its stages measured by ``timer``; ConfigError for another model."""
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # values of weights do not change their cost
     model = MODELS.build(cfg.model)

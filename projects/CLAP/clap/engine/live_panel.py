@@ -83,10 +83,8 @@ class LivePanel:
         if losses:
             rows.append(Text('  '.join(f'{name} {value:.4g}' for name, value in losses.items())))
         if figures:
-            told = {
-                name.replace('_per_second', '/s').replace('memory_gib', 'GiB memory'): v for name, v in figures.items()
-            }
-            rates = [f'{short(value)} {unit}' for unit, value in told.items()]
+            units = {name: name.replace('_per_second', '/s').replace('memory_gib', 'GiB memory') for name in figures}
+            rates = [f'{short(value)} {units[name]}' for name, value in figures.items()]
             rows.append(Text('  '.join(rates), style='dim'))
         self._live.update(Group(*rows), refresh=True)
 

@@ -14,7 +14,7 @@ from ..structures import CameraViews, KeyframeSweep, RayBundle
 from .base import Pretrainer, without_points
 from .clap_health import declaration
 from .declaration import Declaration
-from .samplers import CurvatureRaySampler, UniformRaySampler
+from .samplers import CurvatureRaySampler
 from .samplers.base import lidar_rays, valid_pixels
 
 #: Options that samplers share: the warm-up's takes them from the main one, and so do those it is compared with.
@@ -71,6 +71,7 @@ class CLAP(Pretrainer):
         self.warmup_sampler = TASK_UTILS.build({'type': 'UniformRaySampler', **counts, **(warmup_sampler or {})})
         self.grey_images = grey_images
         self.warming_up = False  # SamplingWarmupHook decides
+        self.ray_counts: Tuple[int, int] = (0, 0)  # LiDAR and camera rays of the last step
 
     # ---------------------------------------------------------------- the step
 
@@ -90,13 +91,14 @@ class CLAP(Pretrainer):
             fields = self.render_head.decode(encoded.fused_bev)
         with self.stage('sample'):
             lidar, camera, stats = self.sample_rays(fields, sweeps, views, draws)
+        self.ray_counts = sum(map(len, lidar)), sum(map(len, camera))
+        self.step_counts = dict(rays=sum(self.ray_counts))
         with self.stage('render'):
             losses = self.render_head.loss(fields, lidar, camera, draws)
         if self.prototype_head is not None:
             with self.stage('prototypes'):
                 losses.update(self.prototype_head.loss(encoded.lidar_bev, encoded.camera_bev))
         losses.update(stats)
-        self.step_counts = dict(rays=sum(map(len, lidar)) + sum(map(len, camera)))
         return losses
 
     def sample_rays(
@@ -205,14 +207,9 @@ class CLAP(Pretrainer):
         return declaration(facts, cls.picture_titles)
 
     @property
-    def phase(self) -> str:
-        """What draws the rays now."""
-        return type(self.active_sampler).__name__
-
-    @property
-    def needs_warmup(self) -> bool:
-        """Whether the main sampler draws otherwise than the warm-up's."""
-        return not isinstance(self.ray_sampler, UniformRaySampler)
+    def phases(self) -> Tuple[str, str]:
+        """What draws the rays in the warm-up, and after it."""
+        return type(self.warmup_sampler).__name__, type(self.ray_sampler).__name__
 
     def phase_figures(self) -> Dict[str, float]:
         """1 where rays are drawn by curvature, else 0."""

@@ -28,9 +28,9 @@ _RANGE_AND_COLOUR = (
         'Median error of the rendered range of LiDAR rays that the loss never sees and whose points the encoder '
         'is not shown, over all evaluation frames. The median in a picture is over all points of its one frame, '
         'which the encoder was shown: another figure, usually smaller.',
-        'Falling: train longer; if it stays, more frames, and check the calibration (tools/doctor.py). Risen: lower the '
-        'learning rate or lengthen its warm-up; with few frames more epochs overfit, so use an earlier checkpoint or '
-        'more data.',
+        'Falling: train longer; if it stays, more frames, and check the calibration (tools/doctor.py). Risen: lower '
+        'the learning rate or lengthen its warm-up; with few frames more epochs overfit, so use an earlier checkpoint '
+        'or more data.',
         unit=' m',
         evaluation=True,
         course=True,

@@ -36,17 +36,18 @@ class SamplingWarmupHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Say it if the warm-up is all there is."""
         model = self._model(runner)
-        if 0 < runner.max_epochs <= self.warmup_epochs and model.needs_warmup:
+        warmup, main = model.phases
+        if 0 < runner.max_epochs <= self.warmup_epochs and main != warmup:
             runner.logger.warning(
-                f'every one of the {runner.max_epochs} epochs is warm-up (warmup_epochs={self.warmup_epochs}): the '
-                'main sampler never draws. Lower warmup_epochs of SamplingWarmupHook (the paper: 4 of 12)'
+                f'every one of the {runner.max_epochs} epochs is warm-up (warmup_epochs={self.warmup_epochs}): '
+                f'{main} never draws. Lower warmup_epochs of SamplingWarmupHook (the paper: 4 of 12)'
             )
 
     def marks(self, runner: Runner) -> List[Tuple[int, str]]:
         """First iteration (from 1) after the warm-up, and what begins with it; for the run card."""
-        model = self._model(runner)
+        warmup, main = self._model(runner).phases
         first = self.warmup_epochs * len(runner.train_dataloader) + 1
-        return [(first, 'rays are drawn by the main sampler, and become harder')] if model.needs_warmup else []
+        return [(first, f'rays are drawn by {main}, and become harder')] if main != warmup else []
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Set the mode of the step that begins; per step, because loops over iterations begin only one epoch."""
@@ -55,7 +56,7 @@ class SamplingWarmupHook(Hook):
         self._figures = model.phase_figures()
         if model.warming_up != self._last:
             runner.logger.info(
-                f'ray sampling from epoch {runner.epoch + 1}: {model.phase}'
+                f'ray sampling from epoch {runner.epoch + 1}: {model.phases[not model.warming_up]}'
                 f' ({"warm-up" if model.warming_up else "main"}; {self.warmup_epochs} warm-up epochs)'
             )
             self._last = model.warming_up
