@@ -42,6 +42,14 @@ class CLAP(Pretrainer):
 
     stages: ClassVar[Tuple[str, ...]] = ('encode', 'sample', 'render', 'prototypes')
     console_figures: ClassVar[Tuple[str, ...]] = ('range_median_m',)
+    picture_titles: ClassVar[Dict[str, str]] = dict(
+        cameras='Image, rendered colour, rendered range',
+        lidar_range='LiDAR range against rendered range',
+        curvature='Curvature weights',
+        prototypes='Prototypes',
+        rays='Rays that are drawn',
+        cloud='Overview from above',
+    )
 
     def __init__(
         self,
