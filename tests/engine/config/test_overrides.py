@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from projects.CLAP.clap.engine.config import build_errors
 from projects.CLAP.clap.engine.config.build_errors import configuration_error
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.engine.config.overrides import apply_options, parse_options
@@ -86,14 +87,16 @@ def build(**cfg: str) -> Exception:
     return caught.value
 
 
-def test_only_what_is_refused_on_purpose_is_the_configurations() -> None:
+def test_only_what_is_refused_on_purpose_is_the_configurations(monkeypatch: pytest.MonkeyPatch) -> None:
     message = configuration_error(build(how='refuse'))
     assert message is not None and '(Fragile): how must be gentle, got refuse' in message
     assert 'no_such_key' in configuration_error(build(how='x', no_such_key='y'))
     assert 'Nothing is not in the fragile' in configuration_error(build(type='Nothing'))
-    for how in ('break', 'unpack'):
-        error = build(how=how)
-        assert configuration_error(error) is None, traceback.format_exception(error)
+    error = build(how='break')
+    assert configuration_error(error) is None, traceback.format_exception(error)
+    monkeypatch.setattr(build_errors, '_OURS', Path(__file__).parent)
+    error = build(how='unpack')
+    assert configuration_error(error) is None, 'a class of ours refuses with a CLAPError'
     with pytest.raises(ValueError) as caught:
         raise ValueError('in the course of the program')
     assert configuration_error(caught.value) is None
@@ -122,7 +125,7 @@ run(main)''',
         timeout=200,
     )
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'point_ratio must be in [0, 1), got 1.7' in done.stderr and '--cfg-options' in done.stderr
+    assert 'point_ratio must be in [0, 1), got 1.7' in done.stderr and '(CLAP)' in done.stderr
 
 
 @pytest.mark.parametrize('config', ['clap_sim', 'finetune/bevfusion_sim_5pct'])
