@@ -9,7 +9,7 @@ from mmdet3d.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..encoders.encoder_base import PARTS, CLAPEncoderBase
+from ..encoders.encoder_base import ENCODERS, CLAPEncoderBase
 
 
 @MODELS.register_module()
@@ -63,7 +63,7 @@ class CLAPBEVFusion(CLAPEncoderBase):
     @property
     def encoders(self) -> List[torch.nn.Module]:
         """The encoders that exist."""
-        return [part for part in (getattr(self, name) for name in PARTS) if part is not None]
+        return [part for part in (getattr(self, name) for name in ENCODERS) if part is not None]
 
     def train(self, mode: bool = True) -> CLAPBEVFusion:
         """As usual; frozen encoders stay in evaluation mode."""

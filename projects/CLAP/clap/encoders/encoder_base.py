@@ -14,10 +14,11 @@ from torch import Tensor
 from ..errors import ConfigError, NonFiniteLossError
 from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
-from .checks import check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .checks import CAMERA_PARTS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
 
 ConfigType = Optional[Dict[str, Any]]
-PARTS = ('pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'fusion_layer', 'pts_backbone', 'pts_neck')
+#: Names of the encoders in the order of the data's way; pre-training and detection share them.
+ENCODERS = ('pts_middle_encoder', *CAMERA_PARTS, 'fusion_layer', 'pts_backbone', 'pts_neck')
 
 
 class CLAPEncoderBase(Base3DDetector):
@@ -55,7 +56,7 @@ class CLAPEncoderBase(Base3DDetector):
         super().__init__(data_preprocessor=copy.deepcopy(data_preprocessor), init_cfg=init_cfg)
         configs = dict(
             zip(
-                PARTS,
+                ENCODERS,
                 (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
             )
         )

@@ -10,20 +10,11 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 import torch
 from torch import Tensor, nn
 
+from ...encoders import view_transform
 from ...errors import CheckpointError
 
-#: The encoders that pre-training and detection share, in the order of the data's way.
-ENCODERS = (
-    'pts_middle_encoder',
-    'img_backbone',
-    'img_neck',
-    'view_transform',
-    'fusion_layer',
-    'pts_backbone',
-    'pts_neck',
-)
 #: Entries that follow from the configuration and are no weights.
-GEOMETRY = tuple(f'view_transform.{name}' for name in ('dx', 'bx', 'nx', 'frustum'))
+GEOMETRY = tuple(f'view_transform.{name}' for name in view_transform.GEOMETRY)
 
 
 def checkpoint_state(content: Any, name: str = 'the file') -> Dict[str, Tensor]:
