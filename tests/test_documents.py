@@ -189,7 +189,7 @@ def record(folder: Path, frames: int = 3) -> None:
 def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     record(tmp_path / 'mine')
     (tmp_path / 'convert_mine.py').write_text(block_named('converter'))
@@ -205,10 +205,10 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
     )
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
     # The images are noise: whether edges of the points lie on theirs cannot be said.
-    assert all(finding.level == OK for finding in findings if finding.check != 'calibration'), findings
-    assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
-    (projection,) = [f for f in findings if f.check == 'projection' and 'train' in f.message]
-    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
+    assert all(finding.level == GOOD for finding in findings if finding.title != 'calibration'), findings
+    assert {'info file', 'range', 'projection', 'step'} <= {finding.title for finding in findings}
+    (projection,) = [f for f in findings if f.title == 'projection' and 'train' in f.verdict]
+    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.verdict))
     assert cfg.train_cfg.max_epochs == 40 and cfg.custom_hooks[1] == dict(type='SamplingWarmupHook', warmup_epochs=13)
     _the_detector(tmp_path, cfg.model)
 
@@ -218,7 +218,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     import pickle
 
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     for name in ('train', 'val'):
         path = folder / 'mine' / f'mine_infos_{name}.pkl'
@@ -235,7 +235,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     (folder / 'bevfusion_mine.py').write_text(text)
     cfg = load_config(str(folder / 'bevfusion_mine.py'), ['load_from=None'])
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
-    assert {'info file', 'step'} <= {f.check for f in findings if f.level == OK}, findings
+    assert {'info file', 'step'} <= {f.title for f in findings if f.level == GOOD}, findings
     for name in ('voxelize_cfg', 'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone'):
         assert cfg.model[name] == pretrained[name], name
 
