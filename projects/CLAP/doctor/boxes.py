@@ -56,13 +56,13 @@ class BoxCount:
 
 def inside_box(points: Array, box: Array, floor: float = 0.0) -> Array:
     """(N,) bool: ``points`` (N, >=3) that lie in ``box`` (7,), without its lowest ``floor`` metres."""
-    offset = points[:, :3] - box[:3]
-    cos, sin = np.cos(box[6]), np.sin(box[6])
-    along = cos * offset[:, 0] + sin * offset[:, 1]
-    across = -sin * offset[:, 0] + cos * offset[:, 1]
-    up = offset[:, 2] + box[5] / 2
-    inside: Array = (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & (up >= floor) & (up <= box[5])
-    return inside
+    import torch
+
+    from projects.CLAP.clap import functional
+
+    inside = functional.inside_box(torch.from_numpy(points), torch.from_numpy(box)).numpy()
+    above: Array = inside & (points[:, 2] - box[2] + box[5] / 2 >= floor)
+    return above
 
 
 def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
