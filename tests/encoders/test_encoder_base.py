@@ -322,12 +322,12 @@ def test_full_size_on_the_real_nuscenes_frame(real_data, repo_root, capsys):
 def test_depth_images_of_the_real_frame_are_plausible(real_data, repo_root):
     """Every camera sees some thousand points between 1 m and 110 m, and the road fills the lower half."""
     points, _, metas = nuscenes_frame(real_data / 'nuscenes_frame')
-    from projects.CLAP.clap.encoders.camera_matrices import CameraMatrices
+    from projects.CLAP.clap.encoders.camera_matrices import camera_matrices
     from projects.CLAP.clap.encoders.view_transform import CLAPDepthLSSTransform
 
     config = paper_config(repo_root)['view_transform']
     config.pop('type')
-    maps = CLAPDepthLSSTransform(**config).depth_maps(points, CameraMatrices.from_metas(metas, 6))[0, :, 0]
+    maps = CLAPDepthLSSTransform(**config).depth_maps(points, camera_matrices(metas, 6))[0, :, 0]
     hits = (maps > 0).flatten(1).sum(1)
     assert (hits > 1500).all() and (hits < 10000).all(), hits
     assert maps[maps > 0].min() > 0.5 and maps.max() < 120
