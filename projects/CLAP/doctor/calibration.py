@@ -93,8 +93,10 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
     """Take a frame into the sums; ``images`` as in the info file, ``img_path`` absolute."""
     from PIL import Image
 
-    lidar2cam = {name: _square(view['lidar2cam']) for name, view in images.items()}
-    cam2img = {name: _square(view['cam2img']) for name, view in images.items()}
+    from projects.CLAP.clap.datasets.transforms.loading import homogeneous
+
+    lidar2cam = {name: homogeneous(view['lidar2cam']) for name, view in images.items()}
+    cam2img = {name: homogeneous(view['cam2img']) for name, view in images.items()}
     rim = edge_points(points)
     for name, view in images.items():
         rig.matrices.setdefault(name, []).append(lidar2cam[name])
@@ -147,13 +149,6 @@ def _merged(problems: Iterable[_Problem]) -> List[_Problem]:
         if problem is not kinds[problem.level + problem.fix]:
             kinds[problem.level + problem.fix].names += problem.names
     return list(kinds.values())
-
-
-def _square(matrix: Any) -> Array:
-    values = np.asarray(matrix, dtype=np.float64)
-    full = np.eye(4)
-    full[: values.shape[0], : values.shape[1]] = values
-    return full
 
 
 def _not_rigid(rig: Rig) -> List[_Problem]:
