@@ -20,6 +20,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.engine.config.check import accepted_keys, find_class
 
 ROOT = Path(__file__).resolve().parents[1]
+CLAP = ROOT / 'projects' / 'CLAP'
 
 
 def tracked(pattern: str) -> List[Path]:
@@ -189,7 +190,7 @@ def record(folder: Path, frames: int = 3) -> None:
 def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     record(tmp_path / 'mine')
     (tmp_path / 'convert_mine.py').write_text(block_named('converter'))
@@ -207,10 +208,10 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
     )
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
     # The images are noise: whether edges of the points lie on theirs cannot be said.
-    assert all(finding.level == OK for finding in findings if finding.check != 'calibration'), findings
-    assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
-    (projection,) = [f for f in findings if f.check == 'projection' and 'train' in f.message]
-    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
+    assert all(finding.level == GOOD for finding in findings if finding.title != 'calibration'), findings
+    assert {'info file', 'range', 'projection', 'step'} <= {finding.title for finding in findings}
+    (projection,) = [f for f in findings if f.title == 'projection' and 'train' in f.verdict]
+    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.verdict))
     assert cfg.train_cfg.max_epochs == 40 and cfg.default_hooks.warmup.warmup_epochs == 13
     assert cfg.model.masking.point_ratio == 0.5 and len(block_named('config').split('\n')) <= 16, 'fifteen lines'
     _the_detector(tmp_path, cfg.model)
@@ -221,7 +222,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     import pickle
 
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     for name in ('train', 'val'):
         path = folder / 'mine' / f'mine_infos_{name}.pkl'
@@ -238,7 +239,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     (folder / 'bevfusion_mine.py').write_text(text)
     cfg = load_config(str(folder / 'bevfusion_mine.py'), ['load_from=None'])
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
-    assert {'info file', 'step'} <= {f.check for f in findings if f.level == OK}, findings
+    assert {'info file', 'step'} <= {f.title for f in findings if f.level == GOOD}, findings
     for name in ('voxelize_cfg', 'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone'):
         assert cfg.model[name] == pretrained[name], name
 
@@ -261,6 +262,27 @@ def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_p
             drawn = draw_augmentation((height, width), step.final_dim, [limit, limit], (0, 0), (0, 0), False, False)
             (left, top), (columns, rows) = drawn.corner, drawn.final
             assert left >= 0 <= top and left + columns <= drawn.size[0] and top + rows <= drawn.size[1]
+
+
+#: Lines and words at most.
+LIMITS = {'README.md': (110, 800), 'projects/CLAP/README.md': (150, 1500)}
+ALL_WORDS = 18_000  # of all pages without those that a method or a data set brings along
+DATASET_PAGES = {'nuscenes.md', 'pandaset.md', 'your_own.md'}
+
+
+def test_pages_stay_short() -> None:
+    for name, (lines, words) in LIMITS.items():
+        text = (ROOT / name).read_text()
+        assert len(text.splitlines()) <= lines and len(text.split()) <= words, f'{name} is longer than {lines}, {words}'
+    brought = [p for p in PAGES if p.parent.name in ('methods', 'datasets') and p.name not in DATASET_PAGES]
+    assert sum(len(page.read_text().split()) for page in set(PAGES) - set(brought)) <= ALL_WORDS
+
+
+def test_the_tests_mirror_the_rooms() -> None:
+    """What CONTRIBUTING.md says: every folder of tests is a room, or holds what crosses them."""
+    rooms = {path.relative_to(base) for base in (CLAP, CLAP / 'clap') for path in base.rglob('*') if path.is_dir()}
+    folders = {path.parent.relative_to('tests') for path in tracked('tests/*.py')}
+    assert folders - rooms == {Path('.'), Path('fixtures'), Path('reliability')}
 
 
 def test_the_model_index_leads_to_configurations() -> None:

@@ -43,12 +43,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def sections(args: argparse.Namespace):
     """Lists of findings, one by one as they are ready."""
-    from projects.CLAP.doctor import FAIL, OK, Finding, hardware, versions
+    from projects.CLAP.doctor import BAD, GOOD, Finding, hardware, versions
     from projects.CLAP.doctor.findings import guarded
 
     rows = versions.check_versions()
     yield rows
-    missing = {finding.check for finding in rows if finding.level == FAIL}
+    missing = {finding.title for finding in rows if finding.level == BAD}
     if 'torch' not in missing:
         yield guarded('gpu', versions.SETUP, hardware.check_gpu)
     yield hardware.check_machine()
@@ -69,9 +69,9 @@ def sections(args: argparse.Namespace):
     try:
         cfg = load_config(args.config, args.cfg_options)
     except (ValueError, OSError) as error:
-        yield [Finding(FAIL, 'config', str(error), 'correct the name; configurations are in projects/CLAP/configs')]
+        yield [Finding(BAD, 'config', str(error), 'correct the name; configurations are in projects/CLAP/configs')]
         return
-    yield [Finding(OK, 'config', f'{args.config}: every key is read by something')]
+    yield [Finding(GOOD, 'config', f'{args.config}: every key is read by something')]
     found = guarded(
         'data',
         'docs/datasets has a page per data set; its converter makes the info files again',
@@ -81,7 +81,7 @@ def sections(args: argparse.Namespace):
     )
     yield found
     yield one_step.check_weights(cfg)
-    if not args.no_step and all(finding.level != FAIL for finding in found):
+    if not args.no_step and all(finding.level != BAD for finding in found):
         yield guarded(
             'step', f'CLAP_TRACEBACK=1 python tools/train.py {args.config} shows where', one_step.check_step, cfg
         )
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
         print(markdown_table())
         return 0
-    from projects.CLAP.doctor.findings import summary
+    from projects.CLAP.doctor.findings import lines, summary
 
     warnings.simplefilter('ignore')
     logging.getLogger('torch.fx._symbolic_trace').addFilter(lambda record: 'is_fx_tracing' not in record.getMessage())
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
             break
         for finding in part:
             findings.append(finding)
-            print(finding.lines(), flush=True)
+            print(lines(finding), flush=True)
     result = summary(findings)
     print(f'\n{result["ok"]} ok, {result["warn"]} to look at, {result["fail"]} to mend')
     if args.json or not sys.stdout.isatty():

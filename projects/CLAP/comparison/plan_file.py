@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from mmengine.config import Config
 
-from projects.CLAP.clap.engine.checkpoint.compare import ENCODERS
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 
 from .plan import Aim, Arm, Length, Plan, PlanError, Stage, share_name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import List, Optional, Tuple
 
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 SETUP = 'bash tools/setup_env.sh --force, then use .venv/bin/python'
 
@@ -74,13 +74,13 @@ def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
     """Judge one row against what is installed."""
     wanted = f'{row.minimum} <= version < {row.below}'
     if found is None:
-        level, without = (WARN, f'; without it: {row.optional}') if row.optional else (FAIL, '')
+        level, without = (WATCH, f'; without it: {row.optional}') if row.optional else (BAD, '')
         return Finding(level, row.name, f'not installed in this Python (supported: {wanted}){without}', SETUP)
     name, version = found
     if name == 'mmcv-lite':
-        return Finding(FAIL, row.name, 'mmcv-lite has no compiled ops', f'pip uninstall mmcv-lite; {SETUP}')
+        return Finding(BAD, row.name, 'mmcv-lite has no compiled ops', f'pip uninstall mmcv-lite; {SETUP}')
     if not as_numbers(row.minimum) <= as_numbers(version) < as_numbers(row.below):
-        level = WARN if row.optional else FAIL
+        level = WATCH if row.optional else BAD
         if row.name == 'python':
             fix = 'CLAP_PYTHON=python3.11 bash tools/setup_env.sh --force, then use .venv/bin/python'
         else:
@@ -88,7 +88,7 @@ def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
         return Finding(level, row.name, f'{name} {version}, supported: {wanted} ({row.why})', fix)
     tested = as_numbers(version)[: len(as_numbers(row.tested))] == as_numbers(row.tested)
     return Finding(
-        OK,
+        GOOD,
         row.name,
         f'{version}'
         + (f' ({name})' if name != row.name else '')

@@ -1,4 +1,4 @@
-"""One training run per work directory at a time."""
+"""One run per work directory at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_first_process(launcher: str = 'none') -> bool:
 
 
 @contextmanager
-def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Iterator[None]:
+def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Iterator[Optional[int]]:
     """Hold ``WORK_DIR/.lock`` while a run writes there; two runs in one folder would overwrite each other's files.
 
     The kernel takes the lock back when the process ends, however it ends, so there is nothing to clean up after a
@@ -34,15 +34,19 @@ def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Itera
         work_dir: made if it is not there.
         launcher: MMEngine's name of the launcher.
 
+    Yields:
+        The lock's file descriptor, None without a lock. A command that inherits it (``pass_fds``) holds the lock, too,
+        so that what outlives a killed run keeps others out.
+
     Raises:
         WorkDirBusyError: another process holds it.
     """
     if not is_first_process(launcher):
-        yield
+        yield None
         return
     file = _acquire(Path(work_dir))
     try:
-        yield
+        yield None if file is None else file.fileno()
     finally:
         if file is not None:
             import fcntl
@@ -66,8 +70,8 @@ def _acquire(work_dir: Path) -> Optional[IO[str]]:
         holder = file.read().strip() or 'a process that has not written its number yet'
         file.close()
         raise WorkDirBusyError(
-            f'{work_dir} is in use by another run: {holder}. Two runs in one folder overwrite each other\'s '
-            'checkpoints. Wait for it or end it, or give this run a --work-dir of its own'
+            f'{work_dir} is in use by another run, or by what a killed one has left running: {holder}. Two runs in one '
+            'folder overwrite each other\'s files. Wait for it or end it, or give this run a --work-dir of its own'
         ) from None
     except (ImportError, OSError) as error:
         if file is not None:

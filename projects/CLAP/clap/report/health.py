@@ -112,11 +112,12 @@ def measure_command(rule: HealthRule, run: RunData) -> str:
     root = session.get('environment', {}).get('CLAP_DATA_ROOT')
     folder = run.folder or 'WORK_DIR'
     words = dict(
-        config=shlex.quote(str(session.get('config') or 'CONFIG')),
-        checkpoint=shlex.quote(f'{folder}/{run.checkpoints[-1]}' if run.checkpoints else 'CHECKPOINT'),
-        work_dir=shlex.quote(folder),
+        config=session.get('config') or 'CONFIG',
+        checkpoint=f'{folder}/{run.checkpoints[-1]}' if run.checkpoints else 'CHECKPOINT',
+        work_dir=folder,
     )
-    command = f'{rule.measure.format(**words)} && python tools/report.py {words["work_dir"]}'
+    commands = (rule.measure, 'python tools/report.py {work_dir}')
+    command = ' && '.join(shlex.join(word.format(**words) for word in text.split()) for text in commands)
     return (f'CLAP_DATA_ROOT={shlex.quote(root)} ' if root else '') + command
 
 

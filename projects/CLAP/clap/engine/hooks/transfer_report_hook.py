@@ -12,8 +12,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ...encoders.encoder_base import ENCODERS
 from ...errors import CheckpointError, ConfigError
-from ..checkpoint.compare import ENCODERS, checkpoint_state, compare, other_geometry, problems, table
+from ..checkpoint.compare import checkpoint_state, compare, other_geometry, problems, table
 from ..unwrapped import unwrapped
 
 
