@@ -127,9 +127,8 @@ def builds_table() -> str:
     """The versions per CUDA version, as the documents show them (``tools/doctor.py --table``)."""
     lines = ['| `--cuda` | torch | python | mmcv | spconv |', '|---|---|---|---|---|']
     for name, build in BUILDS.items():
-        lines.append(
-            f'| {name.replace("cuda", "").replace("cpu", "none (CPU)")} | {build.torch} | {build.python} | {build.mmcv} | {build.spconv} |'
-        )
+        cuda = name.replace('cuda', '').replace('cpu', 'none (CPU)')
+        lines.append(f'| {cuda} | {build.torch} | {build.python} | {build.mmcv} | {build.spconv} |')
     return '\n'.join(lines)
 
 
