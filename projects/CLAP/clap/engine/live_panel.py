@@ -69,7 +69,7 @@ class LivePanel:
             done, total: steps.
             left: seconds until the end of the run, None if unknown.
             losses: values to show, the total first.
-            figures: ``samples_per_second``, ``rays_per_second``, ``memory_gib``.
+            figures: rates (``samples_per_second`` ...) and ``memory_gib``.
         """
         now = time.perf_counter()
         if now - self._drawn < _MIN_SECONDS and done < total:
@@ -82,9 +82,11 @@ class LivePanel:
         rows = [bar]
         if losses:
             rows.append(Text('  '.join(f'{name} {value:.4g}' for name, value in losses.items())))
-        units = dict(samples_per_second='samples/s', rays_per_second='rays/s', memory_gib='GiB memory')
         if figures:
-            rates = [f'{short(figures[key])} {unit}' for key, unit in units.items() if key in figures]
+            told = {
+                name.replace('_per_second', '/s').replace('memory_gib', 'GiB memory'): v for name, v in figures.items()
+            }
+            rates = [f'{short(value)} {unit}' for unit, value in told.items()]
             rows.append(Text('  '.join(rates), style='dim'))
         self._live.update(Group(*rows), refresh=True)
 
