@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,7 +15,10 @@ from ..errors import ConfigError
 from ..functional import transform_points
 from ..modules import BoundField
 from ..structures import CameraViews, EncoderOutput, KeyframeSweep, RayBundle
+from . import clap_pictures
+from .clap_frame import render_frame
 from .masking import InputMasking
+from .pictures import Picture, Points
 from .samplers.base import lidar_rays, valid_pixels
 
 
@@ -302,6 +305,18 @@ class CLAP(CLAPEncoderBase):
                 rgb = self.render_head.render(grey, camera, with_rgb=True).rgb
                 result['rgb_grey_error'] = (rgb - camera.targets).abs().mean(-1)[out.valid]
         return result
+
+    # ---------------------------------------------------------------- pictures
+
+    picture_titles = clap_pictures.TITLES
+
+    def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+        """Pictures of the first sample of a batch; ``options`` of :func:`render_frame`."""
+        return clap_pictures.pictures(render_frame(self, batch, **options), names)
+
+    def clouds(self, batch: Dict) -> Dict[str, Points]:
+        """Clouds of the first sample of a batch for the 3-D viewer."""
+        return clap_pictures.clouds(render_frame(self, batch, stride=None))
 
     # ---------------------------------------------------------------- plumbing
 
