@@ -40,7 +40,7 @@ def picture_of(images: Sequence[Image], title: str = '') -> Picture:
     label = f'range of the point (m); {far:.3g} or more alike'
     same = [replace(i, dots_shown=replace(i.dots_shown, top=far, label=label)) for i in images]
     height, width = images[0].rgb.shape[:2]
-    return Picture(title, [Block(same, min(3, len(images)), (4.6, 4.6 * height / width + 0.5))])
+    return Picture(title, [Block(same, min(3, len(images)), (4.6, 4.6 * height / width + 0.8))])
 
 
 @torch.no_grad()
