@@ -15,7 +15,7 @@ from projects.CLAP.clap.visualization import PretrainVisualizationHook, undistur
 from tests.fixtures.tiny import build
 from tests.fixtures.tiny_run import tiny_runner
 
-ALL = ['cameras', 'lidar_range', 'curvature', 'prototypes', 'rays', 'cloud']
+ALL = ['cameras', 'lidar_range', 'curvature', 'prototypes', 'rays']
 HOOK = dict(type='PretrainVisualizationHook', interval=2, stride=16, max_points=200)
 
 

@@ -309,6 +309,7 @@ class CLAP(CLAPEncoderBase):
     # ---------------------------------------------------------------- pictures
 
     picture_titles = clap_pictures.TITLES
+    pictures_on_request = ('cloud',)  # which repeats the others; a run in training does not draw it
 
     def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
         """Pictures of the first sample of a batch; ``options`` of :func:`render_frame`."""

@@ -38,7 +38,7 @@ class PretrainVisualizationHook(Hook):
         frames: indices into the dataset.
         dataset: ``'val'`` (no augmentation) or ``'train'``.
         figures: which of ``lidar_on_images`` (the points on the images: is the calibration right? drawn once) and of
-            the names that the method declares (``picture_titles``); None draws them all.
+            the names that the method declares (``picture_titles``); None draws all but its ``pictures_on_request``.
         stride: pixels between rendered camera rays.
         max_points: LiDAR rays that are rendered at most.
     """
@@ -120,7 +120,9 @@ class PretrainVisualizationHook(Hook):
             raise ConfigError(
                 f'PretrainVisualizationHook: {type(model).__name__} has no pictures {unknown}; choose from {known}'
             )
-        return known if self.figures is None else list(self.figures)
+        if self.figures is not None:
+            return list(self.figures)
+        return [name for name in known if name not in getattr(model, 'pictures_on_request', ())]
 
     def _dataset(self, runner: Runner):
         loop = runner.val_loop if self.dataset == 'val' else runner.train_loop
