@@ -60,13 +60,15 @@ class Recording:
         out.parent.mkdir(parents=True, exist_ok=True)
         self.stream = self.rr.RecordingStream(name)
         self.stream.save(out)
+        self._names: Dict[str, None] = {}  # of the clouds, in order
         self.stream.log('world', self.rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
 
-    def _blueprint(self, names: Iterable[str]) -> Any:
+    def _blueprint(self) -> Any:
         blueprint = self.rr.blueprint
         shared = ['+ /world/cameras/**', '+ /world/boxes']
         views = [
-            blueprint.Spatial3DView(origin='world', name=name, contents=[f'+ /world/{name}', *shared]) for name in names
+            blueprint.Spatial3DView(origin='world', name=name, contents=[f'+ /world/{name}', *shared])
+            for name in self._names
         ]
         return blueprint.Blueprint(blueprint.Tabs(*views), collapse_panels=True)
 
@@ -83,7 +85,7 @@ class Recording:
 
         Args:
             index: position on the timeline ``frame``.
-            clouds: each its own entity ``world/<name>`` and view; all frames have the same names.
+            clouds: each its own entity ``world/<name>`` and view.
             photos: the images, in the order of the calibration.
             meta: metainfo of its data sample (calibration).
             boxes: (M, 7) centre of gravity, size along x, y, z and yaw; un-augmented LiDAR frame, metres, radians.
@@ -91,7 +93,7 @@ class Recording:
         """
         rr = self.rr
         self.stream.set_time('frame', sequence=index)
-        self.stream.send_blueprint(self._blueprint(clouds))
+        self._names.update(dict.fromkeys(clouds))
         for name, cloud in clouds.items():
             colours = np.round(255 * to_rgba(cloud.shown)[:, :3]).astype(np.uint8)
             self.stream.log(f'world/{name}', rr.Points3D(cloud.points, colors=colours, radii=_POINT_RADIUS_M))
@@ -134,5 +136,6 @@ class Recording:
 
     def close(self) -> None:
         """Write everything to the file."""
+        self.stream.send_blueprint(self._blueprint(), make_active=False)
         self.stream.flush()
         self.stream.disconnect()
