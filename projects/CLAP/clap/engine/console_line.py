@@ -23,8 +23,8 @@ class ConsoleFormatter(logging.Formatter):
 
     Args:
         other: formatter of the lines without figures.
-        wanted: names of figures of the model that are shown besides the losses; asked for every line, since the logger is
-            built before the model.
+        wanted: names of figures of the model that are shown besides the losses; asked for every line, since the logger
+            is built before the model.
     """
 
     def __init__(self, other: logging.Formatter, wanted: Callable[[], Sequence[str]]) -> None:
@@ -61,7 +61,7 @@ def _of_a_step(figures: Dict[str, str], wanted: Sequence[str]) -> List[str]:
 
 
 def _of_an_evaluation(figures: Dict[str, str], wanted: Sequence[str]) -> List[str]:
-    """What the model wants shown, then the figures that are least broken down: ``nuscenes/mAP``, ``nuscenes/AP/car``."""
+    """What the model wants shown, then the figures that are least broken down: ``nuscenes/mAP`` first."""
     order = sorted(figures, key=lambda name: (name.rpartition('/')[2] not in wanted, 'time' in name, name.count('/')))
     return order[:FIGURES]
 

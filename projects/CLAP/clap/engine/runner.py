@@ -38,8 +38,8 @@ class _HideDumps(logging.Filter):
 
 class QuietRunner(Runner):
     """MMEngine's runner; environment, configuration, order of the hooks, and the keys that a checkpoint has not are
-    written to the log file, not to the terminal, where they would hide the lines that matter. Of the figures of a step the
-    terminal shows a selection, see :mod:`.console_line`."""
+    written to the log file, not to the terminal, where they would hide the lines that matter. Of the figures of a step
+    the terminal shows a selection, see :mod:`.console_line`."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """MMEngine's logger with a filter and a formatter of ours on its terminal handler."""
