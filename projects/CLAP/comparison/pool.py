@@ -12,26 +12,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Dict, List, Optional, Sequence, TextIO
+from typing import Dict, List, Optional, Sequence, TextIO
 
 from projects.CLAP.clap.engine.live_panel import duration
 from projects.CLAP.clap.files.project import ROOT
 
 from .jobs import Job
-from .records import MissingEvaluation, read_record, without_prefix
+from .records import MissingEvaluation, Record, read_record, without_prefix
 from .workplace import Workplace
 
 #: One core each: more threads would take it from the job beside it.
-_ONE_CORE = {
-    name: '1'
-    for name in (
-        'OMP_NUM_THREADS',
-        'MKL_NUM_THREADS',
-        'OPENBLAS_NUM_THREADS',
-        'NUMEXPR_NUM_THREADS',
-        'NUMBA_NUM_THREADS',
-    )
-}
+_ONE_CORE = {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR', 'NUMBA')}
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
@@ -58,7 +49,6 @@ class Pool:
         jobs: all jobs of this call, in order.
         left: those of them that are not done.
         slots: how many run at once.
-        lock: file descriptor that the processes inherit, see :meth:`Workplace.alone`.
         stream: where progress goes besides ``progress.log``.
     """
 
@@ -66,7 +56,6 @@ class Pool:
     jobs: Sequence[Job]
     left: List[Job]
     slots: int
-    lock: Optional[int] = None
     stream: TextIO = sys.stdout
     failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
     running: List[Running] = field(default_factory=list)
@@ -76,7 +65,10 @@ class Pool:
     def run(self) -> None:
         """Until nothing is left or a signal comes; children are gone either way."""
         self._total, self._done = len(self.jobs), len(self.jobs) - len(self.left)
-        self._learn_rates()
+        waiting = {job.name for job in self.left}
+        for job in self.jobs:
+            if job.name not in waiting:
+                self._learn(read_record(self.place.record_path(job)))
         before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
             self.say(f'{self._total} jobs, {self._done} done, {self.slots} at once{self._time_left()}')
@@ -142,7 +134,6 @@ class Pool:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=() if self.lock is None else (self.lock,),
             )
         testing = testing_since is not None
         self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
@@ -202,35 +193,18 @@ class Pool:
 
     # ------------------------------------------------------------ time left
 
-    def _learn_rates(self) -> None:
-        waiting = {job.name for job in self.left}
-        for job in self.jobs:
-            if job.name not in waiting:
-                self._learn(read_record(self.place.record_path(job)))
-
-    def _learn(self, record: Dict[str, Any]) -> None:
-        self._rates.setdefault(self._like(record['kind'], record['arm']), []).append(
-            record['seconds'] / record['epochs']
-        )
-
-    @staticmethod
-    def _like(kind: str, arm: str) -> str:
-        return {'pretrain': f'pretrain {arm}', 'schedule': 'finetune'}.get(kind, kind)
+    def _learn(self, record: Record) -> None:
+        self._rates.setdefault(record['kind'], []).append(record['seconds'] / record['epochs'])
 
     def _time_left(self) -> str:
-        """Estimate from the jobs that are finished; the number of jobs of a kind that has none yet is said instead."""
-        seconds, unknown = 0.0, 0
-        now = time.monotonic()
+        """Estimate from the jobs that are finished; nothing before every kind has one."""
+        seconds, now = 0.0, time.monotonic()
         for job, spent in [(job, 0.0) for job in self.left] + [(one.job, now - one.begun) for one in self.running]:
-            rates = self._rates.get(self._like(job.kind, job.arm))
-            if rates:
-                seconds += max(0.0, sum(rates) / len(rates) * job.epochs - spent)
-            else:
-                unknown += 1
-        if not seconds and not unknown:
-            return ''
-        guess = f', about {duration(seconds / self.slots)} left' if seconds else ', time left unknown yet'
-        return guess + (f' (and {unknown} jobs of unknown length)' if unknown and seconds else '')
+            rates = self._rates.get(job.kind)
+            if rates is None:
+                return ''
+            seconds += max(0.0, sum(rates) / len(rates) * job.epochs - spent)
+        return f', about {duration(seconds / self.slots)} left' if seconds else ''
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:
@@ -244,7 +218,7 @@ def _last_error(log: Path) -> str:
     return (told or lines or ['it printed nothing'])[-1][:400]
 
 
-def _figures(record: Dict[str, Any]) -> str:
+def _figures(record: Record) -> str:
     metrics = record['metrics']
     if 'mAP' in metrics:
         return f'mAP {100 * metrics["mAP"]:.2f}' + (f', NDS {100 * metrics["NDS"]:.2f}' if 'NDS' in metrics else '')
