@@ -19,25 +19,10 @@ from .plan import Plan, PlanError
 
 #: Keys that say where and how a run is written down, not what comes out of it.
 _NO_INFLUENCE = (
-    'work_dir',
-    'vis_backends',
-    'visualizer',
-    'log_processor',
-    'log_level',
-    'launcher',
-    'resume',
-    'load_from',
-    'experiment_name',
-    'test_dataloader',
-    'test_evaluator',
-    'auto_scale_lr',
-    # copies of what is in the data loaders, left by the configuration files
-    'train_pipeline',
-    'val_pipeline',
-    'data_root',
-    'data_prefix',
-    'metainfo',
-)
+    'work_dir', 'vis_backends', 'visualizer', 'log_processor', 'log_level', 'launcher', 'resume', 'load_from',
+    'experiment_name', 'test_dataloader', 'test_evaluator', 'auto_scale_lr',
+    'train_pipeline', 'val_pipeline', 'data_root', 'data_prefix', 'metainfo',  # copies of what is in the data loaders
+)  # fmt: skip
 _NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
 _TRANSFER = 'TransferReportHook'
 
@@ -91,10 +76,7 @@ class JobConfigs:
     def _detector(self, cfg: Config, job: Job, path: str) -> None:
         dataset = cfg.train_dataloader.dataset
         if dataset.get('type') != 'CLAPDataset' or not dataset.get('with_annotations'):
-            raise PlanError(
-                f'{path}: train_dataloader.dataset must be a CLAPDataset with labels, without a wrapper, so that '
-                'shares can be drawn from it'
-            )
+            raise PlanError(f'{path}: train_dataloader.dataset must be a CLAPDataset with labels, without a wrapper')
         dataset.update(load_interval=job.interval, load_offset=job.offset, keep_length=True)
         if job.kind == 'probe':
             cfg.model.freeze_encoders = True
@@ -103,9 +85,7 @@ class JobConfigs:
         cfg.load_from = str(weights.resolve()) if weights else None
         checks = [hook for hook in _hooks(cfg).values() if hook['type'] == _TRANSFER]
         if not checks:
-            raise PlanError(
-                f'{path}: no hook is a {_TRANSFER}; without it a run would start from whatever happens to fit'
-            )
+            raise PlanError(f'{path}: add a {_TRANSFER}; without it a run would start from whatever happens to fit')
         encoders = self.plan.arm(job.arm).encoders
         if encoders is not None:
             checks[0]['modules'] = list(encoders)
@@ -121,22 +101,23 @@ class JobConfigs:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
         cfg = plain(self._config(job, self.plan.source(job.kind, job.arm).options))
         cfg.pop('randomness')
-        for key in ('max_epochs', 'val_interval'):
-            cfg['train_cfg'].pop(key)
-        if job.kind != 'pretrain':
-            for key in ('load_interval', 'load_offset'):
-                cfg['train_dataloader']['dataset'].pop(key)
-            cfg['hooks'][_TRANSFER].pop('modules', None)
+        for part, keys in (
+            (cfg['train_cfg'], ('max_epochs', 'val_interval')),
+            (cfg['train_dataloader']['dataset'], ('load_interval', 'load_offset')),
+            (cfg['hooks'].get(_TRANSFER, {}), ('modules',)),
+        ):
+            for key in keys:
+                part.pop(key, None)
         return _digest(cfg)
 
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
         if arm not in self._starts:
-            stages = [(name, self.plan.pretrain[name], taken) for name, taken in self.plan.arm(arm).weights]
-            self._starts[arm] = [
-                [self.fingerprint(Job('', 'pretrain', stage.seeds[0], stage.epochs, name)), taken]
-                for name, stage, taken in stages
-            ]
+            self._starts[arm] = []
+            for name, taken in self.plan.arm(arm).weights:
+                stage = self.plan.pretrain[name]
+                job = Job('', 'pretrain', stage.seeds[0], stage.epochs, name)
+                self._starts[arm].append([self.fingerprint(job), taken])
         return self._starts[arm]
 
 

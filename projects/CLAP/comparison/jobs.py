@@ -46,6 +46,11 @@ def detector_name(arm: str, cell: Cell, seed: int) -> str:
     return f'{cell.kind}-{arm}-{share_name(cell.share)}-{cell.epochs}ep-seed{seed}'
 
 
+def needs_of(plan: Plan, arm: str) -> Tuple[str, ...]:
+    """Names of the pre-trainings that an arm starts from."""
+    return tuple(pretrain_name(stage, plan.pretrain[stage].seeds[0]) for stage, _ in plan.arm(arm).weights)
+
+
 def all_jobs(plan: Plan) -> List[Job]:
     """Every job of a plan: pre-trainings, then the rows in their order, one seed of every arm before the next."""
     jobs = [
@@ -54,15 +59,10 @@ def all_jobs(plan: Plan) -> List[Job]:
         for name, stage in plan.pretrain.items()
         if seed in stage.seeds
     ]
-    for row in plan.rows:
-        jobs += [_detector(plan, arm, row.cell, seed) for seed in row.seeds for arm in row.arms]
+    for cell, seed, arm in [(row.cell, seed, arm) for row in plan.rows for seed in row.seeds for arm in row.arms]:
+        name, offset = detector_name(arm, cell, seed), label_offset(seed, cell.share)
+        jobs.append(Job(name, cell.kind, seed, cell.epochs, arm, cell.share, offset, needs_of(plan, arm)))
     return jobs
-
-
-def _detector(plan: Plan, arm: str, cell: Cell, seed: int) -> Job:
-    needs = tuple(pretrain_name(stage, plan.pretrain[stage].seeds[0]) for stage, _ in plan.arm(arm).weights)
-    offset = label_offset(seed, cell.share)
-    return Job(detector_name(arm, cell, seed), cell.kind, seed, cell.epochs, arm, cell.share, offset, needs)
 
 
 def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
@@ -81,7 +81,7 @@ def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
             arms = sorted({job.arm for job in jobs})
             raise PlanError(
                 f'--only {pattern}: no job of that name; near are {", ".join(near) or "none"}. Names are '
-                f'KIND-ARM-SHARE-EPOCHSep-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}; * stands for anything'
+                f'KIND-ARM-SHARE-EPOCHSep-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}; * is anything'
             )
         wanted |= {name for job in found for name in (job.name, *job.needs)}
     return [job for job in jobs if job.name in wanted]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence
 
-from .plan import Cell, share_title
+from .plan import Cell
 from .plot import PLOT
-from .records import PUBLISHED
+from .records import PUBLISHED, Record
 from .results import Results
 from .statistics import Difference, Spread, paired, spread
 
@@ -27,7 +27,7 @@ def page(results: Results) -> str:
     parts = [f'# {plan.title}', *verdict(results)]
     if head is not None:
         rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
-        parts += [f'## Every arm, {_where(results, head)}', _arms(results, [head])]
+        parts += [f'## Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head])]
         parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
         parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
@@ -77,7 +77,7 @@ def _p_is(value: Difference) -> str:
 
 def _where(results: Results, cell: Cell) -> str:
     frozen = ', encoders frozen' if cell.frozen else ''
-    return f'{results.frames(cell.share)} frames labelled, {cell.epochs} epoch{"s" if cell.epochs > 1 else ""}{frozen}'
+    return f'{results.frames(cell.share)} frames, {cell.epochs} epoch{"s" if cell.epochs > 1 else ""}{frozen}'
 
 
 # ---------------------------------------------------------------- parts
@@ -96,37 +96,44 @@ def verdict(results: Results) -> List[str]:
         chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not more than chance'
         told.append(
             f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
-            f'({_where(results, cell)}): {gain.mean:+.2f} points, {_p_is(gain)}, {gain.count} seeds{chance}.'
+            f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p_is(gain)}, {gain.count} seeds{chance}.'
         )
     gains = {cell: results.gain('mAP', subject.name, cell) for cell in others if not cell.frozen}
     more = [f'{_where(results, c)}: {g.mean:+.2f}, {_p_is(g)}' for c, g in gains.items() if g.mean is not None]
-    return [*told[:1], *([f'Elsewhere the difference is: {"; ".join(more)}.'] if more else []), *told[1:]]
+    return [*told[:1], *([f'With other labels and lengths: {"; ".join(more)}.'] if more else []), *told[1:]]
 
 
 def _arms(results: Results, cells: Sequence[Cell]) -> Optional[str]:
     """Every arm of some cells: mean ± standard deviation over seeds, and its paired difference to its rival."""
-    plan, metrics, rows = results.plan, results.metric_names(), []
-    arms = [(cell, arm) for cell in cells for arm in plan.arms if plan.seeds(arm.name, cell)]
-    paper = list(cells) == [plan.headline] and any(arm.paper for _, arm in arms)
-    for cell, arm in arms:
-        found, rival = results.cell(arm.name, cell), plan.rival(arm.name)
-        planned, gain = len(plan.seeds(arm.name, cell)), results.gain('mAP', arm.name, cell)
-        over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
-        transfer = next(iter(found.values()), {}).get('transfer')
-        loaded = f' ({transfer["share"]:.0%} of the encoders loaded)' if transfer and transfer['share'] < 0.995 else ''
-        rows.append(
-            [
-                *([_where(results, cell)] if len(cells) > 1 else []),
-                arm.title + loaded,
-                str(len(found)) if len(found) == planned else f'{len(found)} of {planned}',
-                *[_pm(results.spread(metric, arm.name, cell)) for metric in metrics],
-                *([_DASH, _DASH] if arm.name == rival else [_signed(gain) + over, _p(gain)]),
-                *([arm.paper or _DASH] if paper else []),
-            ]
-        )
-    head = [*(['labels and length'] if len(cells) > 1 else []), 'start of the detector', 'seeds', *metrics]
+    plan, rows, headline = results.plan, [], list(cells) == [results.plan.headline]
+    metrics = results.metric_names() if headline else ('mAP',)
+    paper = headline and any(arm.paper for arm in plan.arms)
+    for cell in cells:
+        where = _where(results, cell)
+        for arm in [arm for arm in plan.arms if plan.seeds(arm.name, cell)]:
+            found, planned, rival = results.cell(arm.name, cell), plan.seeds(arm.name, cell), plan.rival(arm.name)
+            gain = results.gain('mAP', arm.name, cell)
+            over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
+            rows.append(
+                [
+                    *([] if headline else [where]),
+                    arm.title + (_loaded(found) if headline else ''),
+                    str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}',
+                    *[_pm(results.spread(metric, arm.name, cell)) for metric in metrics],
+                    *([_DASH, _DASH] if arm.name == rival else [_signed(gain) + over, _p(gain)]),
+                    *([arm.paper or _DASH] if paper else []),
+                ]
+            )
+            where = ''
+    head = [*([] if headline else ['labels']), 'start of the detector', 'seeds', *metrics]
     head += [f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
     return _table([*head, *(['the paper, 5 % of nuScenes: mAP / NDS'] if paper else [])], rows)
+
+
+def _loaded(found: Dict[int, Record]) -> str:
+    """How much of the encoders came from pre-training, where it is not all."""
+    transfer = next(iter(found.values()), {}).get('transfer')
+    return f' ({transfer["share"]:.0%} loaded)' if transfer and transfer['share'] < 0.995 else ''
 
 
 def _pretrainings(results: Results) -> Optional[str]:
@@ -154,7 +161,7 @@ def _pretrainings(results: Results) -> Optional[str]:
     return _table([*head, 'within 1 m (%)', "colour error / mean colour's", 'bad health figures'], rows)
 
 
-def _figure(records: Dict[int, dict], key: str) -> Dict[int, float]:
+def _figure(records: Dict[int, Record], key: str) -> Dict[int, float]:
     found = {seed: record['metrics'].get(key) for seed, record in records.items()}
     return {seed: value for seed, value in found.items() if value is not None}
 
@@ -173,7 +180,7 @@ def _range_changes(results: Results) -> Optional[str]:
             mine, theirs = _figure(records, key), _figure(base, key)
             change = {seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in mine if seed in theirs}
             tested = paired(change, dict.fromkeys(change, 0.0))
-            row.append(f'{_signed(tested)}, {_p_is(tested)}')
+            row.append(f'{_signed(tested)}, {_p_is(tested)}' if tested.count else _DASH)
         rows.append(row)
     return _table(['pre-training', *[f'{title} (95 % CI)' for _, title in _RANGES]], rows)
 
@@ -186,9 +193,8 @@ def _made(results: Results) -> str:
     foreign = f' Not asked for by the plan, and in no table: {", ".join(results.foreign)}.' if results.foreign else ''
     return (
         f'{len(records)} runs, {hours:.1f} hours of one core each, on {" and ".join(machines)} with torch '
-        f'{", ".join(torch)}. Figures are points, mean ± standard deviation over seeds; p is of the paired t-test. A seed '
-        'chooses the labelled frames, the initialisation, the order and the augmentation, alike for every arm; all '
-        'seeds of a row start from one pre-training, so that p says nothing about another one. Every run with its '
-        f'configuration, options, code, data, per-class figures and hardware is a line of [{PUBLISHED}]({PUBLISHED}), '
-        f'from which `tools/analysis_tools/label_efficiency.py PLAN --work-dir DIR --summarize` makes this page.{foreign}'
+        f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
+        'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
+        'starts from one pre-training, so that p does not cover another one. Every run is a line of '
+        f'[{PUBLISHED}]({PUBLISHED}), with its options, code, data, hardware and figures of every class.{foreign}'
     )

@@ -58,27 +58,32 @@ def _look(place: int) -> Dict[str, Any]:
 
 
 def _shares_panel(axes: plt.Axes, results: Results, cells: List[Cell]) -> None:
-    plan, lengths = results.plan, sorted({cell.epochs for cell in cells}, reverse=True)
+    """A line for every arm and length with several shares, and a point for every arm of the headline."""
+    plan = results.plan
+    lengths = list(dict.fromkeys(cell.epochs for cell in cells))  # that of the headline first
     for place, arm in enumerate(plan.arms):
         # Error bars beside each other, not on top of each other: the axis is logarithmic.
-        shift, label = 1.035 ** (place - (len(plan.arms) - 1) / 2), arm.title
+        shift = 1.035 ** (place - (len(plan.arms) - 1) / 2)
         for line, epochs in enumerate(lengths):
-            same = sorted((cell for cell in cells if cell.epochs == epochs), reverse=True)
-            points = [(100 / cell.share * shift, results.spread('mAP', arm.name, cell)) for cell in same]
-            points = [(x, value) for x, value in points if value.mean is not None]
-            if points:
-                means, bars = [v.mean for _, v in points], [v.std or 0.0 for _, v in points]
-                style = dict(_look(place), linestyle=_LINES[line % len(_LINES)], label=label)
-                axes.errorbar([x for x, _ in points], means, bars, capsize=2.5, **style)
-                label = '_again'
+            same = sorted((c for c in cells if c.epochs == epochs and results.cell(arm.name, c)), reverse=True)
+            if len(same) < 2 and plan.headline not in same:
+                continue
+            values = [results.spread('mAP', arm.name, cell) for cell in same]
+            axes.errorbar(
+                [100 / cell.share * shift for cell in same],
+                [value.mean for value in values],
+                [value.std or 0.0 for value in values],
+                capsize=2.5,
+                label=f'{arm.title}, {epochs} epochs',
+                **dict(_look(place), linestyle=_LINES[line % len(_LINES)]),
+            )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
     axes.set_xscale('log')
     axes.xaxis.set_major_locator(FixedLocator(shares))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f'{share:.3g} %' for share in shares])
     axes.set_xlabel('share of the frames with labels')
-    told = ', '.join(f'{epochs} epochs {_LINES[place % len(_LINES)]}' for place, epochs in enumerate(lengths))
-    axes.set_title(f'{plan.title}: mean ± standard deviation over seeds ({told})', fontsize=8, loc='left')
+    axes.set_title('mean ± standard deviation over seeds', fontsize=9, loc='left')
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -94,6 +99,6 @@ def _lengths_panel(axes: plt.Axes, results: Results, lengths: List[Cell]) -> Non
                 **_look(place),
             )
     axes.set_xlabel('iterations of fine-tuning')
-    axes.set_title(f'{100 / lengths[0].share:.3g} % of the labels', fontsize=8, loc='left')
+    axes.set_title(f'{100 / lengths[0].share:.3g} % of the labels', fontsize=9, loc='left')
     if axes.lines:
         axes.legend(frameon=False, fontsize=8, loc='lower right')

@@ -21,8 +21,11 @@ from .jobs import Job
 from .records import MissingEvaluation, Record, read_record, without_prefix
 from .workplace import Workplace
 
-#: One core each: more threads would take it from the job beside it.
-_ONE_CORE = {f'{name}_NUM_THREADS': '1' for name in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR', 'NUMBA')}
+_ENVIRONMENT = {
+    # One core each: more threads would take it from the job beside it.
+    **{f'{name}_NUM_THREADS': '1' for name in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR', 'NUMBA')},
+    **dict(OMP_WAIT_POLICY='PASSIVE', MPLBACKEND='Agg', CUDA_DEVICE_ORDER='PCI_BUS_ID', PYTHONUNBUFFERED='1'),
+}
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
@@ -60,7 +63,7 @@ class Pool:
     failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
     running: List[Running] = field(default_factory=list)
     stopped: Optional[int] = None  # the signal
-    _rates: Dict[str, List[float]] = field(default_factory=dict)  # kind -> seconds per epoch
+    _rates: Dict[str, float] = field(default_factory=dict)  # kind -> seconds of an epoch
 
     def run(self) -> None:
         """Until nothing is left or a signal comes; children are gone either way."""
@@ -117,26 +120,17 @@ class Pool:
 
     def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
         log = self.place.run_dir(job) / 'printed.log'
-        environment = {
-            **os.environ,
-            **_ONE_CORE,
-            'OMP_WAIT_POLICY': 'PASSIVE',
-            'MPLBACKEND': 'Agg',
-            'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',
-            'PYTHONUNBUFFERED': '1',
-        }
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
             process = subprocess.Popen(
                 [sys.executable, *command],
-                env=environment,
+                env={**os.environ, **_ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        testing = testing_since is not None
-        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
+        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing_since is not None))
 
     # ------------------------------------------------------------ ending
 
@@ -154,21 +148,19 @@ class Pool:
                 self._fail(one.job, f'{error}, and tools/test.py printed none (log {one.log})')
                 return
             folder = self.place.run_dir(one.job)
-            self._launch(
-                one.job,
-                [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job), '--work-dir', str(folder / 'test')],
-                testing_since=one.begun,
-            )
+            command = [TEST, str(folder / 'job.py'), self.place.checkpoint(folder), '--work-dir', str(folder / 'test')]
+            self._launch(one.job, command, testing_since=one.begun)
             return
         except (RuntimeError, ValueError, OSError, LookupError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
             return
         self._done += 1
         self._learn(record)
-        self.say(
-            f'finished   {one.job.name}: {_figures(record)}, {duration(record["seconds"])}; {self._done} of '
-            f'{self._total}{self._time_left()}'
-        )
+        metrics = record['metrics']
+        names = {'mAP': 'mAP', 'NDS': 'NDS', 'range_median_m': 'median range error of held-back rays (m)'}
+        told = ', '.join(f'{title} {metrics[name]:.4f}' for name, title in names.items() if name in metrics)
+        took = duration(record['seconds'])
+        self.say(f'finished   {one.job.name}: {told}, {took}; {self._done} of {self._total}{self._time_left()}')
 
     def _fail(self, job: Job, why: str) -> None:
         self.failed[job.name] = why
@@ -191,20 +183,15 @@ class Pool:
             self.say(f'stopped    {one.job.name}')
         self.running.clear()
 
-    # ------------------------------------------------------------ time left
-
     def _learn(self, record: Record) -> None:
-        self._rates.setdefault(record['kind'], []).append(record['seconds'] / record['epochs'])
+        self._rates[record['kind']] = record['seconds'] / record['epochs']
 
     def _time_left(self) -> str:
-        """Estimate from the jobs that are finished; nothing before every kind has one."""
-        seconds, now = 0.0, time.monotonic()
-        for job, spent in [(job, 0.0) for job in self.left] + [(one.job, now - one.begun) for one in self.running]:
-            rates = self._rates.get(job.kind)
-            if rates is None:
-                return ''
-            seconds += max(0.0, sum(rates) / len(rates) * job.epochs - spent)
-        return f', about {duration(seconds / self.slots)} left' if seconds else ''
+        """As the last job of every kind took; nothing before each has one."""
+        jobs = [*self.left, *(one.job for one in self.running)]
+        if not jobs or any(job.kind not in self._rates for job in jobs):
+            return ''
+        return f', about {duration(sum(self._rates[job.kind] * job.epochs for job in jobs) / self.slots)} left'
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:
@@ -216,10 +203,3 @@ def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
     told = [line for line in lines if line.startswith('error:') or ('Error' in line and ': ' in line)]
     return (told or lines or ['it printed nothing'])[-1][:400]
-
-
-def _figures(record: Record) -> str:
-    metrics = record['metrics']
-    if 'mAP' in metrics:
-        return f'mAP {100 * metrics["mAP"]:.2f}' + (f', NDS {100 * metrics["NDS"]:.2f}' if 'NDS' in metrics else '')
-    return f'held-back rays within {metrics["range_median_m"]:.2f} m (median)' if 'range_median_m' in metrics else ''

@@ -1,4 +1,4 @@
-"""What a finished job gave: one JSON file each while a comparison runs, one line of ``records.jsonl`` once published."""
+"""What a finished job gave: a JSON file while a comparison runs, a line of ``records.jsonl`` once it is published."""
 
 from __future__ import annotations
 

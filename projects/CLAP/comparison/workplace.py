@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,14 @@ from mmengine.config import Config
 
 from projects.CLAP.clap.engine.checkpoint.export import merge_encoders, weights_digest
 from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
+from projects.CLAP.clap.engine.lock import locked_work_dir
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs, pretrain_name
+from .jobs import Job, all_jobs, needs_of
 from .plan import Plan, PlanError, share_title
 from .records import Metrics, Record, collect, read_record, read_records, write_record
 
@@ -103,13 +106,13 @@ class Workplace:
             )
 
     def _difference(self, job: Job) -> str:
-        """The first keys in which a job's last configuration differs from the one it has now."""
+        """Where a job's configuration begins to differ from that of its last run."""
         before = self.run_dir(job) / 'job.py'
         if not before.is_file():
             return ''
-        old, new = _flat(Config.fromfile(str(before)).to_dict()), _flat(self.configs.config(job).to_dict())
-        keys = [key for key in sorted({*old, *new}) if str(old.get(key)) != str(new.get(key)) and key != 'work_dir']
-        return f' (it differs in {", ".join(keys[:4])})' if keys else ''
+        old, new = (cfg.pretty_text.split() for cfg in (Config.fromfile(str(before)), self.configs.config(job)))
+        lines = [line[2:] for line in difflib.ndiff(old, new) if line.startswith('+ ')]
+        return f' (now {" ".join(lines[:4])})' if lines else ''
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
         """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
@@ -140,22 +143,25 @@ class Workplace:
     # ------------------------------------------------------------ before and after a job
 
     def prepare(self, job: Job) -> List[str]:
-        """Write the job's configuration and weights; arguments for ``tools/train.py``."""
+        """Write the job's configuration and weights; arguments for ``tools/train.py``.
+
+        Raises:
+            WorkDirBusyError: a training that outlived a killed command still writes there.
+        """
         run_dir = self.run_dir(job)
-        if run_dir.is_dir() and not _has_checkpoint(run_dir):
-            shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
-        run_dir.mkdir(parents=True, exist_ok=True)
-        if job.kind == 'pretrain':
-            for arm in self.plan.arms:  # made from an earlier run of it
+        with locked_work_dir(run_dir):
+            if not _has_checkpoint(run_dir):
+                shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
+            run_dir.mkdir(exist_ok=True)
+            for arm in self.plan.arms if job.kind == 'pretrain' else ():  # made from an earlier run of it
                 target = self.configs.weights_of(arm.name)
-                if target is not None and job.seed == self.plan.pretrain[job.arm].seeds[0]:
-                    if job.arm in dict(arm.weights):
-                        target.unlink(missing_ok=True)
-        else:
-            self.make_weights(job.arm)
-        config = run_dir / 'job.py'
-        self.configs.config(job).dump(str(config))
-        write_atomic(run_dir / _MARK, json.dumps(self.made_from(job)).encode())
+                if target is not None and job.name in needs_of(self.plan, arm.name):
+                    target.unlink(missing_ok=True)
+            if job.kind != 'pretrain':
+                self.make_weights(job.arm)
+            config = run_dir / 'job.py'
+            self.configs.config(job).dump(str(config))
+            write_atomic(run_dir / _MARK, json.dumps(self.made_from(job)).encode())
         return [str(config), '--work-dir', str(run_dir), '--resume']
 
     def make_weights(self, arm: str) -> None:
@@ -163,24 +169,13 @@ class Workplace:
         target = self.configs.weights_of(arm)
         if target is None or target.is_file():
             return
-        parts = []
-        for stage, names in self.plan.arm(arm).weights:
-            name = pretrain_name(stage, self.plan.pretrain[stage].seeds[0])
-            found = resumable_checkpoints(self.folder / 'runs' / name)
-            if not found:
-                raise CheckpointError(
-                    f'{self.folder}/runs/{name} has no checkpoint (any more); remove '
-                    f'{self.folder}/records/{name}.json to pre-train again'
-                )
-            parts.append((str(found[0]), names))
+        names = needs_of(self.plan, arm)
+        again = f'To pre-train again, remove records and runs of {", ".join(names)} in {self.folder}'
         try:
-            summary = merge_encoders(parts, str(target))
+            parts = [self.checkpoint(self.folder / 'runs' / name) for name in names]
+            summary = merge_encoders(list(zip(parts, (taken for _, taken in self.plan.arm(arm).weights))), str(target))
         except CheckpointError as error:
-            names = ', '.join(stage for stage, _ in self.plan.arm(arm).weights)
-            raise CheckpointError(
-                f'{error}. To pre-train again ({names}), remove records/pretrain-NAME.json and '
-                f'runs/pretrain-NAME in {self.folder}'
-            ) from error
+            raise CheckpointError(f'{error}. {again}') from error
         declared = self.plan.arm(arm).encoders
         if declared is not None and set(declared) & set(summary['absent']):
             target.unlink()
@@ -192,11 +187,12 @@ class Workplace:
             self._digests[key] = weights_digest(str(weights))
         return self._digests[key]
 
-    def checkpoint(self, job: Job) -> str:
-        """The last checkpoint of a job's training."""
-        found = resumable_checkpoints(self.run_dir(job))
+    @staticmethod
+    def checkpoint(run_dir: Path) -> str:
+        """The last checkpoint of a training."""
+        found = resumable_checkpoints(run_dir)
         if not found:
-            raise CheckpointError(f'{self.run_dir(job)} has no checkpoint')
+            raise CheckpointError(f'{run_dir} has no checkpoint (any more)')
         return str(found[0])
 
     def finish(self, job: Job, seconds: float, metrics: Optional[Metrics] = None) -> Record:
@@ -210,42 +206,21 @@ class Workplace:
         record.update(json.loads((self.run_dir(job) / _MARK).read_text()))
         record.update(
             common=self.configs.common(job),
-            config=_relative(self.plan.source(job.kind, job.arm).config),
+            config=os.path.relpath(self.plan.source(job.kind, job.arm).config, ROOT),
             options=list(self.plan.options(job.kind, job.arm)),
         )
         if job.kind != 'pretrain':
             record.update(labels=self.subset(job))
         write_record(self.record_path(job), record)
-        self._clean(job)
-        return record
-
-    def _clean(self, job: Job) -> None:
-        """Keep the last checkpoint of a pre-training and none of a detector."""
         found = resumable_checkpoints(self.run_dir(job))
-        for path in found[1:] if job.kind == 'pretrain' else found:
+        for path in (
+            found[1:] if job.kind == 'pretrain' else found
+        ):  # detectors start from the last one of a pre-training
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+        return record
 
 
 def _has_checkpoint(run_dir: Path) -> bool:
     # What ``last_checkpoint`` names may be gone.
     return any(path.is_file() for path in resumable_checkpoints(run_dir))
-
-
-def _relative(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(ROOT))
-    except ValueError:
-        return path.name
-
-
-def _flat(node: Any, prefix: str = '') -> Dict[str, Any]:
-    """``{'a': {'b': 1}}`` -> ``{'a.b': 1}``."""
-    if isinstance(node, (list, tuple)):
-        node = dict(enumerate(node))
-    if not isinstance(node, dict):
-        return {prefix: node}
-    found: Dict[str, Any] = {}
-    for key, value in node.items():
-        found.update(_flat(value, f'{prefix}.{key}' if prefix else str(key)))
-    return found
