@@ -110,7 +110,10 @@ class Workplace:
         before = self.run_dir(job) / 'job.py'
         if not before.is_file():
             return ''
-        old, new = (cfg.pretty_text.split() for cfg in (Config.fromfile(str(before)), self.configs.config(job)))
+        both = [Config.fromfile(str(before)), self.configs.config(job)]
+        for cfg in both:
+            cfg.pop('work_dir', None)
+        old, new = (cfg.pretty_text.split() for cfg in both)
         lines = [line[2:] for line in difflib.ndiff(old, new) if line.startswith('+ ')]
         return f' (now {" ".join(lines[:4])})' if lines else ''
 
