@@ -20,6 +20,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.engine.config.check import accepted_keys, find_class
 
 ROOT = Path(__file__).resolve().parents[1]
+CLAP = ROOT / 'projects' / 'CLAP'
 
 
 def tracked(pattern: str) -> List[Path]:
@@ -259,6 +260,27 @@ def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_p
             drawn = draw_augmentation((height, width), step.final_dim, [limit, limit], (0, 0), (0, 0), False, False)
             (left, top), (columns, rows) = drawn.corner, drawn.final
             assert left >= 0 <= top and left + columns <= drawn.size[0] and top + rows <= drawn.size[1]
+
+
+#: Lines and words at most.
+LIMITS = {'README.md': (110, 800), 'projects/CLAP/README.md': (150, 1500)}
+ALL_WORDS = 18_000  # of all pages without those that a method or a data set brings along
+DATASET_PAGES = {'nuscenes.md', 'pandaset.md', 'your_own.md'}
+
+
+def test_pages_stay_short() -> None:
+    for name, (lines, words) in LIMITS.items():
+        text = (ROOT / name).read_text()
+        assert len(text.splitlines()) <= lines and len(text.split()) <= words, f'{name} is longer than {lines}, {words}'
+    brought = [p for p in PAGES if p.parent.name in ('methods', 'datasets') and p.name not in DATASET_PAGES]
+    assert sum(len(page.read_text().split()) for page in set(PAGES) - set(brought)) <= ALL_WORDS
+
+
+def test_the_tests_mirror_the_rooms() -> None:
+    """What CONTRIBUTING.md says: every folder of tests is a room, or holds what crosses them."""
+    rooms = {path.relative_to(base) for base in (CLAP, CLAP / 'clap') for path in base.rglob('*') if path.is_dir()}
+    folders = {path.parent.relative_to('tests') for path in tracked('tests/*.py')}
+    assert folders - rooms == {Path('.'), Path('fixtures'), Path('reliability')}
 
 
 def test_the_model_index_leads_to_configurations() -> None:

@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from projects.CLAP.clap.report import enrichment_command, findings, summary, write_report
+    from projects.CLAP.clap.report import findings, summary, to_measure, write_report
 
     out = Path(args.out or Path(args.work_dir) / 'report.html')
     run = write_report(Path(args.work_dir), out, max(args.max_steps, 1))
@@ -29,8 +29,9 @@ def main() -> None:
     width = max(len(row.title) for row in rows)
     for row in rows:
         print(f'{row.title:<{width}}  {row.level:<12}  {row.value}')
-    if not any(row.level != 'not measured' for row in rows if 'enrichment' in row.scalars):
-        print(f'enrichment was not measured; where there are labels: {enrichment_command(run)}')
+    command = to_measure(run)
+    if command:
+        print(f'not measured yet; where there are labels: {command}')
     print(summary(rows, run.steps))
     print(
         json.dumps(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
+from projects.CLAP.clap.findings import BAD, GOOD, UNKNOWN, WATCH
+from projects.CLAP.clap.pretrain import CLAP
+from projects.CLAP.clap.pretrain.declaration import Declaration
 from projects.CLAP.clap.report import RunData, findings, summary
-from projects.CLAP.clap.report.rule import BAD, GOOD, UNKNOWN, WATCH
+from projects.CLAP.clap.report.health import declared
 
 HEALTHY = dict(
     proto_perplexity_lidar=40.0,
@@ -22,12 +26,16 @@ HEALTHY = dict(
     masked_rays=0.0,
     candidate_points=0.9,
     uniform_cameras=0.0,
-    enrichment=1.8,
 )
 
 
 def run_of(
-    evaluation: tuple = (2.0, 0.8), prototypes: int = 64, rgb: float = 0.7, grey: float = 0.3, **values
+    evaluation: tuple = (2.0, 0.8),
+    prototypes: int = 64,
+    rgb: float = 0.7,
+    grey: float = 0.3,
+    enrichment: float | None = 1.8,
+    **values,
 ) -> RunData:
     figures = {**HEALTHY, **values}
     return RunData(
@@ -39,6 +47,7 @@ def run_of(
             'render/rgb_ratio': [(1, rgb)],
             'render/rgb_mae': [(1, 0.2)],
             'render/rgb_mae_of_grey_images': [(1, grey)],
+            'enrichment': [(1, enrichment)] if enrichment is not None else [],
         },
     )
 
@@ -91,9 +100,9 @@ def test_each_figure_is_judged(scalar: str, value: float, expected: str) -> None
 
 
 @pytest.mark.parametrize(
-    'value, word', [(19.5, 'not become sharper'), (18.0, 'has fallen'), (25.0, 'has grown'), (6e3, 'few samples')]
+    'value, word', [(19.5, 'not fallen'), (18.0, 'has fallen'), (25.0, 'not fallen'), (6e3, 'few samples')]
 )
-def test_the_words_on_sharpness_follow_its_course(value: float, word: str) -> None:
+def test_too_high_and_too_low_are_told_apart(value: float, word: str) -> None:
     (found,) = [row for row in findings(run_of(inv_s=value)) if 'inv_s' in row.scalars]
     assert word in found.verdict and '(start 20)' in found.value
 
@@ -168,3 +177,22 @@ def test_what_was_not_logged_is_not_judged() -> None:
     stopped = findings(RunData('stopped', [], nonfinite=['iter_3_rank_0.pt']))
     assert summary(stopped, 3).startswith('Not healthy')
     assert stopped[0].level == BAD and 'iter_3_rank_0.pt' in stopped[0].value
+
+
+def test_the_run_card_holds_the_rules() -> None:
+    """A report needs nothing of the method but what its run has written down."""
+    own = CLAP.declare(dict(num_prototypes=512, initial_inv_s=20.0))
+    assert Declaration.from_json(json.loads(json.dumps(own.to_json(), allow_nan=False))) == own
+    run = run_of()
+    run.sessions = [dict(method=dict(name='Gone', **own.to_json())), dict(method=CLAP.declare({}).to_json())]
+    assert declared(run) == own, 'the first session knows the state before training'
+    run.sessions = [dict(method=dict(rules='damaged'))]
+    assert len(declared(run).rules) == len(own.rules)
+
+
+def test_a_card_of_before_is_judged_by_the_class_that_its_configuration_names() -> None:
+    run = run_of()
+    run.config_text = "load_from = None\nmodel = dict(\n    render_head=dict(\n        type='X'),\n    type='CLAP')\n"
+    assert declared(run) == CLAP.declare(dict(num_prototypes=64, initial_inv_s=20.0))
+    run.config_text = run.config_text.replace("'CLAP'", "'CLAPBEVFusion'")
+    assert declared(run) == Declaration()

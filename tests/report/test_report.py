@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from projects.CLAP.clap.report import findings, gather, write_report
-from projects.CLAP.clap.report.gather import RunData, switch_is_recorded, switched_at
+from projects.CLAP.clap.report.gather import RunData, marks_of
 from projects.CLAP.clap.report.page import _run_table
 from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
 from tests.fixtures.tiny_run import tiny_runner
@@ -43,7 +43,7 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
     run = gather(work_dir)
     assert [step for step, _ in run.train['loss']] == [1, 2, 3, 4]
     assert [step for step, _ in run.evaluation['render/range_median_m']] == [2, 4], 'epochs become iterations'
-    assert switched_at(run) == [3] and switch_is_recorded(run)
+    assert [at for at, _ in marks_of(run)] == [3]
     assert sorted(run.images) == [
         f'frame0_{n}' for n in ('cameras', 'curvature', 'lidar_on_images', 'lidar_range', 'prototypes', 'rays')
     ]
@@ -68,12 +68,13 @@ def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:
     assert 'No run_card.json' in page.read_text() and '<h2>Figures over time</h2><p>None' in page.read_text()
 
 
-def test_curvature_begins_where_it_began() -> None:
-    logged = [(s, float(s >= 9)) for s in (3, 6, 9, 12)]
-    run = RunData('r', [dict(facts=dict(curvature_from_iter=7))], dict(curvature_sampling=logged))
-    assert switched_at(run) == [7], 'not at 9, the first log line with it'
-    assert switched_at(RunData('r', [dict(facts={})], dict(curvature_sampling=logged))) == [9]
-    assert switched_at(RunData('r', run.sessions, dict(curvature_sampling=logged[:2]))) == [], 'it did not get there'
+def test_a_mark_stands_where_something_changed() -> None:
+    logged = dict(loss=[(s, 1.0) for s in (3, 6, 9, 12)])
+    run = RunData('r', [dict(marks=[[7, 'rays']])], logged)
+    assert marks_of(run) == [(7, 'rays')]
+    assert [at for at, _ in marks_of(RunData('r', [dict(facts=dict(curvature_from_iter=7))], logged))] == [7]
+    assert marks_of(RunData('r', run.sessions, dict(loss=[(3, 1.0)]))) == [], 'it did not get there'
+    assert marks_of(RunData('r', [dict(marks=[[1, 'rays']])], logged)) == [], 'nothing changed'
 
 
 def test_the_run_can_be_repeated_from_its_record() -> None:

@@ -18,8 +18,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-COMPONENTS = ('load', 'encode', 'sample', 'render', 'prototypes', 'backward', 'step')
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,7 +44,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     device = torch.device(args.device or best_device())
     result = benchmark(cfg, args.samplers, args.repeats, args.warmup, device, args.batch_size)
-    print(format_table(result, COMPONENTS))
+    print(format_table(result))
     print(json.dumps(result))
 
 

@@ -1,6 +1,6 @@
 # The paper's schedule: AdamW, lr 5e-5, cosine. Epochs and batch are not printed; 12 epochs at 8 x 4 samples.
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='CheckedOptimWrapper',
     optimizer=dict(type='AdamW', lr=5e-5, weight_decay=0.01),
     clip_grad=dict(max_norm=35, norm_type=2, error_if_nonfinite=True),
 )

@@ -1,7 +1,7 @@
 # Fine-tuning the detector: BEVFusion's AdamW with decay 0.01 and clipping at 35, six passes over the full data. A share
 # of the labels is repeated, so that every share takes about as many iterations.
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='CheckedOptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01),
     clip_grad=dict(max_norm=35, norm_type=2),
 )

@@ -15,7 +15,8 @@ class Finding:
     """One judgement.
 
     Attributes:
-        level: ``GOOD``; ``WATCH`` (works, but look at it); ``BAD`` (will not work, or gives wrong results); ``UNKNOWN``.
+        level: ``GOOD``; ``WATCH`` (works, but look at it); ``BAD`` (does not work, or gives wrong results);
+            ``UNKNOWN``.
         title: what was looked at, e.g. ``mmcv`` or ``Opacity of LiDAR rays``.
         verdict: what was found.
         remedy: the exact thing to do; may be empty only where nothing is wrong.

@@ -13,6 +13,7 @@ from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
 from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.pretrain.base import Pretrainer
 
 from .jobs import Job
 from .plan import Plan, PlanError
@@ -69,7 +70,7 @@ class JobConfigs:
         cfg.test_dataloader, cfg.test_evaluator = copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator)
         if job.kind != 'pretrain':
             self._detector(cfg, job, path)
-        elif not hasattr(MODELS.get(cfg.model.type), 'encode_masked'):
+        elif not issubclass(MODELS.get(cfg.model.type), Pretrainer):
             raise PlanError(f'pretrain.{job.arm}.config: a pre-training method is expected, got {cfg.model.type}')
         return cfg
 

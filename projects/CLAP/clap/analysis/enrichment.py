@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -49,7 +49,8 @@ def measure_frame(
     result = {}
     for name, sampler in samplers.items():
         weights = sampler.point_weights(field, sweep, candidates)
-        drawn = [_draw(sampler, weights, field, sweep, views, seed) for seed in range(seeds)]
+        # The weights are the slow part and the same for every seed.
+        drawn = [sampler(field, sweep, views, _generator(sweep, seed), weights=weights) for seed in range(seeds)]
         result[name] = dict(
             lidar=_lidar_figures(
                 [d.lidar.source for d in drawn], candidates, masks, sampler.ray_weights(weights), roughness
@@ -59,14 +60,8 @@ def measure_frame(
     return result
 
 
-def _draw(sampler: Any, weights: Tensor, field: Any, sweep: KeyframeSweep, views: Optional[CameraViews], seed: int):
-    """One draw of a sampler whose weights are known already (they are the slow part and the same for every seed)."""
-    original: Callable = sampler.point_weights
-    sampler.point_weights = lambda *_: weights
-    try:
-        return sampler(field, sweep, views, torch.Generator(sweep.points.device).manual_seed(seed))
-    finally:
-        sampler.point_weights = original
+def _generator(sweep: KeyframeSweep, seed: int) -> torch.Generator:
+    return torch.Generator(sweep.points.device).manual_seed(seed)
 
 
 def _ratio(drawn: Sequence[Tensor], everything: Tensor, mask: Tensor) -> Optional[float]:

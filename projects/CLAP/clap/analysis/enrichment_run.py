@@ -10,12 +10,13 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..engine.checkpoint.restore import restore_model, single_batch
+from ..errors import ConfigError
 from .enrichment import measure_frame
 from .frame_labels import frame_labels
 
 
 def build_samplers(
-    ray_sampler: dict, lidar_rays: int, camera_rays: int, further: Optional[Dict[str, dict]] = None
+    configured: dict, lidar_rays: int, camera_rays: int, further: Optional[Dict[str, dict]] = None
 ) -> Dict[str, Any]:
     """The samplers that are compared, each with the same numbers of rays.
 
@@ -24,7 +25,7 @@ def build_samplers(
     more curvature samplers by name.
     """
     counts = dict(num_lidar_rays=lidar_rays, num_camera_rays=camera_rays)
-    options = dict(ray_sampler)
+    options = dict(configured)
     if options.get('type') != 'CurvatureRaySampler':
         options = dict(type='CurvatureRaySampler')
     blur = {key: options[key] for key in ('blur_kernel_px', 'blur_sigma_px') if key in options}
@@ -57,11 +58,13 @@ def measure_checkpoint(
         seeds: draws per sampler and frame.
     """
     model, dataset = restore_model(cfg, checkpoint)
+    if not hasattr(model, 'fields'):
+        raise ConfigError(f'{type(model).__name__} has no field that rays could be drawn by; give a model that renders')
     result = {}
     for index in range(len(dataset)) if indices is None else indices:
         batch = single_batch(model, dataset, index)
         inputs, metas = batch['inputs'], [sample.metainfo for sample in batch['data_samples']]
-        field = model.render_head.decode(model.encode_masked(inputs, metas).fused_bev)[0].detach()
+        field = model.fields(inputs, metas)[0].detach()
         sweep, views = model.sweeps(inputs, metas)[0], model.views(inputs, metas)[0]
         labels = frame_labels(inputs['keyframe_points'][0], dataset.get_data_info(index), dataset.metainfo['classes'])
         name = str(metas[0].get('token', index))

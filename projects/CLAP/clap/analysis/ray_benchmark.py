@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import resource
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import numpy as np
 import torch
-from mmdet3d.registry import TASK_UTILS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
-from .benchmark import _build_model, _step
+from ..errors import ConfigError
+from .benchmark import build_method, step
 from .step_timer import StepTimer, median, peak_memory_gib
 
 #: Number of rays that means every point and every pixel.
@@ -36,22 +36,13 @@ def measure(cfg: Config, sampler: str, rays: int, repeats: int, device: torch.de
         ``lidar_rays`` and ``camera_rays`` that were drawn per step, ``seconds`` (median), ``sample_seconds`` and
         ``peak_gib``; ``out_of_memory`` instead of the last three where the memory did not suffice.
     """
-    own = dict(cfg.model.ray_sampler)
-    camera = ALL if rays >= ALL else max(round(rays * own['num_camera_rays'] / max(own['num_lidar_rays'], 1)), 1)
-    options = own if own['type'] == sampler else dict(type=sampler)
-    options.update(num_lidar_rays=rays, num_camera_rays=camera)
     timer = StepTimer(device)
-    model = _build_model(cfg, device, timer)
-    model.ray_sampler = TASK_UTILS.build(options)
-    drawn: List[Tuple[int, int]] = []
-    original = model.sample_rays
-
-    def counted(*args):
-        result = original(*args)
-        drawn.append((sum(map(len, result[0])), sum(map(len, result[1]))))
-        return result
-
-    model.sample_rays = counted
+    model = build_method(cfg, device, timer)
+    (own,) = model.variants(cfg.model, [sampler]).values()
+    if 'num_lidar_rays' not in own:
+        raise ConfigError(f'{type(model).__name__} draws no rays; give a method that renders')
+    camera = ALL if rays >= ALL else max(round(rays * own['num_camera_rays'] / max(own['num_lidar_rays'], 1)), 1)
+    model.use_variant({**own, 'num_lidar_rays': rays, 'num_camera_rays': camera})
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
     batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -59,16 +50,16 @@ def measure(cfg: Config, sampler: str, rays: int, repeats: int, device: torch.de
     try:
         for turn in range(repeats + 1):
             model.set_step_seed(turn)
-            _step(model, batch, optim_wrapper, timer)
+            step(model, batch, optim_wrapper, timer)
             seconds.append(timer.take())
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError) and 'memory' not in str(error):
             raise
-        lidar, cameras = drawn[-1] if drawn else (None, None)
+        lidar, cameras = model.ray_counts if sum(model.ray_counts) else (None, None)
         return dict(lidar_rays=lidar, camera_rays=cameras, out_of_memory=True)
     return dict(
-        lidar_rays=drawn[-1][0],
-        camera_rays=drawn[-1][1],
+        lidar_rays=model.ray_counts[0],
+        camera_rays=model.ray_counts[1],
         peak_gib=peak_memory_gib(device),
         seconds=median([s['step'] for s in seconds[1:]]),
         sample_seconds=median([s['sample'] for s in seconds[1:]]),

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List
+from typing import Dict, Iterator, List
 
 import torch
 
@@ -36,16 +36,6 @@ class StepTimer:
             yield
         finally:
             self.seconds[name] += self._now() - start
-
-    def wrap(self, owner: object, method: str, name: str) -> None:
-        """Measure every call of ``owner.method``."""
-        original: Callable = getattr(owner, method)
-
-        def measured(*args, **kwargs):
-            with self.measure(name):
-                return original(*args, **kwargs)
-
-        setattr(owner, method, measured)
 
     def take(self) -> Dict[str, float]:
         """The seconds since the last call."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import torch
 from mmdet3d.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..encoders.encoder_base import PARTS, CLAPEncoderBase
+from ..encoders import CLAPEncoderBase
 
 
 @MODELS.register_module()
@@ -17,53 +17,22 @@ class CLAPBEVFusion(CLAPEncoderBase):
     """LiDAR and camera to boxes. Entries of the state dict are mmdetection3d's BEVFusion's, name by name.
 
     Args:
-        data_preprocessor: config of the data preprocessor.
-        voxelize_cfg: voxel size, range and caps, see :class:`CLAPEncoderBase`.
         bbox_head: config of :class:`CLAPTransFusionHead`.
-        pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer,
-            pts_backbone, pts_neck: the encoders, see :class:`CLAPEncoderBase`.
         freeze_encoders: train the head alone on what the encoders give (a probe of the representation):
             their parameters and running statistics stay as they are.
-        init_cfg: as everywhere in MMEngine.
+        encoders: see :class:`CLAPEncoderBase`.
     """
 
-    def __init__(
-        self,
-        data_preprocessor: dict,
-        voxelize_cfg: dict,
-        bbox_head: dict,
-        pts_middle_encoder: Optional[dict] = None,
-        img_backbone: Optional[dict] = None,
-        img_neck: Optional[dict] = None,
-        view_transform: Optional[dict] = None,
-        fusion_layer: Optional[dict] = None,
-        pts_backbone: Optional[dict] = None,
-        pts_neck: Optional[dict] = None,
-        freeze_encoders: bool = False,
-        init_cfg: Optional[dict] = None,
-    ) -> None:
-        super().__init__(
-            data_preprocessor=data_preprocessor,
-            voxelize_cfg=voxelize_cfg,
-            pts_middle_encoder=pts_middle_encoder,
-            img_backbone=img_backbone,
-            img_neck=img_neck,
-            view_transform=view_transform,
-            fusion_layer=fusion_layer,
-            pts_backbone=pts_backbone,
-            pts_neck=pts_neck,
-            init_cfg=init_cfg,
-        )
+    #: Figures of a step that are worth their place on the console, besides the losses.
+    console_figures: ClassVar[Tuple[str, ...]] = ('matched_ious',)
+
+    def __init__(self, bbox_head: dict, freeze_encoders: bool = False, **encoders: Any) -> None:
+        super().__init__(**encoders)
         self.bbox_head = MODELS.build(bbox_head)
         self.freeze_encoders = freeze_encoders
         if freeze_encoders:
             for part in self.encoders:
                 part.requires_grad_(False)
-
-    @property
-    def encoders(self) -> List[torch.nn.Module]:
-        """The encoders that exist."""
-        return [part for part in (getattr(self, name) for name in PARTS) if part is not None]
 
     def train(self, mode: bool = True) -> CLAPBEVFusion:
         """As usual; frozen encoders stay in evaluation mode."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from mmdet3d.models.detectors.base import Base3DDetector
 from mmdet3d.registry import MODELS
 from mmengine.dist import all_reduce, get_world_size
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ConfigError, NonFiniteLossError
 from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
-from .checks import check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .checks import VOXELIZE_KEYS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
 
 ConfigType = Optional[Dict[str, Any]]
 PARTS = ('pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'fusion_layer', 'pts_backbone', 'pts_neck')
@@ -68,6 +69,26 @@ class CLAPEncoderBase(Base3DDetector):
         if self.has_lidar:
             check_voxel_grid(self.voxelize_cfg, self.pts_middle_encoder)
         check_bev(self, configs)
+        #: Keeps the inputs of a step whose loss or gradient is not finite, and says where; NonFiniteLossHook sets it.
+        self.keep_inputs: Optional[Callable[[Dict[str, float]], Path]] = None
+
+    @classmethod
+    def option_keys(cls) -> Dict[str, Set[str]]:
+        """Keys of options that are dicts without a type, for the check of configurations."""
+        return {'voxelize_cfg': set(VOXELIZE_KEYS)}
+
+    @property
+    def encoders(self) -> List[nn.Module]:
+        """The encoders that exist."""
+        return [part for part in (getattr(self, name) for name in PARTS) if part is not None]
+
+    def norm_modules(self) -> List[nn.Module]:
+        """Modules whose batch norms :meth:`forward_norms` feeds."""
+        return self.encoders
+
+    def forward_norms(self, inputs: Dict[str, Any], metas: List[Dict[str, Any]]) -> None:
+        """Let the batch norms of :meth:`norm_modules` see a preprocessed batch."""
+        self.extract_feat(inputs, metas)
 
     @property
     def has_lidar(self) -> bool:
@@ -202,5 +223,5 @@ class CLAPEncoderBase(Base3DDetector):
                 for name, value in log_vars.items()
                 if name != 'loss' and not bool(torch.isfinite(value))
             }
-            raise NonFiniteLossError(bad)
+            raise NonFiniteLossError(bad, self.keep_inputs(bad) if self.keep_inputs else None)
         return total, log_vars

@@ -69,7 +69,7 @@ class LivePanel:
             done, total: steps.
             left: seconds until the end of the run, None if unknown.
             losses: values to show, the total first.
-            figures: ``samples_per_second``, ``rays_per_second``, ``memory_gib``.
+            figures: rates (``samples_per_second`` ...) and ``memory_gib``.
         """
         now = time.perf_counter()
         if now - self._drawn < _MIN_SECONDS and done < total:
@@ -82,9 +82,9 @@ class LivePanel:
         rows = [bar]
         if losses:
             rows.append(Text('  '.join(f'{name} {value:.4g}' for name, value in losses.items())))
-        units = dict(samples_per_second='samples/s', rays_per_second='rays/s', memory_gib='GiB memory')
         if figures:
-            rates = [f'{short(figures[key])} {unit}' for key, unit in units.items() if key in figures]
+            units = {name: name.replace('_per_second', '/s').replace('memory_gib', 'GiB memory') for name in figures}
+            rates = [f'{short(value)} {units[name]}' for name, value in figures.items()]
             rows.append(Text('  '.join(rates), style='dim'))
         self._live.update(Group(*rows), refresh=True)
 

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 from .gather import RunData, gather
-from .health import enrichment_command, findings
+from .health import findings, to_measure
 from .page import render_page
-from .rule import Finding
 from .verdict import summary
 
-__all__ = ['Finding', 'RunData', 'enrichment_command', 'findings', 'gather', 'render_page', 'summary', 'write_report']
+__all__ = ['RunData', 'findings', 'gather', 'render_page', 'summary', 'to_measure', 'write_report']
 
 
 def write_report(work_dir: Path, out: Path, max_steps: int = 12) -> RunData:

@@ -125,20 +125,12 @@ def recent(curve: Curve, count: int = 5) -> float:
     return sum(values) / len(values) if values and all(map(math.isfinite, values)) else math.nan
 
 
-def _recorded_switches(run: RunData) -> List[int]:
-    facts = [session.get('facts', {}) for session in run.sessions]
-    return [found['curvature_from_iter'] for found in facts if found.get('curvature_from_iter')]
-
-
-def switch_is_recorded(run: RunData) -> bool:
-    """Whether the run card says when curvature sampling begins."""
-    return bool(_recorded_switches(run))
-
-
-def switched_at(run: RunData) -> List[int]:
-    """Iterations at which curvature sampling began: the exact one of the run card, else the first log line with it."""
-    curve = run.train.get('curvature_sampling', [])
-    known = _recorded_switches(run)
-    if known:
-        return known[-1:] if 1 < known[-1] <= run.steps else []
-    return [b[0] for a, b in zip(curve, curve[1:]) if a[1] < 0.5 <= b[1]]
+def marks_of(run: RunData) -> List[Tuple[int, str]]:
+    """Iterations of the run at which something changed, and what: those of the last session."""
+    for session in reversed(run.sessions):
+        if 'marks' in session:
+            return [(int(at), str(what)) for at, what in session['marks'] if 1 < at <= run.steps]
+        at = session.get('facts', {}).get('curvature_from_iter')  # cards of before marks
+        if at:
+            return [(at, 'rays are drawn by curvature, and become harder')] if 1 < at <= run.steps else []
+    return []

@@ -8,49 +8,26 @@ from html import escape
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
+from ..findings import Finding
+from ..pretrain.declaration import Chart
 from .charts import chart
-from .gather import Curve, RunData, switch_is_recorded, switched_at
-from .health import findings
+from .gather import Curve, RunData, marks_of
+from .health import declared, findings
 from .images import by_frame, data_uri, evenly
-from .rule import Finding
 from .verdict import summary
 
 _HERE = Path(__file__).parent
 #: The browser itself refuses whatever is not in the file.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-_FIGURES = dict(
-    cameras='Image, rendered colour, rendered range',
-    lidar_range='LiDAR range against rendered range',
-    curvature='Curvature weights',
-    prototypes='Prototypes',
-    rays='Rays that are drawn',
-    cloud='Overview from above',
-    lidar_on_images='LiDAR points on the images: is the calibration right?',
+#: Charts of the training log that every run has, besides the losses: heading -> scalars.
+_COURSE = (
+    Chart('learning rate', ('lr',)),
+    Chart('gradient norm', ('grad_norm',)),
+    Chart('seconds per step', ('time', 'data_time')),
+    Chart('memory (MiB)', ('memory',)),
 )
-#: Charts of the training log besides the losses: heading -> scalars.
-_COURSE = {
-    'range error of drawn rays (m)': ('range_median_m', 'range_mae_m'),
-    'opacity': ('opacity',),
-    'inv_s (1/m)': ('inv_s',),
-    'prototypes in use': ('proto_perplexity_lidar', 'proto_perplexity_camera'),
-    'likeness of prototypes': ('gram_mean', 'gram_max'),
-    'feature std': ('feature_std_lidar', 'feature_std_camera'),
-    'agreement of the branches': ('proto_agreement',),
-    'masked rays': ('masked_rays',),
-    'learning rate': ('lr',),
-    'gradient norm': ('grad_norm',),
-    'seconds per step': ('time', 'data_time'),
-    'memory (MiB)': ('memory',),
-}
-_EVALUATION = {
-    'held-back rays: error of the range (m)': ('render/range_median_m', 'render/range_mae_m'),
-    'held-back rays within 1 m': ('render/range_within_1m',),
-    'colour error: rendered, of the mean colour, rendered from grey images': (
-        'render/rgb_mae',
-        'render/rgb_mae_of_mean_colour',
-        'render/rgb_mae_of_grey_images',
-    ),
-}
+#: Pictures that every method's runs may have.
+_EVERY_PICTURE = {'lidar_on_images': 'LiDAR points on the images: is the calibration right?'}
 
 
 def render_page(run: RunData, max_steps: int = 12, image_width: int = 1150) -> str:
@@ -119,7 +96,7 @@ def _run_table(run: RunData) -> str:
         rows.append(
             (
                 'Record',
-                'No run_card.json: add dict(type=\'RunRecordHook\') to custom_hooks to have '
+                'No run_card.json: add dict(type=\'RunRecordHook\') to the hooks to have '
                 'commit, seed, data and hardware here.',
             )
         )
@@ -199,49 +176,40 @@ def _health_table(rows: List[Finding]) -> str:
 def _curves(run: RunData) -> str:
     if not run.train:
         return '<p>No log line yet.</p>'
-    marks = switched_at(run)
-    losses = [name for name in run.train if name == 'loss' or name.startswith('loss_')]
-    parts = [chart(name, {name: run.train[name]}, marks) for name in sorted(losses)]
-    parts += _charts(run.evaluation, _EVALUATION, marks, points=True)
-    others = [
-        name for name in run.evaluation if not name.startswith(('render/', 'enrichment')) and not name.endswith('time')
-    ]
-    parts += [chart(name, {name: run.evaluation[name]}, marks, points=True) for name in others]
-    parts += _charts(run.train, _COURSE, marks)
+    marks, charts = marks_of(run), declared(run).charts
+    at = [iteration for iteration, _ in marks]
+    losses = sorted(name for name in run.train if name == 'loss' or name.startswith('loss_'))
+    parts = [chart(name, {name: run.train[name]}, at) for name in losses]
+    parts += [_chart(run.evaluation, one, at) for one in charts if one.evaluation]
+    told = {
+        name.split('/')[0] for one in charts if one.evaluation for name in one.scalars
+    }  # by the method's own charts
+    others = [name for name in run.evaluation if '/' in name and name.split('/')[0] not in told]
+    parts += [chart(name, {name: run.evaluation[name]}, at, points=True) for name in others]
+    parts += [_chart(run.train, one, at) for one in (*charts, *_COURSE) if not one.evaluation]
     note = 'Over the iteration; move the pointer over a chart to read it.'
-    if marks:
-        note += (
-            f' Dashed: from iteration {marks[-1]} on rays are drawn by curvature, and become harder.'
-            if switch_is_recorded(run)
-            else f' Dashed: iteration {marks[-1]}, the first log line with curvature '
-            'sampling (the run card does not say when it began); the drawn rays become harder.'
-        )
+    note += ''.join(f' Dashed: from iteration {iteration} on {escape(what)}.' for iteration, what in marks)
     return f'<p>{note}</p><div class="charts">{"".join(parts)}</div>'
 
 
-def _charts(
-    curves: Dict[str, Curve], plan: Dict[str, Tuple[str, ...]], marks: List[int], points: bool = False
-) -> List[str]:
-    drawn = []
-    for title, names in plan.items():
-        found = {name: curves[name] for name in names if curves.get(name)}
-        if found:
-            drawn.append(chart(title, found, marks, points))
-    return drawn
+def _chart(curves: Dict[str, Curve], one: Chart, marks: List[int]) -> str:
+    found = {name: curves[name] for name in one.scalars if curves.get(name)}
+    return chart(one.title, found, marks, one.evaluation) if found else ''
 
 
 def _figures(run: RunData, max_steps: int, width: int) -> str:
     if not run.images:
         return (
-            '<p>None: add dict(type=\'PretrainVisualizationHook\') to custom_hooks, or draw a checkpoint with '
+            '<p>None: add dict(type=\'PretrainVisualizationHook\') to the hooks, or draw a checkpoint with '
             'tools/visualize.py.</p>'
         )
-    blocks = []
+    titles, blocks = {**dict(declared(run).pictures), **_EVERY_PICTURE}, []
+    rank = {name: place for place, name in enumerate(titles)}
     for frame, figures in by_frame(run.images).items():
         steps = evenly(sorted(set().union(*figures.values())), max_steps)
         tabs, panes = [], []
-        for order, (name, files) in enumerate(sorted(figures.items(), key=lambda item: _place(item[0]))):
-            title, shown = _FIGURES.get(name, name), [step for step in steps if step in files]
+        for order, (name, files) in enumerate(sorted(figures.items(), key=lambda item: rank.get(item[0], len(rank)))):
+            title, shown = titles.get(name, name), [step for step in steps if step in files]
             tabs.append(
                 f'<button type="button" data-tab="{order}"{" class=on" if not order else ""}>{escape(title)}</button>'
             )
@@ -258,10 +226,6 @@ def _figures(run: RunData, max_steps: int, width: int) -> str:
             f'<div class="panes">{"".join(panes)}</div></div>'
         )
     return ''.join(blocks)
-
-
-def _place(figure: str) -> int:
-    return list(_FIGURES).index(figure) if figure in _FIGURES else len(_FIGURES)
 
 
 def _config(run: RunData) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
-from .rule import BAD, UNKNOWN, WATCH, Finding
+from ..findings import BAD, UNKNOWN, WATCH, Finding
 
 #: Steps before which figures of learning say little. On 14 real frames the range error of held-back rays was
 #: below 1.5 m from step 210 on, and below 1 m from step 490 on.

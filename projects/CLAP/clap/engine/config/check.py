@@ -13,9 +13,7 @@ from mmengine.registry import FUNCTIONS, Registry
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from ...encoders.checks import VOXELIZE_KEYS
 from ...errors import ConfigError
-from ...pretrain.masking import InputMasking
 
 _REGISTRIES = (
     'MODELS',
@@ -85,15 +83,10 @@ def find_class(name: str) -> Optional[type]:
 def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
     """Dicts without a ``type`` whose reader is known: path, content, accepted keys, name of the reader."""
     model = cfg.get('model', {})
-    if model.get('masking'):
-        yield (
-            'model.masking',
-            model['masking'],
-            accepted_keys(InputMasking) - {'point_cloud_range', 'voxel_size'},
-            'InputMasking',
-        )
-    if model.get('voxelize_cfg'):
-        yield 'model.voxelize_cfg', model['voxelize_cfg'], set(VOXELIZE_KEYS), 'voxelize_cfg'
+    cls = find_class(model['type']) if isinstance(model.get('type'), str) else model.get('type')
+    for name, keys in (cls.option_keys() if hasattr(cls, 'option_keys') else {}).items():
+        if model.get(name):
+            yield f'model.{name}', model[name], keys, f'{cls.__name__}.{name}'
     if cfg.get('optim_wrapper', {}).get('optimizer'):
         optimizer = cfg.optim_wrapper.optimizer
         cls = registry.OPTIMIZERS.get(optimizer['type']) if isinstance(optimizer.get('type'), str) else None

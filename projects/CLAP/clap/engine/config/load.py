@@ -83,8 +83,10 @@ def check_load_from(cfg: Config) -> None:
 
 def use_amp(cfg: Config) -> None:
     """Switch the optimiser wrapper to automatic mixed precision."""
-    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp needs optim_wrapper.type OptimWrapper, got {cfg.optim_wrapper.type}')
+    if cfg.optim_wrapper.type not in ('CheckedOptimWrapper', 'OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(
+            f'--amp needs optim_wrapper.type CheckedOptimWrapper or OptimWrapper, got {cfg.optim_wrapper.type}'
+        )
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     if cfg.optim_wrapper.get('clip_grad'):  # the loss scaler looks for infinite gradients itself, and skips the step
         cfg.optim_wrapper.clip_grad['error_if_nonfinite'] = False

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Deque, Dict, Optional, Tuple
 
 import torch
@@ -45,11 +45,11 @@ def memory_gib(device: torch.device) -> float:
 
 @HOOKS.register_module()
 class LiveProgressHook(Hook):
-    """Rays and samples per second, memory, and a live panel on a terminal.
+    """Samples per second, memory, and a live panel on a terminal.
 
-    Every run gets ``samples_per_second``, ``rays_per_second`` (models with ray
-    samplers) and ``memory_gib`` in its log lines, ``scalars.json`` and
-    TensorBoard. Where the standard output is a terminal, a panel with a bar,
+    Every run gets ``samples_per_second``, ``memory_gib`` and the rate of whatever
+    else its model counts (``step_counts``, e.g. ``rays_per_second``) in its log
+    lines, ``scalars.json`` and TensorBoard. Where the standard output is a terminal, a panel with a bar,
     the parts of the loss, these figures and the time left takes the place of
     the routine log lines; the log file is the same either way.
 
@@ -67,8 +67,7 @@ class LiveProgressHook(Hook):
             raise ConfigError(f"panel must be 'auto' or 'off', got {panel!r}")
         self.window, self.panel_mode = window, panel
         self.panel: Optional[LivePanel] = None
-        self._rays = 0
-        self._steps: Deque[Tuple[float, int, int]] = deque(maxlen=window)  # seconds, samples, rays
+        self._steps: Deque[Tuple[float, Counter]] = deque(maxlen=window)  # seconds, what was worked on
         self._since = 0.0
         self._console: Optional[logging.StreamHandler] = None
         self._filter = _HideRoutine()
@@ -76,22 +75,9 @@ class LiveProgressHook(Hook):
     # ------------------------------------------------------------ measuring
 
     def before_train(self, runner: Runner) -> None:
-        """Count the rays of every step and open the panel."""
-        model = unwrapped(runner.model)
-        if hasattr(model, 'sample_rays'):
-            self._count_rays(model)
+        """Open the panel."""
         if self.panel_mode == 'auto' and is_main_process() and _is_terminal():
             self._open(runner)
-
-    def _count_rays(self, model: torch.nn.Module) -> None:
-        sample = model.sample_rays
-
-        def counted(*args, **kwargs):
-            lidar, camera, stats = sample(*args, **kwargs)
-            self._rays = sum(len(rays) for rays in lidar) + sum(len(rays) for rays in camera)
-            return lidar, camera, stats
-
-        model.sample_rays = counted
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Time between epochs (evaluation, checkpoints) is not a step's."""
@@ -100,15 +86,14 @@ class LiveProgressHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Publish the rates of the last steps and draw them."""
         now = time.perf_counter()
-        samples = len(data_batch['data_samples']) if 'data_samples' in (data_batch or ()) else 0
-        self._steps.append((now - self._since, samples, self._rays))
+        work = Counter(getattr(unwrapped(runner.model), 'step_counts', {}))
+        work['samples'] = len(data_batch['data_samples']) if 'data_samples' in (data_batch or ()) else 0
+        self._steps.append((now - self._since, work))
         self._since = now
-        seconds, samples, rays = (sum(column) for column in zip(*self._steps))
-        world = get_world_size()
+        seconds, work = sum(spent for spent, _ in self._steps), sum((done for _, done in self._steps), Counter())
         device = next(runner.model.parameters()).device
-        figures = dict(samples_per_second=world * samples / seconds, memory_gib=memory_gib(device))
-        if rays:
-            figures['rays_per_second'] = world * rays / seconds
+        figures = {f'{name}_per_second': get_world_size() * count / seconds for name, count in work.items()}
+        figures['memory_gib'] = memory_gib(device)
         for name, value in figures.items():
             runner.message_hub.update_scalar(f'train/{name}', value)
         if self.panel is not None:

@@ -13,6 +13,7 @@ from mmengine.runner import Runner, weights_to_cpu
 
 from ...errors import NonFiniteLossError
 from ..checkpoint.plain_state import to_plain
+from ..optim_wrapper import CheckedOptimWrapper
 from ..unwrapped import unwrapped
 from .step_seed_hook import step_seed
 
@@ -33,35 +34,26 @@ class NonFiniteLossHook(Hook):
     """
 
     def before_run(self, runner: Runner) -> None:
-        """Wrap the model's loss parser, which is the last stop before the backward pass."""
+        """Be asked before a bad loss reaches the backward pass, and before a bad gradient reaches the weights."""
+        self._batch = None
         model = unwrapped(runner.model)
-        parse = model.parse_losses
+        model.keep_inputs = lambda losses: self._save(runner, model, losses)
+        if isinstance(runner.optim_wrapper, CheckedOptimWrapper):
+            runner.optim_wrapper.before_step = lambda: self._check_gradients(runner, model)
 
-        def parse_losses(losses):
-            try:
-                return parse(losses)
-            except NonFiniteLossError as error:
-                path = self._save(runner, model, error)
-                raise NonFiniteLossError(error.losses, path) from None
-
-        model.parse_losses = parse_losses
-        self._guard_step(runner, model)
-
-    def _guard_step(self, runner: Runner, model: torch.nn.Module) -> None:
-        """Look at the gradients before the optimiser does."""
+    def before_train(self, runner: Runner) -> None:
+        """Say it if gradients are not looked at."""
         wrapper = runner.optim_wrapper
-        if not hasattr(wrapper, 'step') or hasattr(wrapper, 'loss_scaler'):
-            return
-        step = wrapper.step
+        if not isinstance(wrapper, CheckedOptimWrapper) and not hasattr(wrapper, 'loss_scaler'):
+            runner.logger.warning(
+                f'{type(wrapper).__name__}: a gradient that is not finite would reach the weights unseen; '
+                "optim_wrapper.type='CheckedOptimWrapper' looks at them"
+            )
 
-        def guarded_step(**kwargs):
-            bad = nonfinite_gradients(model)
-            if bad:
-                error = NonFiniteLossError(bad)
-                raise NonFiniteLossError(bad, self._save(runner, model, error))
-            step(**kwargs)
-
-        wrapper.step = guarded_step
+    def _check_gradients(self, runner: Runner, model: torch.nn.Module) -> None:
+        bad = nonfinite_gradients(model)
+        if bad:
+            raise NonFiniteLossError(bad, self._save(runner, model, bad))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         """Remember the batch for the length of the step."""
@@ -71,7 +63,7 @@ class NonFiniteLossHook(Hook):
         """Let the batch go."""
         self._batch = None
 
-    def _save(self, runner: Runner, model: torch.nn.Module, error: NonFiniteLossError) -> Path:
+    def _save(self, runner: Runner, model: torch.nn.Module, losses: Dict[str, float]) -> Path:
         path = Path(runner.work_dir) / 'nonfinite' / f'iter_{runner.iter}_rank_{get_rank()}.pt'
         path.parent.mkdir(parents=True, exist_ok=True)
         batch = self._batch if isinstance(self._batch, dict) else {}
@@ -79,7 +71,7 @@ class NonFiniteLossHook(Hook):
         torch.save(
             dict(
                 batch=to_plain(dict(inputs=batch.get('inputs'), data_samples=samples)),
-                losses=to_plain(error.losses),
+                losses=to_plain(losses),
                 iteration=runner.iter,
                 epoch=runner.epoch,
                 step_seed=step_seed(runner.seed, runner.iter, 'all'),

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
-import torch
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...pretrain.samplers import CurvatureRaySampler
+from ...pretrain.base import Pretrainer
 from ..run_record import describe, now, read_card, write_card
 from ..unwrapped import unwrapped
-from .sampling_warmup_hook import SamplingWarmupHook
-
-
-def model_facts(model: torch.nn.Module) -> Dict[str, float]:
-    """Numbers of the model that its health figures are judged by."""
-    model = unwrapped(model)
-    facts: Dict[str, float] = dict(parameters=sum(p.numel() for p in model.parameters()))
-    if getattr(model, 'prototype_head', None) is not None:
-        facts['num_prototypes'] = len(model.prototype_head.prototypes)
-    if getattr(model, 'render_head', None) is not None:
-        facts['initial_inv_s'] = float(model.render_head.inv_s.detach())
-    return facts
-
-
-def curvature_from(runner: Runner) -> Dict[str, int]:
-    """``curvature_from_iter``: the first iteration (from 1) whose rays are drawn by curvature; {} if there is none."""
-    model = unwrapped(runner.model)
-    warmups = [hook.warmup_epochs for hook in runner.hooks if isinstance(hook, SamplingWarmupHook)]
-    if not warmups or not isinstance(getattr(model, 'ray_sampler', None), CurvatureRaySampler):
-        return {}
-    return dict(curvature_from_iter=warmups[0] * len(runner.train_dataloader) + 1)
 
 
 @HOOKS.register_module()
@@ -42,7 +20,8 @@ class RunRecordHook(Hook):
     """Keeps ``run_card.json`` in the work directory: one session per start of training, so a resumed run has several.
 
     A session holds commit, configuration, command, seed, fingerprints of the info files, hardware, package versions,
-    first and last iteration, and the times of start and end. One without an end was interrupted (or still runs).
+    what the method says of its figures, first and last iteration, and the times of start and end. One without an end
+    was interrupted (or still runs).
     """
 
     @master_only
@@ -53,7 +32,7 @@ class RunRecordHook(Hook):
             datasets['val'] = runner.val_dataloader.dataset
         self._session = describe(runner.cfg.filename, runner.seed, datasets, get_world_size())
         self._session.update(
-            facts={**model_facts(runner.model), **curvature_from(runner)},
+            **self._about(runner),
             started=now(),
             ended=None,
             first_iter=runner.iter,
@@ -62,6 +41,17 @@ class RunRecordHook(Hook):
         )
         self._sessions = [*read_card(Path(runner.work_dir)), self._session]
         write_card(Path(runner.work_dir), self._sessions)
+
+    @staticmethod
+    def _about(runner: Runner) -> Dict[str, Any]:
+        """What the model says of itself, and the iterations at which hooks change something."""
+        model = unwrapped(runner.model)
+        facts = model.facts() if isinstance(model, Pretrainer) else {}
+        about: Dict[str, Any] = dict(facts=dict(facts, parameters=sum(p.numel() for p in model.parameters())))
+        if isinstance(model, Pretrainer):
+            about['method'] = dict(name=type(model).__name__, **model.declare(facts).to_json())
+        about['marks'] = [mark for hook in runner.hooks if hasattr(hook, 'marks') for mark in hook.marks(runner)]
+        return about
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:

@@ -67,17 +67,14 @@ def augmented_frames(runner: Runner, num_frames: int, epoch: int) -> Iterator[It
 
 @torch.no_grad()
 def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) -> None:
-    """Set the running statistics of every batch norm to their mean over unmasked batches; of a detector, those of its
-    encoders only.
+    """Set the running statistics of the batch norms of ``model.norm_modules()`` to their mean over unmasked batches.
 
     Args:
-        model: a :class:`CLAP` or a :class:`CLAPBEVFusion`; its mode is left as it was.
+        model: a :class:`CLAPEncoderBase`; its mode is left as it was.
         batches: collated batches as the data loader gives them.
     """
     training = model.training
-    pretrainer = hasattr(model, 'encode_masked')
-    parts = [model] if pretrainer else model.encoders
-    norms: List[_BatchNorm] = [m for part in parts for m in part.modules() if isinstance(m, _BatchNorm)]
+    norms: List[_BatchNorm] = [m for part in model.norm_modules() for m in part.modules() if isinstance(m, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     model.eval()  # no masks, no dropped paths
     for norm in norms:
@@ -86,10 +83,7 @@ def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) ->
         norm.train()
     for batch in batches:
         data = model.data_preprocessor(batch, training=False)
-        inputs, metas = data['inputs'], [sample.metainfo for sample in data['data_samples']]
-        encoded = model.encode_masked(inputs, metas) if pretrainer else model.extract_feat(inputs, metas)
-        if pretrainer and model.prototype_head is not None:
-            model.prototype_head.embed(encoded.lidar_bev, encoded.camera_bev)
+        model.forward_norms(data['inputs'], [sample.metainfo for sample in data['data_samples']])
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     model.train(training)

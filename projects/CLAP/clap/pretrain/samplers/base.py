@@ -78,11 +78,18 @@ class BaseRaySampler(metaclass=ABCMeta):
         """Weights (R,) of the LiDAR rays in the loss, from how likely each was drawn; None: all alike."""
         return None
 
-    def candidates(self, field: BoundField, sweep: KeyframeSweep) -> Tensor:
-        """Indices of the points that may become LiDAR targets: in the volume, not held back, not too near."""
+    def candidates(self, field: BoundField, sweep: KeyframeSweep, among: Optional[Tensor] = None) -> Tensor:
+        """Indices of the points that may become LiDAR targets: in the volume and not too near.
+
+        Args:
+            field: the field of the sample.
+            sweep: unmasked keyframe points.
+            among: (N,) bool, the points to choose from; by default those that are not held back.
+        """
+        among = ~sweep.heldout if among is None else among
         inside = ((sweep.points >= field.box_min) & (sweep.points < field.box_max)).all(-1)
         far_enough = (sweep.points - sweep.origins).norm(dim=-1) > self.min_range_m
-        return (inside & far_enough & ~sweep.heldout).nonzero().squeeze(-1)
+        return (inside & far_enough & among).nonzero().squeeze(-1)
 
     @torch.no_grad()
     def __call__(
@@ -91,6 +98,8 @@ class BaseRaySampler(metaclass=ABCMeta):
         sweep: KeyframeSweep,
         views: Optional[CameraViews],
         generator: Optional[torch.Generator] = None,
+        candidates: Optional[Tensor] = None,
+        weights: Optional[Tensor] = None,
     ) -> SampledRays:
         """Draw the rays of one sample.
 
@@ -99,19 +108,22 @@ class BaseRaySampler(metaclass=ABCMeta):
             sweep: unmasked keyframe points.
             views: unmasked images, None for a LiDAR-only model.
             generator: source of all draws.
+            candidates: (M,) indices of the points to draw from, by default :meth:`candidates`.
+            weights: (M,) of these points where they are known already, by default :meth:`point_weights`.
         """
         with torch.autocast(sweep.points.device.type, enabled=False):  # weights span orders of magnitude
-            return self._draw(field, sweep, views, generator)
+            candidates = self.candidates(field, sweep) if candidates is None else candidates
+            weights = self.point_weights(field, sweep, candidates) if weights is None else weights
+            return self._draw(sweep, views, generator, candidates, weights)
 
     def _draw(
         self,
-        field: BoundField,
         sweep: KeyframeSweep,
         views: Optional[CameraViews],
         generator: Optional[torch.Generator],
+        candidates: Tensor,
+        weights: Tensor,
     ) -> SampledRays:
-        candidates = self.candidates(field, sweep)
-        weights = self.point_weights(field, sweep, candidates)
         drawn, inclusion = inclusion_draw(self.ray_weights(weights), self.num_lidar_rays, generator)
         stats = dict(candidate_points=len(candidates) / max(len(sweep.points), 1), uniform_cameras=0.0)
         camera = _empty_camera_rays(sweep.points)

@@ -28,8 +28,8 @@ class CurvatureRaySampler(BlurredPixelSampler):
         mode: ``'jacobian'``, the Frobenius norm of d n~/dp at the point (Eq. 12, as ``clap_nus.py`` has it);
             ``'literal'``, the norm of what ``autograd.grad`` of the summed normal gives (Eq. 12 as printed);
             ``'secant'``, the spread of the normals over a neighbourhood relative to that of the points: on a true
-            distance field it is the first, on a learned one it does not see the ripples (docs/curvature.md, where the
-            defaults of these six options come from).
+            distance field it is the first, on a learned one it does not see the ripples (the defaults of these
+            six options come from docs/results/curvature.md).
         scale_m: edge of the cells that make a neighbourhood of ``'secant'`` (3 x 3 x 3 of them), metres.
         smoothing: 3 x 3 x 3 box filters over the feature volume before the normals are taken, in every mode.
         power: exponent of the curvature; 2 weighs by k1^2 + k2^2.

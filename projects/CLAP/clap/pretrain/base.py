@@ -1,0 +1,237 @@
+"""What every pre-training method shares: draws, masking, targets, views, and what it says of itself."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from typing import Any, Callable, ClassVar, ContextManager, Dict, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+import torch
+from mmengine.dist import get_dist_info
+from torch import Tensor, nn
+
+from ..encoders import CLAPEncoderBase
+from ..errors import ConfigError
+from ..functional import transform_points
+from ..structures import CameraViews, EncoderOutput, KeyframeSweep
+from .declaration import Declaration
+from .masking import InputMasking
+
+
+class Pretrainer(CLAPEncoderBase):
+    """A way of training the encoders without labels; a method is a registered subclass.
+
+    A subclass has ``loss``, and whatever of the following it needs: ``predict`` for evaluation, ``facts`` and
+    ``declare`` (how its figures are judged and drawn), ``pictures``, ``stages``, ``variants``. Whatever it adds besides
+    the encoders is dropped when weights are exported.
+
+    Args:
+        masking: arguments of :class:`InputMasking` besides range and voxel size; None encodes the whole input.
+        depth_source: which points the view transform takes its depth from, ``'masked'`` or ``'all'`` (with all points
+            the answer leaks to the camera branch).
+        heldout_ratio: share of every keyframe sweep that the loss never sees, for evaluation.
+        encoders: arguments of :class:`CLAPEncoderBase`.
+    """
+
+    #: Stages of a step that a benchmark times; the method brackets each: ``with self.stage('encode'): ...``.
+    stages: ClassVar[Tuple[str, ...]] = ('encode',)
+    #: Figures of a step that are worth their place on the console, besides the losses.
+    console_figures: ClassVar[Tuple[str, ...]] = ()
+    #: Pictures that :meth:`pictures` can draw: name (part of a file name) -> title.
+    picture_titles: ClassVar[Dict[str, str]] = {}
+
+    def __init__(
+        self,
+        masking: Optional[dict] = None,
+        depth_source: str = 'masked',
+        heldout_ratio: float = 0.02,
+        **encoders: Any,
+    ) -> None:
+        super().__init__(**encoders)
+        if depth_source not in ('masked', 'all'):
+            raise ConfigError(f"depth_source must be 'masked' or 'all', got {depth_source!r}")
+        if not 0.0 <= heldout_ratio < 1.0:
+            raise ConfigError(f'heldout_ratio must be in [0, 1), got {heldout_ratio}')
+        cfg = self.voxelize_cfg or {}
+        geometry = {key: cfg[key] for key in ('point_cloud_range', 'voxel_size') if key in cfg}
+        self.masking = InputMasking(**geometry, **masking) if masking else None
+        self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.step_counts: Dict[str, int] = {}  # what the last step worked on, e.g. rays; told per second
+        self.on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
+        self._generator: Optional[torch.Generator] = None
+
+    # ---------------------------------------------------------------- what a method says of itself
+
+    @classmethod
+    def option_keys(cls) -> Dict[str, Set[str]]:
+        """Keys of options that are dicts without a type."""
+        masking = set(inspect.signature(InputMasking).parameters) - {'point_cloud_range', 'voxel_size'}
+        return {**super().option_keys(), 'masking': masking}
+
+    def facts(self) -> Dict[str, float]:
+        """Numbers of the model, before training, that its figures are judged by."""
+        return {}
+
+    @classmethod
+    def declare(cls, facts: Dict[str, float]) -> Declaration:
+        """Rules and charts of the method's figures; ``facts`` are those of the run, {} if they are not known."""
+        return Declaration(pictures=tuple(cls.picture_titles.items()))
+
+    @classmethod
+    def variants(cls, options: dict, names: Sequence[str]) -> Dict[str, dict]:
+        """Kinds of the method's exchangeable part that a benchmark compares: name -> configuration of the part.
+
+        Args:
+            options: the model's configuration.
+            names: registered names that were asked for; a method without such a part has one nameless kind.
+        """
+        return {cls.__name__: {}}
+
+    def use_variant(self, config: dict) -> None:
+        """Exchange the part by one of :meth:`variants`."""
+
+    def pictures(self, batch: dict, names: Sequence[str], **options: Any) -> Dict[str, Any]:
+        """Pictures of the first sample of a batch, see ``picture_titles``."""
+        return {}
+
+    def stage(self, name: str) -> ContextManager:
+        """Brackets a stage of the step, for whoever times it."""
+        return nullcontext() if self.on_stage is None else self.on_stage(name)
+
+    # ---------------------------------------------------------------- randomness
+
+    def set_step_seed(self, seed: int) -> None:
+        """Seed everything this model draws until the next call (masks, rays, jitter).
+
+        :class:`StepSeedHook` calls it before every iteration with a number made
+        of the run's seed and the iteration, the same on all ranks. So no random
+        state needs saving for an exact resume.
+        """
+        device = next(self.parameters()).device
+        if self._generator is None or self._generator.device != device:
+            self._generator = torch.Generator(device)
+        self._generator.manual_seed(seed)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Source of all draws of this model."""
+        if self._generator is None:
+            self.set_step_seed(int(torch.randint(2**62, ()).item()))
+        return self._generator
+
+    def sample_generators(self, num: int) -> List[torch.Generator]:
+        """One source of draws for each of this rank's samples, keyed by the sample's place in the global batch.
+
+        Samples of W ranks are dealt out in turn (rank 0, 1, ..., W - 1, 0, ...),
+        so W ranks draw what one process draws for the same batch, and no two
+        ranks draw the same rays.
+        """
+        rank, world_size = get_dist_info()
+        base = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+        places = [index * world_size + rank for index in range(num)]
+        return [
+            torch.Generator(self.generator.device).manual_seed((base + 0x9E3779B97F4A7C15 * place) % 2**62)
+            for place in places
+        ]
+
+    # ---------------------------------------------------------------- encoding
+
+    def encode_masked(
+        self, inputs: Dict, metas: List[dict], draws: Optional[List[torch.Generator]] = None
+    ) -> EncoderOutput:
+        """Eqs. 1-3 on the masked input; in evaluation mode on all of it."""
+        points, imgs = inputs['points'], inputs.get('imgs')
+        seen = points
+        if self.training and self.masking is not None:
+            draws = draws or self.sample_generators(len(points))
+            seen = [self.masking.points([cloud], draw)[0] for cloud, draw in zip(points, draws)]
+            if imgs is not None:
+                imgs = torch.stack([self.masking.images(views, draw)[0] for views, draw in zip(imgs, draws)])
+        depth_points = seen if self.depth_source == 'masked' else points
+        return self.encode(seen, imgs, depth_points, metas)
+
+    def norm_modules(self) -> List[nn.Module]:
+        """All of the model: its heads see the encoders' output in evaluation, too."""
+        return [self]
+
+    def forward_norms(self, inputs: Dict, metas: List[dict]) -> None:
+        """Every batch norm of the model sees a batch (in evaluation mode, so nothing is masked)."""
+        self.encode_masked(inputs, metas)
+
+    def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused) -> EncoderOutput:
+        """Encoder features (mode ``tensor``)."""
+        metas = [sample.metainfo for sample in batch_data_samples or []]
+        return self.encode(
+            batch_inputs_dict['points'], batch_inputs_dict.get('imgs'), batch_inputs_dict['points'], metas
+        )
+
+    # ---------------------------------------------------------------- targets
+
+    def sweeps(self, inputs: Dict, metas: List[dict]) -> List[KeyframeSweep]:
+        """Keyframe sweeps carried into the augmented LiDAR frame."""
+        sweeps = []
+        for points, origins, meta in zip(inputs['keyframe_points'], inputs['keyframe_origins'], metas):
+            lidar_aug = points.new_tensor(_matrix(meta, 'lidar_aug_matrix'))
+            origins = transform_points(origins, lidar_aug).expand(len(points), 3)
+            sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, self.heldout(points)))
+        return sweeps
+
+    def heldout(self, points: Tensor) -> Tensor:
+        """(N,) bool, always the same points of a sweep: a hash of their place in the file.
+
+        Knuth's multiplicative hash spreads them over the sweep, so that they do
+        not follow a beam or an azimuth.
+        """
+        index = torch.arange(len(points), device=points.device, dtype=torch.int64)
+        return (index * 2654435761) % 2**32 < self.heldout_ratio * 2**32
+
+    def views(self, inputs: Dict, metas: List[dict]) -> List[Optional[CameraViews]]:
+        """Unmasked images with their calibration, None for a model without cameras."""
+        if self.img_backbone is None or inputs.get('imgs') is None:
+            return [None] * len(metas)
+        views = []
+        for rgb, meta in zip(self.data_preprocessor.denormalise(inputs['imgs']), metas):
+            height, width = meta.get('img_shape', rgb.shape[-2:])[:2]
+            rgb = rgb[..., :height, :width]  # what the preprocessor padded shows nothing
+
+            def stack(name: str, rgb: Tensor = rgb, meta: dict = meta) -> Tensor:
+                return rgb.new_tensor(_matrix(meta, name, len(rgb)))
+
+            sizes = torch.as_tensor(meta['ori_shape'], device=rgb.device).reshape(-1, 2).expand(len(rgb), 2)
+            views.append(
+                CameraViews(
+                    rgb=rgb,
+                    lidar2img=stack('lidar2img'),
+                    cam2img=stack('cam2img'),
+                    cam2lidar=stack('cam2lidar'),
+                    img_aug=stack('img_aug_matrix'),
+                    lidar_aug=rgb.new_tensor(_matrix(meta, 'lidar_aug_matrix')),
+                    original_size=sizes,
+                )
+            )
+        return views
+
+
+def without_points(cloud: Tensor, removed: Tensor) -> Tensor:
+    """A cloud (N, 3 + d) without the points whose coordinates equal, bit for bit, one of ``removed`` (M, 3).
+
+    Holds for points that went through the same arithmetic: the evaluation
+    pipelines, which do not augment. Others are left as they are.
+    """
+
+    def keys(points: Tensor) -> Tensor:
+        bits = points[:, :3].float().contiguous().view(torch.int32).long()
+        return bits[:, 0] * 73856093 ^ bits[:, 1] * 19349663 ^ bits[:, 2] * 83492791
+
+    return cloud[~torch.isin(keys(cloud), keys(removed))]
+
+
+def _matrix(meta: dict, name: str, count: Optional[int] = None):
+    """A 4x4 matrix of a sample's metainfo (a stack of ``count``), identity where an augmentation is not recorded."""
+    if name in meta:
+        return np.asarray(meta[name], dtype=np.float32)
+    if name in ('lidar_aug_matrix', 'img_aug_matrix'):
+        eye = np.eye(4, dtype=np.float32)
+        return eye if count is None else np.repeat(eye[None], count, axis=0)
+    raise KeyError(f"the data sample has no '{name}': add it to meta_keys of CLAPPackInputs")
