@@ -14,6 +14,8 @@ import torch
 from mmengine.config import Config
 
 from projects.CLAP.clap.encoders import CLAPEncoderBase
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.encoders.geometry import with_geometry
 
 BN1D, BN2D = dict(type='BN1d', eps=1e-3, momentum=0.01), dict(type='BN', eps=1e-3, momentum=0.01)
 
@@ -110,13 +112,14 @@ def small_batch(batch: int = 2):
 
 
 def paper_config(repo_root) -> dict:
-    config = Config.fromfile(repo_root / 'configs/_base_/models/clap_voxel0075_swint.py').model
+    config = Config.fromfile(repo_root / 'projects/CLAP/configs/clap_nus.py').model
     assert config.pop('type') == 'CLAP'
     assert config.img_backbone.init_cfg.type == 'Pretrained'
     config.img_backbone.init_cfg = None
     config.pop('data_preprocessor')
     names = CLAPEncoderBase.__init__.__code__.co_varnames
-    return {key: value for key, value in config.items() if key in names}
+    config = {key: value for key, value in config.items() if key in names}
+    return {**config, **with_geometry(config['voxelize_cfg'], {name: config[name] for name in ENCODERS})}
 
 
 def test_entries_are_those_of_the_bevfusion_detector(repo_root):

@@ -204,7 +204,9 @@ def _points(lidar: Dict[str, Any]) -> Array:
 
 def _packs_keyframes(node: Any) -> bool:
     """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
-    return any('CLAPPack' in str(step.get('type')) for step in node.get('pipeline', []))
+    from projects.CLAP.clap.datasets.clap_dataset import steps_of
+
+    return any('CLAPPack' in str(step.get('type')) for step in steps_of(node.get('pipeline', [])))
 
 
 def _point_cloud_range(cfg: Any) -> Optional[List[float]]:
@@ -221,8 +223,7 @@ def _judge_range(clouds: List[Array], limits: Sequence[float], ann_file: str) ->
             WATCH,
             'range',
             about,
-            'widen point_cloud_range (and sparse_shape with it), or check that the '
-            'points are metres in the LiDAR frame',
+            'widen point_cloud_range, or check that the points are metres in the LiDAR frame',
         )
     return Finding(GOOD, 'range', about)
 

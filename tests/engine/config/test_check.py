@@ -8,7 +8,7 @@ from projects.CLAP.clap.engine.config.load import load_config, use_amp
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.comparison import read_plan
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP' / 'configs'
+CONFIGS = Path(__file__).resolve().parents[3] / 'projects' / 'CLAP' / 'configs'
 
 
 #: Plans of comparisons are no configurations of a run.
@@ -35,7 +35,9 @@ def test_every_plan_can_be_read(path: Path) -> None:
         ('model.ray_sampler.num_lidar_ray=8', "did you mean 'num_lidar_rays'"),
         ('modl.depth_source=all', "did you mean 'model'"),
         ('train_dataloader.dataset.anno_file=x', "did you mean 'ann_file'"),
-        ('custom_hooks.1.warmup_epoch=3', "did you mean 'warmup_epochs'"),
+        ('default_hooks.warmup.warmup_epoch=3', "did you mean 'warmup_epochs'"),
+        ('default_hooks.picture.interval=3', "did you mean 'pictures'"),
+        ('train_dataloader.dataset.pipeline.image_augg.final_dim=[1,2]', "did you mean 'image_aug'"),
         ('train_cfg.max_epoch=3', "did you mean 'max_epochs'"),
         ('optim_wrapper.clip_gradd=1', "did you mean 'clip_grad'"),
         ('optim_wrapper.optimizer.lrr=1', "did you mean 'lr'"),

@@ -16,6 +16,7 @@ from ..errors import ConfigError, NonFiniteLossError
 from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
 from .checks import CAMERA_PARTS, VOXELIZE_KEYS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .geometry import with_geometry
 
 ConfigType = Optional[Dict[str, Any]]
 #: Names of the encoders in the order of the data's way; pre-training and detection share them.
@@ -30,7 +31,8 @@ class CLAPEncoderBase(Base3DDetector):
 
     Args:
         data_preprocessor: Config of the data preprocessor.
-        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range.
+        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range; the parts'
+            configs may leave out what follows from them, see :func:`with_geometry`.
         pts_middle_encoder: Config of the sparse encoder.
         img_backbone: Config of the image backbone.
         img_neck: Config of the image neck; only its finest level is used.
@@ -62,6 +64,7 @@ class CLAPEncoderBase(Base3DDetector):
             )
         )
         check_modalities(voxelize_cfg, configs)
+        configs = with_geometry(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
         for name, config in configs.items():
             setattr(self, name, None if config is None else MODELS.build(copy.deepcopy(config)))

@@ -6,11 +6,12 @@ import contextlib
 import io
 import logging
 import re
-from typing import Any, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
+from .config.check import HOOKS_OF_MMENGINE
 from .console_line import ConsoleFormatter
 from .hooks.transfer_report_hook import TransferReportHook
 from .unwrapped import unwrapped
@@ -55,6 +56,11 @@ class QuietRunner(Runner):
 
     def _console_figures(self) -> Sequence[str]:
         return getattr(unwrapped(self.model), 'console_figures', ())
+
+    def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
+        """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
+        super().register_default_hooks(kept)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""

@@ -64,6 +64,7 @@ class CLAP(Pretrainer):
                 'set prototype_head=None to pre-train one modality'
             )
         box = self.voxelize_cfg['point_cloud_range']
+        render_head = {'point_cloud_range': box, **render_head}
         if list(render_head['point_cloud_range']) != list(box):
             raise ConfigError(
                 'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '

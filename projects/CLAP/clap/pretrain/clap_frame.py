@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import numpy as np
@@ -75,8 +75,8 @@ def render_frame(
     encoded = model.encode_masked(inputs, metas)
     field = model.render_head.decode(encoded.fused_bev)[0]
     sweep, views = model.sweeps(inputs, metas)[0], model.views(inputs, metas)[0]
-    everything = replace(sweep, heldout=torch.zeros_like(sweep.heldout))
-    index = _thin(model.warmup_sampler.candidates(field, everything), max_points)
+    everywhere = torch.ones_like(sweep.heldout)
+    index = _thin(model.warmup_sampler.candidates(field, sweep, everywhere), max_points)
     points, rays = sweep.points[index], lidar_rays(sweep, index)
     maps = (None, None)
     if model.prototype_head is not None:

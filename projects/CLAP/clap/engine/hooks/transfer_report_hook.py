@@ -111,8 +111,8 @@ class TransferReportHook(Hook):
                 + '\n'
                 + table(reports, asked)
                 + '\nGive a checkpoint of the same encoders. To '
-                "start from a part of them on purpose, name the part: dict(type='TransferReportHook', modules=[...]) "
-                'in custom_hooks'
+                "start from a part of them on purpose, name the part: "
+                "default_hooks.transfer=dict(type='TransferReportHook', modules=[...])"
             )
 
     @staticmethod
