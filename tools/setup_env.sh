@@ -2,7 +2,7 @@
 # Makes (or reuses) .venv at the repository root and installs the pinned stack.
 # Safe to run twice: a finished environment is recognised and left alone.
 #
-#   bash tools/setup_env.sh [--cuda 118|121|124] [--torch VERSION] [--torch-index URL] [--find-links URL]
+#   bash tools/setup_env.sh [--cuda VERSION] [--torch VERSION] [--torch-index URL] [--find-links URL]
 #                           [--requirements NAME] [--force] [--help]
 set -euo pipefail
 
@@ -10,9 +10,9 @@ usage() {
   cat <<'TEXT'
 usage: bash tools/setup_env.sh [options]
 
-  --cuda VERSION         for NVIDIA GPUs: 118, 121 or 124 (CUDA 11.8, 12.1, 12.4); torch,
-                         mmcv and spconv that fit, from the public pages of PyTorch and
-                         OpenMMLab (requirements/builds.txt); without it: for the CPU
+  --cuda VERSION         for NVIDIA GPUs, e.g. 118 for CUDA 11.8: torch, mmcv and spconv of a
+                         line of requirements/builds.txt, from the public pages of PyTorch
+                         and OpenMMLab; without it: for the CPU
 
 For mirrors and other versions; each replaces what the table says:
 
