@@ -80,7 +80,7 @@ def render_frame(
     points, rays = sweep.points[index], lidar_rays(sweep, index)
     maps = (None, None)
     if model.prototype_head is not None:
-        maps = tuple(map[0] for map in model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev))
+        maps = tuple(cells[0] for cells in model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev))
     drawn = model.active_sampler(field, sweep, views, torch.Generator(points.device).manual_seed(seed))
     weights, pixel_weights = curvature_maps(model.ray_sampler, field, sweep, index, views)
     masked = model.training and model.masking is not None
