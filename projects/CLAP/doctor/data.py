@@ -206,8 +206,7 @@ def _packs_keyframes(node: Any) -> bool:
     """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
     from projects.CLAP.clap.datasets.clap_dataset import steps_of
 
-    steps = [step for step in steps_of(node.get('pipeline', [])) if isinstance(step, dict)]
-    return any('CLAPPack' in str(step.get('type')) for step in steps)
+    return any(isinstance(s, dict) and 'CLAPPack' in str(s.get('type')) for s in steps_of(node.get('pipeline', [])))
 
 
 def _point_cloud_range(cfg: Any) -> Optional[List[float]]:
