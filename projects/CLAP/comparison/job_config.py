@@ -18,11 +18,10 @@ from projects.CLAP.clap.pretrain.base import Pretrainer
 from .jobs import Job
 from .plan import Plan, PlanError
 
-#: Keys that say where and how a run is written down, not what comes out of it.
-_NO_INFLUENCE = (
-    'work_dir', 'vis_backends', 'visualizer', 'log_processor', 'log_level', 'launcher', 'resume', 'load_from',
-    'experiment_name', 'test_dataloader', 'test_evaluator', 'auto_scale_lr',
-    'train_pipeline', 'val_pipeline', 'data_root', 'data_prefix', 'metainfo',  # copies of what is in the data loaders
+#: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
+_INFLUENCE = (
+    'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
+    'param_scheduler', 'randomness', 'env_cfg',
 )  # fmt: skip
 _NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
 _TRANSFER = 'TransferReportHook'
@@ -133,10 +132,9 @@ def plain(cfg: Config) -> Dict[str, Any]:
 
     Hooks stand by type and transforms in a list, however the files spell them.
     """
-    content = json.loads(json.dumps(cfg.to_dict(), default=str))
-    hooks = [hook for name, hook in _hooks(content).items() if name not in _NO_INFLUENCE_HOOKS]
-    for key in (*_NO_INFLUENCE, 'default_hooks', 'custom_hooks'):
-        content.pop(key, None)
+    every = json.loads(json.dumps(cfg.to_dict(), default=str))
+    content = {key: every[key] for key in _INFLUENCE if key in every}
+    hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
     content['hooks'] = {hook['type']: hook for hook in hooks}
     for name in ('train_dataloader', 'val_dataloader'):
         steps = content[name]['dataset'].get('pipeline', [])
