@@ -13,15 +13,12 @@ import contextlib
 import io
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='draw the LiDAR points on the images of one frame of each info file of the configuration, into DIR',
     )
     parser.add_argument('--json', action='store_true', help='JSON as the last line on a terminal too')
-    parser.add_argument('--table', action='store_true', help='print the table of supported versions and stop')
+    parser.add_argument('--table', action='store_true', help='print the tables of supported versions and stop')
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration'
     )
@@ -90,9 +87,9 @@ def sections(args: argparse.Namespace):
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     if args.table:
-        from projects.CLAP.doctor.versions import markdown_table
+        from projects.CLAP.doctor.versions import builds_table, markdown_table
 
-        print(markdown_table())
+        print(f'{builds_table()}\n\n{markdown_table()}')
         return 0
     from projects.CLAP.doctor.findings import lines, summary
 

@@ -51,7 +51,7 @@ class Place:
             raise ValueError('its weights are truncated')
         return [job.name, str(self.folder), self.does.get(job.name, '')]
 
-    def checkpoint(self, job: Job) -> str:
+    def checkpoint(self, run_dir: Path) -> str:
         return 'last.pth'
 
     def finish(self, job: Job, seconds: float, metrics: Optional[dict] = None) -> dict:
@@ -94,7 +94,7 @@ def test_jobs_wait_for_what_they_need_and_failures_stay_alone(make) -> None:
     assert str(run.place.folder / 'p2' / 'printed.log') in run.pool.failed['p2']
     assert run.pool.failed['b'] == 'not run, it needs p2' and run.pool.failed['e'] == 'its weights are truncated'
     assert said.index('finished   p1') < said.index('start      a')
-    assert 'finished   d: mAP 25.00, NDS 50.00' in said, 'the evaluation that was missing has been made up for'
+    assert 'finished   d: mAP 0.2500, NDS 0.5000' in said, 'the evaluation that was missing has been made up for'
     assert (run.place.folder / 'progress.log').read_text() == said
     assert '3 of 7' in said and 'left' in said
 

@@ -1,42 +1,65 @@
-"""Published figures belong to the configurations that stand beside them."""
+"""Published figures belong to the configurations that stand beside them, and follow from the records."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from projects.CLAP.comparison import read_plan
+from projects.CLAP.comparison.command import RESULTS
 from projects.CLAP.comparison.job_config import JobConfigs
 from projects.CLAP.comparison.jobs import all_jobs
-from projects.CLAP.comparison.records import read_record
+from projects.CLAP.comparison.page import page
+from projects.CLAP.comparison.plan import Cell
+from projects.CLAP.comparison.records import read_records
 from projects.CLAP.comparison.results import Results
-from projects.CLAP.comparison.summary import block, page
+from tests.fixtures.tiny_plan import CONFIGS
 
-ROOT = Path(__file__).resolve().parents[2]
-PROJECT = ROOT / 'projects' / 'CLAP'
+published = pytest.mark.parametrize('name', ['sim', 'pandaset', 'samplers_sim'])
 
-published = pytest.mark.parametrize('name', [path.parent.name for path in sorted(PROJECT.glob('results/*/records'))])
+
+def results(name: str) -> Results:
+    return Results.of(read_plan(CONFIGS / f'{name}.py'), read_records(RESULTS / name))
 
 
 @published
 def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -> None:
     """Whoever changes a base that a finished comparison builds on has to write the old value into its own files."""
-    plan = read_plan(PROJECT / 'configs' / 'comparison' / f'{name}.py')
-    configs, jobs = JobConfigs(plan, tmp_path), {job.name: job for job in all_jobs(plan)}
-    records = [read_record(path) for path in sorted((PROJECT / 'results' / name / 'records').glob('*.json'))]
-    assert records
-    others = [r['job'] for r in records if r['fingerprint'].split()[0] != configs.fingerprint(jobs[r['job']])]
-    assert others == []
+    found = results(name)
+    configs = JobConfigs(found.plan, tmp_path)
+    jobs = all_jobs(found.plan)
+    assert [job.name for job in jobs] == list(found.records) and not found.foreign
+    assert [job.name for job in jobs if found.records[job.name]['fingerprint'] != configs.fingerprint(job)] == []
 
 
 @published
-def test_tables_are_those_of_the_plan_and_the_records(name: str) -> None:
+def test_pages_are_those_of_the_plan_and_the_records(name: str) -> None:
     """Whoever changes a plan or what is said of it sums up again: ``label_efficiency.py PLAN --summarize``."""
-    plan = read_plan(PROJECT / 'configs' / 'comparison' / f'{name}.py')
-    folder = PROJECT / 'results' / name
-    results = Results.read(plan, folder / 'records')
-    assert (folder / 'tables.md').read_text() == page(results) + '\n'
-    readme = ROOT / plan.readme
-    assert block(results, os.path.relpath(folder, readme.parent)) in readme.read_text()
+    assert (RESULTS / name / 'README.md').read_text() == page(results(name))
+
+
+def test_figures_and_p_values_recompute() -> None:
+    sim = results('sim')
+
+    def means(cell: Cell) -> list:
+        return [sim.spread('mAP', arm, cell).mean for arm in ('random', 'clap')]
+
+    headline = sim.gain('mAP', 'clap', Cell(64, 6))
+    assert means(Cell(64, 6)) == pytest.approx([39.30, 41.42], abs=0.006) and sim.plan.headline == Cell(64, 6)
+    assert (headline.count, headline.mean, headline.p) == (
+        8,
+        pytest.approx(2.11, abs=0.006),
+        pytest.approx(0.15, abs=0.005),
+    )
+    short, long = (sim.gain('mAP', 'clap', Cell(64, epochs)) for epochs in (3, 12))
+    assert (short.mean, short.p) == (pytest.approx(3.71, abs=0.006), pytest.approx(0.00029, abs=6e-6))
+    assert (long.mean, long.p) == (pytest.approx(0.82, abs=0.006), pytest.approx(0.58, abs=0.006))
+    probe = [sim.spread('mAP', arm.name, Cell(1, 1, frozen=True)).mean for arm in sim.plan.arms[:5]]
+    assert probe == pytest.approx([1.5, 3.8, 8.0, 9.3, 9.8], abs=0.05)
+    prior = sim.gain('mAP', 'clap_prior', Cell(128, 3))
+    assert (prior.mean, prior.p) == (pytest.approx(5.42, abs=0.006), pytest.approx(0.0035, abs=6e-5))
+
+
+def test_pages_are_short() -> None:
+    assert sum(len(path.read_text().split()) for path in RESULTS.glob('*/README.md')) <= 2500

@@ -194,9 +194,9 @@ def test_versions_are_judged_by_the_table() -> None:
     assert versions.as_numbers('2.10.0rc1') > versions.as_numbers('2.9')
 
 
-def test_the_table_is_the_requirements_and_the_document() -> None:
+def test_the_tables_are_the_requirements_and_the_document() -> None:
     pins = {}
-    for name in ('mminstall', 'runtime', 'cpu'):
+    for name in ('mminstall', 'runtime'):
         for line in (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines():
             if '==' in line and not line.startswith('#'):
                 package, version = line.split('==')
@@ -204,10 +204,22 @@ def test_the_table_is_the_requirements_and_the_document() -> None:
     for row in versions.SUPPORTED:
         if row.name in pins:
             assert pins[row.name] == row.tested, row.name
-    setup = (ROOT / 'tools' / 'setup_env.sh').read_text()
-    (torch,) = [row.tested for row in versions.SUPPORTED if row.name == 'torch']
-    assert f'torch_version={torch}' in setup
-    assert versions.markdown_table() in (ROOT / 'docs' / 'installation.md').read_text()
+    document = (ROOT / 'docs' / 'installation.md').read_text()
+    assert versions.markdown_table() in document and versions.builds_table() in document
+
+
+def test_every_build_is_supported() -> None:
+    rows = {row.name: row for row in versions.SUPPORTED}
+    assert {'cpu', 'cuda118', 'cuda121', 'cuda124'} == set(versions.BUILDS)
+    for name, build in versions.BUILDS.items():
+        assert build.mmcv in ('wheel', 'compiled')
+        assert versions.check_row(rows['torch'], ('torch', build.torch)).level == GOOD
+        for version in build.python.split('-'):
+            assert versions.check_row(rows['python'], ('python', version)).level == GOOD
+        package, version = build.spconv.split('==')
+        assert package in rows['spconv'].distributions
+        assert package == name.replace('cuda', 'spconv-cu').replace('cpu', 'spconv')
+        assert versions.check_row(rows['spconv'], (package, version)).level == GOOD
 
 
 def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatch) -> None:

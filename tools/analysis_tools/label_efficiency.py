@@ -26,15 +26,19 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='PATTERN',
-        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*' (default: all but those of side arms)",
+        help="jobs whose names match, and what they need, e.g. 'finetune-clap-*' (default: all)",
     )
     parser.add_argument('--dry-run', action='store_true', help='check the plan, list the jobs and their states, stop')
-    parser.add_argument('--summarize', action='store_true', help='run nothing, write tables and plot from the records')
+    parser.add_argument(
+        '--summarize',
+        action='store_true',
+        help='run nothing, write page and plot from the records of DIR, or else from the published ones',
+    )
     parser.add_argument(
         '--results',
         type=Path,
         metavar='DIR',
-        help='where tables, plot and records go (default: projects/CLAP/results/<name of the plan>)',
+        help='where page, plot and records.jsonl go (default: docs/results/<name of the plan>)',
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Many runs that are compared: which, in what order, what each one gave, and what that says."""
+"""Many runs that are compared: which, what each one gave, and what that says."""
 
 from .plan import Arm, Plan, PlanError
 from .plan_file import read_plan

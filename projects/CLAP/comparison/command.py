@@ -2,62 +2,83 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
+from projects.CLAP.clap.engine.lock import locked_work_dir
+from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
-from .jobs import Job, all_jobs, main_jobs, select
+from .jobs import all_jobs, select
+from .page import PAGE, page
 from .plan import Plan
+from .plot import PLOT, label_share_plot
 from .pool import Pool
-from .summary import summarize as write_summary
+from .records import PUBLISHED, publish, read_records
+from .results import Results, figures
 from .workplace import Workplace
 
-_RESULTS = ROOT / 'projects' / 'CLAP' / 'results'
-
-
-def _chosen(plan: Plan, only: Sequence[str]) -> List[Job]:
-    return select(all_jobs(plan), only) if only else main_jobs(plan)
-
-
-def _left_out(plan: Plan, jobs: Sequence[Job]) -> str:
-    others = len(all_jobs(plan)) - len(jobs)
-    return f"{others} jobs of the plan's side arms are left out; --only '*' runs everything\n" if others else ''
+RESULTS = ROOT / 'docs' / 'results'
 
 
 def run_jobs(plan: Plan, folder: Path, only: Sequence[str], slots: int) -> Tuple[Dict[str, str], Optional[int]]:
-    """Run what is left of a plan; the jobs that failed with the reason, and the signal that stopped it."""
-    place = Workplace(plan, folder.resolve())
-    jobs = _chosen(plan, only)
-    with place.alone() as lock:
-        if not only:
-            print(_left_out(plan, jobs), end='')
-        pool = Pool(place, jobs, place.check(jobs), slots, lock)
+    """Run what is left of a plan; the jobs that failed with the reason, and the signal that stopped it.
+
+    Raises:
+        WorkDirBusyError: another process runs jobs there.
+    """
+    place, jobs = Workplace(plan, folder.resolve()), select(all_jobs(plan), only)
+    with locked_work_dir(folder):
+        pool = Pool(place, jobs, place.check(jobs), slots)
         pool.run()
     return pool.failed, pool.stopped
 
 
 def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
     """Print every job with its state and its labelled frames."""
-    place = Workplace(plan, folder.resolve())
-    jobs = _chosen(plan, only)
+    place, jobs = Workplace(plan, folder.resolve()), select(all_jobs(plan), only)
     left = {job.name for job in place.check(jobs)}
     for job in jobs:
-        state = 'to do' if job.name in left else 'done'
-        if job.name in left and (place.run_dir(job) / 'last_checkpoint').is_file():
-            state = 'go on'
+        begun = (place.run_dir(job) / 'last_checkpoint').is_file()
+        state = 'done' if job.name not in left else 'go on' if begun else 'to do'
         labels = ''
         if job.interval is not None:
             subset = place.subset(job)
             labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes'
             labels += f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
-        print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}', file=sys.stdout)
-    if not only:
-        print(_left_out(plan, jobs), end='')
+        print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}')
     return dict(plan=plan.name, jobs=len(jobs), done=len(jobs) - len(left))
 
 
-def summarize(plan: Plan, folder: Path, results: Optional[Path]) -> Dict[str, Any]:
-    """Tables and plot from the records; see :func:`.summary.summarize`."""
-    return write_summary(plan, folder, results or _RESULTS / plan.name)
+def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[str, Any]:
+    """Write the page, the plot and ``records.jsonl`` into ``results`` (``docs/results/<name>``).
+
+    They are made from the records of the work directory ``folder``, or, where it has none, from those that ``results``
+    has already. Published records that the work directory lacks are never lost: then everything is left as it is.
+
+    Returns:
+        figures for programs, see :func:`.results.figures`.
+
+    Raises:
+        PlanError: records do not belong together.
+    """
+    target = results or RESULTS / plan.name
+    published = read_records(target)
+    found = Results.of(plan, read_records(folder) or published)
+    if not any(record['kind'] != 'pretrain' for record in found.records.values()):
+        print(f'no record of a detector in {folder} or {target} yet: no tables')
+        return figures(found)
+    lost = sorted(set(Results.of(plan, published).records) - set(found.records))
+    if lost:
+        print(
+            f'{target} is left as it is: it has records that {folder} has not ({", ".join(lost[:3])}, {len(lost)} in '
+            'all). Give --results another folder, or run their jobs'
+        )
+        return figures(found)
+    target.mkdir(parents=True, exist_ok=True)
+    if plan.headline is not None:
+        label_share_plot(found, target / PLOT)
+    publish(target / PUBLISHED, found.records.values())
+    write_atomic(target / PAGE, page(found).encode())
+    print(f'{target}: {PAGE}, {PUBLISHED} ({len(found.records)} runs){f", {PLOT}" if plan.headline else ""}')
+    return figures(found)

@@ -1,4 +1,4 @@
-"""The whole configuration of a job, and the fingerprints by which its record is known again."""
+"""The whole configuration of a job, and the fingerprint by which its record is known again."""
 
 from __future__ import annotations
 
@@ -9,35 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
 from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.pretrain.base import Pretrainer
 
 from .jobs import Job
-from .plan import Plan, PlanError, Stage
+from .plan import Plan, PlanError
 
-#: Keys that say where and how a run is written down, not what comes out of it.
-_NO_INFLUENCE = (
-    'work_dir',
-    'vis_backends',
-    'visualizer',
-    'log_processor',
-    'log_level',
-    'launcher',
-    'resume',
-    'load_from',
-    'experiment_name',
-    'test_dataloader',
-    'test_evaluator',
-    'auto_scale_lr',
-    # copies of what is in the data loaders, left by the configuration files
-    'train_pipeline',
-    'val_pipeline',
-    'data_root',
-    'data_prefix',
-    'metainfo',
-)
+#: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
+_INFLUENCE = (
+    'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
+    'param_scheduler', 'randomness', 'env_cfg',
+)  # fmt: skip
 _NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
+_TRANSFER = 'TransferReportHook'
 
 
 @dataclass
@@ -66,52 +53,42 @@ class JobConfigs:
             PlanError: the file is not of the kind that is needed.
             ConfigError, FileNotFoundError: see :func:`load_config`.
         """
-        return self._config(job, self.plan.stage(job.kind, job.arm), self.plan.options(job.kind, job.arm))
+        return self._config(job, self.plan.options(job.kind, job.arm))
 
-    def _config(self, job: Job, stage: Stage, options: Tuple[str, ...]) -> Config:
-        key = (stage.config, options)
+    def _config(self, job: Job, options: Sequence[str]) -> Config:
+        path = str(self.plan.source(job.kind, job.arm).config)
+        key = (path, tuple(options))
         if key not in self._files:
-            self._files[key] = load_config(str(stage.config), list(options))
+            self._files[key] = load_config(path, list(options))
         cfg = copy.deepcopy(self._files[key])
         cfg.randomness = dict(seed=job.seed)
-        cfg.train_cfg.max_epochs = job.epochs
+        cfg.train_cfg.update(max_epochs=job.epochs, val_interval=job.epochs)
         for name in ('train_dataloader', 'val_dataloader'):
             cfg[name].update(num_workers=self.plan.workers, persistent_workers=self.plan.workers > 0)
         # An evaluation that has to be made up for after a kill is the same as the training's own.
         cfg.test_dataloader, cfg.test_evaluator = copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator)
-        if job.kind == 'pretrain':
-            cfg.train_cfg.val_interval = stage.val_interval or job.epochs
-            if cfg.model.type != 'CLAP':
-                raise PlanError(f'pretrain.{job.arm}.config: expected a CLAP model, got {cfg.model.type}')
-            return cfg
-        return self._detector(cfg, job, stage)
+        if job.kind != 'pretrain':
+            self._detector(cfg, job, path)
+        elif not issubclass(MODELS.get(cfg.model.type), Pretrainer):
+            raise PlanError(f'pretrain.{job.arm}.config: a pre-training method is expected, got {cfg.model.type}')
+        return cfg
 
-    def _detector(self, cfg: Config, job: Job, stage: Stage) -> Config:
+    def _detector(self, cfg: Config, job: Job, path: str) -> None:
         dataset = cfg.train_dataloader.dataset
         if dataset.get('type') != 'CLAPDataset' or not dataset.get('with_annotations'):
-            raise PlanError(
-                f'{stage.config}: train_dataloader.dataset must be a CLAPDataset with labels, without a '
-                'wrapper, so that shares can be drawn from it'
-            )
+            raise PlanError(f'{path}: train_dataloader.dataset must be a CLAPDataset with labels, without a wrapper')
         dataset.update(load_interval=job.interval, load_offset=job.offset, keep_length=True)
         if job.kind == 'probe':
             cfg.model.freeze_encoders = True
-            cfg.custom_hooks = [*cfg.custom_hooks, dict(type='FrozenNormHook')]
-        # The study of the schedule is about the final figure; a curve within a run would measure its decaying rate.
-        interval = job.epochs if job.kind == 'schedule' else stage.val_interval or job.epochs
-        cfg.train_cfg.val_interval = min(interval, job.epochs)
+            cfg.default_hooks.frozen_norm = dict(type='FrozenNormHook')
         weights = self.weights_of(job.arm)
         cfg.load_from = str(weights.resolve()) if weights else None
-        checks = [hook for hook in cfg.custom_hooks if hook.type == 'TransferReportHook']
+        checks = [hook for hook in _hooks(cfg).values() if hook['type'] == _TRANSFER]
         if not checks:
-            raise PlanError(
-                f'{stage.config}: custom_hooks has no TransferReportHook; without it a run would start '
-                'from whatever happens to fit'
-            )
+            raise PlanError(f'{path}: add a {_TRANSFER}; without it a run would start from whatever happens to fit')
         encoders = self.plan.arm(job.arm).encoders
         if encoders is not None:
-            checks[0].modules = list(encoders)
-        return cfg
+            checks[0]['modules'] = list(encoders)
 
     # ------------------------------------------------------------ fingerprints
 
@@ -122,49 +99,55 @@ class JobConfigs:
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
-        stage = self.plan.stage(job.kind, job.arm)
-        cfg = plain(self._config(job, stage, stage.options))
+        cfg = plain(self._config(job, self.plan.source(job.kind, job.arm).options))
         cfg.pop('randomness')
-        for key in ('max_epochs', 'val_interval'):
-            cfg['train_cfg'].pop(key)
-        if job.kind != 'pretrain':
-            for key in ('load_interval', 'load_offset'):
-                cfg['train_dataloader']['dataset'].pop(key)
-            for hook in cfg['custom_hooks']:
-                if hook['type'] == 'TransferReportHook':
-                    hook.pop('modules', None)
+        for part, keys in (
+            (cfg['train_cfg'], ('max_epochs', 'val_interval')),
+            (cfg['train_dataloader']['dataset'], ('load_interval', 'load_offset')),
+            (cfg['hooks'].get(_TRANSFER, {}), ('modules',)),
+        ):
+            for key in keys:
+                part.pop(key, None)
         return _digest(cfg)
 
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
         if arm not in self._starts:
-            seed = self.plan.arm(arm).pretrain_seed
-            self._starts[arm] = [
-                [self.fingerprint(Job('', 'pretrain', seed, self.plan.pretrain[stage].epochs, stage)), names]
-                for stage, names in self.plan.arm(arm).weights
-            ]
+            self._starts[arm] = []
+            for name, taken in self.plan.arm(arm).weights:
+                stage = self.plan.pretrain[name]
+                job = Job('', 'pretrain', stage.seeds[0], stage.epochs, name)
+                self._starts[arm].append([self.fingerprint(job), taken])
         return self._starts[arm]
 
 
+def _hooks(cfg: Any) -> Dict[str, Any]:
+    """The hooks of a configuration, those of its dictionary by name and those of its list by place."""
+    listed = {str(place): hook for place, hook in enumerate(cfg.get('custom_hooks') or ())}
+    return {name: hook for name, hook in {**cfg['default_hooks'], **listed}.items() if hook}
+
+
 def plain(cfg: Config) -> Dict[str, Any]:
-    """A configuration in plain containers, without what has no influence and without the place of the data."""
-    content = json.loads(json.dumps(cfg.to_dict(), default=str, sort_keys=True))
-    for key in _NO_INFLUENCE:
-        content.pop(key, None)
-    for key in _NO_INFLUENCE_HOOKS:
-        content.get('default_hooks', {}).pop(key, None)
-    roots = {
-        str(loader['dataset']['data_root'])
-        for loader in (cfg.train_dataloader, cfg.val_dataloader)
-        if 'data_root' in loader['dataset']
-    }
-    return _without(content, sorted(roots, key=len, reverse=True))
+    """A configuration in plain containers, without what has no influence and without the place of the data.
+
+    Hooks stand by type and transforms in a list, however the files spell them.
+    """
+    every = json.loads(json.dumps(cfg.to_dict(), default=str))
+    content = {key: every[key] for key in _INFLUENCE if key in every}
+    hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
+    content['hooks'] = {hook['type']: hook for hook in hooks}
+    for name in ('train_dataloader', 'val_dataloader'):
+        steps = content[name]['dataset'].get('pipeline', [])
+        steps = list(steps.values()) if isinstance(steps, dict) else steps
+        content[name]['dataset']['pipeline'] = [step for step in steps if step]
+    roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
+    return _without(content, sorted(roots - {''}, key=len, reverse=True))
 
 
 def _without(node: Any, roots: Sequence[str]) -> Any:
     if isinstance(node, dict):
         return {key: _without(value, roots) for key, value in node.items()}
-    if isinstance(node, list):
+    if isinstance(node, (list, tuple)):
         return [_without(value, roots) for value in node]
     if isinstance(node, str):
         for root in roots:

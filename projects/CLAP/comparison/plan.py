@@ -1,11 +1,11 @@
-"""The plan of a comparison: arms, shares of the labels, seeds, lengths."""
+"""The plan of a comparison: pre-trainings, arms that start from them, and rows of runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.errors import ConfigError
@@ -16,29 +16,41 @@ class PlanError(ConfigError):
 
 
 @dataclass(frozen=True)
+class Pretraining:
+    """A pre-training. Arms start from its first seed; further ones show the spread of the pre-training itself."""
+
+    config: Path
+    epochs: int
+    options: Tuple[str, ...] = ()
+    seeds: Tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How detectors are trained: a configuration and its overrides."""
+
+    config: Path
+    options: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Arm:
     """One way to start the detector.
 
     Attributes:
         name, title: short name, and the name in tables.
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
-        paper: (share in percent, mAP, NDS) of the paper, in percent; NDS may be None.
-        options: overrides of the fine-tuning configuration for this arm alone, e.g. a learning rate of its own.
-        seeds: seeds at the headline share; None for the plan's ``headline_seeds``.
-        side: a side arm: at one share alone, without a probe, in no step from arm to arm, run on request.
-        share: the share of a side arm, as an interval; None for the headline.
-        pretrain_seed: which run of its pre-trainings it starts from.
+        options: overrides of the fine-tuning configuration for this arm alone; frozen encoders do without them.
+        against: the arm that it is set against; None for the plan's baseline.
+        paper: the paper's figures for it, as the tables show them.
     """
 
     name: str
-    title: str
+    title: str = ''
     weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
-    paper: Tuple[Tuple[float, Optional[float], Optional[float]], ...] = ()
     options: Tuple[str, ...] = ()
-    seeds: Optional[int] = None
-    side: bool = False
-    share: Optional[int] = None
-    pretrain_seed: int = 0
+    against: Optional[str] = None
+    paper: str = ''
 
     @property
     def encoders(self) -> Optional[Tuple[str, ...]]:
@@ -49,133 +61,98 @@ class Arm:
         return tuple(name for name in ENCODERS if name in named)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Runs of one kind: configuration file, overrides, epochs, epochs between validations, shares and seeds."""
+class Cell(NamedTuple):
+    """What runs that are compared with each other share: labels (every n-th frame), epochs, frozen encoders or not."""
 
-    config: Path
-    options: Tuple[str, ...]
+    share: int
     epochs: int
-    val_interval: Optional[int] = None
-    shares: Tuple[int, ...] = ()
-    seeds: int = 1
+    frozen: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The first word of the jobs' names."""
+        return 'probe' if self.frozen else 'finetune'
 
 
 @dataclass(frozen=True)
-class Aim:
-    """What the headline should show: so many mAP points of an arm over the baseline, with p below."""
+class Row:
+    """Runs to make: every arm with every seed in one cell; ``frozen`` trains the head alone."""
 
-    arm: str
-    points: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Length:
-    """Fine-tuning of another length at the headline share, to show what fewer or more iterations give."""
-
+    arms: Tuple[str, ...]
+    share: int
     epochs: int
-    seeds: int  # an arm that has fewer at the headline share has as many here
-    arms: Tuple[str, ...]  # by default the baseline alone
+    seeds: Tuple[int, ...]
+    frozen: bool = False
+
+    @property
+    def cell(self) -> Cell:
+        """Where the runs belong."""
+        return Cell(self.share, self.epochs, self.frozen)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a plan file declares.
+    """What a plan file declares; ``projects/CLAP/configs/comparison/sim.py`` shows every key.
 
-    ``projects/CLAP/configs/comparison/sim.py`` shows every key of a comparison by labels, ``samplers_sim.py``
-    of one without fine-tuning (``headline_seeds`` and ``other_seeds`` 0), where pre-trainings have seeds themselves.
+    The first row with trained encoders is the headline. ``subject`` is the arm of which the verdict speaks, ``note`` a
+    sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``.
     """
 
     name: str
-    title: str
-    readme: Optional[str]
-    note: str
-    make_data: str  # the command that makes its data in {data_root}, told where they are missing
-    same_data: Tuple[Tuple[str, ...], ...]  # info files, as records name them, that differ in rounding alone
-    pretrain: Dict[str, Stage]
+    path: Path
     arms: Tuple[Arm, ...]
     baseline: str
-    shares: Tuple[int, ...]
-    headline: int
-    headline_seeds: int
-    other_seeds: int
-    other_arms: Tuple[str, ...]
-    other_epochs: Dict[int, int]  # of a share whose runs have another length than `finetune` says, by interval
-    seeds_at: Dict[int, int]  # of a share that has another number of seeds than `other_seeds`, by interval
-    first_seed: int  # of the detectors; earlier ones were used to choose something, and are in no table
-    finetune: Stage
-    probe: Optional[Stage]
-    schedule: Tuple[Length, ...]
-    aim: Optional[Aim]
-    range_baseline: Optional[str]  # pre-training against which the range errors of the others are set, seed by seed
-    workers: int
-    path: Path
-
-    def data_name(self, info_file: str) -> str:
-        """The name that an info file goes by: the first of those that ``same_data`` says are the same."""
-        return next((names[0] for names in self.same_data if info_file in names), info_file)
+    subject: str
+    rows: Tuple[Row, ...]
+    pretrain: Dict[str, Pretraining]
+    finetune: Optional[Detector] = None
+    probe: Optional[Detector] = None
+    title: str = ''
+    note: str = ''
+    make_data: str = 'tools/create_data.py'
+    workers: int = 0
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
         return next(arm for arm in self.arms if arm.name == name)
 
-    def share_of(self, arm: Arm) -> int:
-        """The share, as an interval, at which an arm stands beside the others: the headline, or a side arm's own."""
-        return self.headline if arm.share is None else arm.share
+    def rival(self, arm: str) -> str:
+        """The arm that an arm is set against."""
+        return self.arm(arm).against or self.baseline
 
-    def headline_arms(self) -> Tuple[Arm, ...]:
-        """The arms that have runs at the headline share."""
-        return tuple(arm for arm in self.arms if self.share_of(arm) == self.headline)
+    @property
+    def cells(self) -> Tuple[Cell, ...]:
+        """Every cell once, in the order of the rows."""
+        return tuple(dict.fromkeys(row.cell for row in self.rows))
 
-    def seeds_of(self, arm: Arm) -> int:
-        """How many seeds an arm has at the headline share, a side arm at its own."""
-        return self.headline_seeds if arm.seeds is None else arm.seeds
+    @property
+    def headline(self) -> Optional[Cell]:
+        """The cell of the first row whose encoders are trained."""
+        return next((cell for cell in self.cells if not cell.frozen), None)
 
-    def other_seeds_at(self, interval: int) -> int:
-        """How many seeds ``other_arms`` have at a share other than the headline."""
-        return self.seeds_at.get(interval, self.other_seeds)
+    def seeds(self, arm: str, cell: Cell) -> Tuple[int, ...]:
+        """The seeds of an arm in a cell."""
+        return tuple(seed for row in self.rows if row.cell == cell and arm in row.arms for seed in row.seeds)
 
-    def seeds_of_length(self, length: Length, arm: str) -> range:
-        """The seeds of an arm in the study of the schedule."""
-        return self.seeds(min(length.seeds, self.seeds_of(self.arm(arm))))
-
-    def seeds(self, number: int) -> range:
-        """The first seeds of the detectors."""
-        return range(self.first_seed, self.first_seed + number)
-
-    def epochs_at(self, interval: int) -> int:
-        """Epochs of fine-tuning at a share, the same for every arm."""
-        return self.other_epochs.get(interval, self.finetune.epochs)
-
-    def stage(self, kind: str, arm: str) -> Stage:
-        """What the plan says about runs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
-        if kind == 'pretrain':
-            return self.pretrain[arm]
-        if kind == 'probe':
-            assert self.probe is not None
-            return self.probe
-        return self.finetune
+    def source(self, kind: str, arm: str) -> Union[Pretraining, Detector]:
+        """Configuration of the jobs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
+        found = self.pretrain[arm] if kind == 'pretrain' else self.probe if kind == 'probe' else self.finetune
+        assert found is not None
+        return found
 
     def options(self, kind: str, arm: str) -> Tuple[str, ...]:
-        """Overrides of a run's configuration file: those of its kind, and where everything is trained of its arm."""
-        own = self.arm(arm).options if kind in ('finetune', 'schedule') else ()
-        return (*self.stage(kind, arm).options, *own)
-
-
-def share_percent(interval: int) -> float:
-    """Every n-th frame in percent."""
-    return 100.0 / interval
+        """Overrides of a job's configuration."""
+        return (*self.source(kind, arm).options, *(self.arm(arm).options if kind == 'finetune' else ()))
 
 
 def share_name(interval: int) -> str:
     """``20`` -> ``5pct``, ``40`` -> ``2p5pct``: part of a job's name."""
-    return f'{share_percent(interval):.4g}pct'.replace('.', 'p')
+    return f'{100 / interval:.4g}pct'.replace('.', 'p')
 
 
 def share_title(interval: int) -> str:
     """``20`` -> ``5 %``."""
-    return f'{share_percent(interval):.4g} %'
+    return f'{100 / interval:.4g} %'
 
 
 def label_offset(seed: int, interval: int) -> int:

@@ -12,25 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Dict, List, Optional, Sequence, TextIO
+from typing import Dict, List, Optional, Sequence, TextIO
 
 from projects.CLAP.clap.engine.live_panel import duration
 from projects.CLAP.clap.files.project import ROOT
 
 from .jobs import Job
-from .records import MissingEvaluation, read_record, without_prefix
+from .records import MissingEvaluation, Record, read_record, without_prefix
 from .workplace import Workplace
 
-#: One core each: more threads would take it from the job beside it.
-_ONE_CORE = {
-    name: '1'
-    for name in (
-        'OMP_NUM_THREADS',
-        'MKL_NUM_THREADS',
-        'OPENBLAS_NUM_THREADS',
-        'NUMEXPR_NUM_THREADS',
-        'NUMBA_NUM_THREADS',
-    )
+_ENVIRONMENT = {
+    # One core each: more threads would take it from the job beside it.
+    **{f'{name}_NUM_THREADS': '1' for name in ('OMP', 'MKL', 'OPENBLAS', 'NUMEXPR', 'NUMBA')},
+    **dict(OMP_WAIT_POLICY='PASSIVE', MPLBACKEND='Agg', CUDA_DEVICE_ORDER='PCI_BUS_ID', PYTHONUNBUFFERED='1'),
 }
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -58,7 +52,6 @@ class Pool:
         jobs: all jobs of this call, in order.
         left: those of them that are not done.
         slots: how many run at once.
-        lock: file descriptor that the processes inherit, see :meth:`Workplace.alone`.
         stream: where progress goes besides ``progress.log``.
     """
 
@@ -66,17 +59,19 @@ class Pool:
     jobs: Sequence[Job]
     left: List[Job]
     slots: int
-    lock: Optional[int] = None
     stream: TextIO = sys.stdout
     failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
     running: List[Running] = field(default_factory=list)
     stopped: Optional[int] = None  # the signal
-    _rates: Dict[str, List[float]] = field(default_factory=dict)  # kind -> seconds per epoch
+    _rates: Dict[str, float] = field(default_factory=dict)  # kind -> seconds of an epoch
 
     def run(self) -> None:
         """Until nothing is left or a signal comes; children are gone either way."""
         self._total, self._done = len(self.jobs), len(self.jobs) - len(self.left)
-        self._learn_rates()
+        waiting = {job.name for job in self.left}
+        for job in self.jobs:
+            if job.name not in waiting:
+                self._learn(read_record(self.place.record_path(job)))
         before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
             self.say(f'{self._total} jobs, {self._done} done, {self.slots} at once{self._time_left()}')
@@ -125,27 +120,17 @@ class Pool:
 
     def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
         log = self.place.run_dir(job) / 'printed.log'
-        environment = {
-            **os.environ,
-            **_ONE_CORE,
-            'OMP_WAIT_POLICY': 'PASSIVE',
-            'MPLBACKEND': 'Agg',
-            'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',
-            'PYTHONUNBUFFERED': '1',
-        }
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
             process = subprocess.Popen(
                 [sys.executable, *command],
-                env=environment,
+                env={**os.environ, **_ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=() if self.lock is None else (self.lock,),
             )
-        testing = testing_since is not None
-        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing))
+        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing_since is not None))
 
     # ------------------------------------------------------------ ending
 
@@ -163,21 +148,19 @@ class Pool:
                 self._fail(one.job, f'{error}, and tools/test.py printed none (log {one.log})')
                 return
             folder = self.place.run_dir(one.job)
-            self._launch(
-                one.job,
-                [TEST, str(folder / 'job.py'), self.place.checkpoint(one.job), '--work-dir', str(folder / 'test')],
-                testing_since=one.begun,
-            )
+            command = [TEST, str(folder / 'job.py'), self.place.checkpoint(folder), '--work-dir', str(folder / 'test')]
+            self._launch(one.job, command, testing_since=one.begun)
             return
         except (RuntimeError, ValueError, OSError, LookupError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
             return
         self._done += 1
         self._learn(record)
-        self.say(
-            f'finished   {one.job.name}: {_figures(record)}, {duration(record["seconds"])}; {self._done} of '
-            f'{self._total}{self._time_left()}'
-        )
+        metrics = record['metrics']
+        names = {'mAP': 'mAP', 'NDS': 'NDS', 'range_median_m': 'median range error of held-back rays (m)'}
+        told = ', '.join(f'{title} {metrics[name]:.4f}' for name, title in names.items() if name in metrics)
+        took = duration(record['seconds'])
+        self.say(f'finished   {one.job.name}: {told}, {took}; {self._done} of {self._total}{self._time_left()}')
 
     def _fail(self, job: Job, why: str) -> None:
         self.failed[job.name] = why
@@ -200,37 +183,15 @@ class Pool:
             self.say(f'stopped    {one.job.name}')
         self.running.clear()
 
-    # ------------------------------------------------------------ time left
-
-    def _learn_rates(self) -> None:
-        waiting = {job.name for job in self.left}
-        for job in self.jobs:
-            if job.name not in waiting:
-                self._learn(read_record(self.place.record_path(job)))
-
-    def _learn(self, record: Dict[str, Any]) -> None:
-        self._rates.setdefault(self._like(record['kind'], record['arm']), []).append(
-            record['seconds'] / record['epochs']
-        )
-
-    @staticmethod
-    def _like(kind: str, arm: str) -> str:
-        return {'pretrain': f'pretrain {arm}', 'schedule': 'finetune'}.get(kind, kind)
+    def _learn(self, record: Record) -> None:
+        self._rates[record['kind']] = record['seconds'] / record['epochs']
 
     def _time_left(self) -> str:
-        """Estimate from the jobs that are finished; the number of jobs of a kind that has none yet is said instead."""
-        seconds, unknown = 0.0, 0
-        now = time.monotonic()
-        for job, spent in [(job, 0.0) for job in self.left] + [(one.job, now - one.begun) for one in self.running]:
-            rates = self._rates.get(self._like(job.kind, job.arm))
-            if rates:
-                seconds += max(0.0, sum(rates) / len(rates) * job.epochs - spent)
-            else:
-                unknown += 1
-        if not seconds and not unknown:
+        """As the last job of every kind took; nothing before each has one."""
+        jobs = [*self.left, *(one.job for one in self.running)]
+        if not jobs or any(job.kind not in self._rates for job in jobs):
             return ''
-        guess = f', about {duration(seconds / self.slots)} left' if seconds else ', time left unknown yet'
-        return guess + (f' (and {unknown} jobs of unknown length)' if unknown and seconds else '')
+        return f', about {duration(sum(self._rates[job.kind] * job.epochs for job in jobs) / self.slots)} left'
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:
@@ -242,10 +203,3 @@ def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
     told = [line for line in lines if line.startswith('error:') or ('Error' in line and ': ' in line)]
     return (told or lines or ['it printed nothing'])[-1][:400]
-
-
-def _figures(record: Dict[str, Any]) -> str:
-    metrics = record['metrics']
-    if 'mAP' in metrics:
-        return f'mAP {100 * metrics["mAP"]:.2f}' + (f', NDS {100 * metrics["NDS"]:.2f}' if 'NDS' in metrics else '')
-    return f'held-back rays within {metrics["range_median_m"]:.2f} m (median)' if 'range_median_m' in metrics else ''

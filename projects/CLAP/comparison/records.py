@@ -1,4 +1,4 @@
-"""What a finished job gave, in one JSON file that is there whole or not at all."""
+"""What a finished job gave: a JSON file while a comparison runs, a line of ``records.jsonl`` once it is published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional
 
 from projects.CLAP.clap.engine.run_record import read_card
 from projects.CLAP.clap.errors import CheckpointError
@@ -14,35 +14,58 @@ from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.report.gather import RunData, gather, recent
 from projects.CLAP.clap.report.health import findings
 
-from .jobs import Job
-from .plan import PlanError
+from .jobs import Job, detector_name
+from .plan import Cell, PlanError
 
-FORMAT = 1
+FORMAT = 2
+PUBLISHED = 'records.jsonl'
 Metrics = Dict[str, float]
+Record = Dict[str, Any]
 
 
 class MissingEvaluation(Exception):
     """The training has ended, its final evaluation has not."""
 
 
-def read_record(path: Path) -> Dict[str, Any]:
-    """A record.
+def read_record(path: Path, text: Optional[str] = None) -> Record:
+    """A record, from a file of its own or (``text``) a line of one.
+
+    A record of format 1 is given today's name; its fingerprint is None, since it was made in another way.
 
     Raises:
-        PlanError: the file is no record.
+        PlanError: it is no record.
     """
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise PlanError(f'{path} is no record ({error}); remove it, and the job runs again') from None
-    if not isinstance(content, dict) or content.get('format') != FORMAT or 'job' not in content:
-        raise PlanError(f'{path} is no record of this version; remove it, and the job runs again')
-    return content
+        record = json.loads(path.read_text() if text is None else text)
+        if record['format'] == 1:
+            if record['kind'] != 'pretrain':
+                cell = Cell(record['interval'], record['epochs'], record['kind'] == 'probe')
+                record.update(kind=cell.kind, job=detector_name(record['arm'], cell, record['seed']))
+            record.update(format=FORMAT, fingerprint=None)
+        if record['format'] != FORMAT:
+            raise ValueError(f'format {record["format"]}, expected {FORMAT}')
+        return record
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise PlanError(f'{path} is no record ({error!r}); remove it, and the job runs again') from None
 
 
-def write_record(path: Path, record: Dict[str, Any]) -> None:
+def read_records(folder: Path) -> Dict[str, Record]:
+    """All records of a work directory (``records/*.json``) or of a folder of results (``records.jsonl``), by job."""
+    published = folder / PUBLISHED
+    lines = published.read_text().splitlines() if published.is_file() else []
+    found = [read_record(published, line) for line in lines]
+    found += [read_record(path) for path in sorted((folder / 'records').glob('*.json'))]
+    return {record['job']: record for record in found}
+
+
+def write_record(path: Path, record: Record) -> None:
     """Write a record; numbers that are not finite become null."""
     write_atomic(path, (json.dumps(_finite(record), indent=1, allow_nan=False) + '\n').encode())
+
+
+def publish(path: Path, records: Iterable[Record]) -> None:
+    """Write records as lines of one file."""
+    write_atomic(path, ''.join(json.dumps(_finite(record), allow_nan=False) + '\n' for record in records).encode())
 
 
 def _finite(node: Any) -> Any:
@@ -53,17 +76,20 @@ def _finite(node: Any) -> Any:
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def evaluations(work_dir: Path) -> Dict[int, Metrics]:
-    """Figures of every validation by epoch, without their prefixes; later sessions replace earlier ones."""
-    found: Dict[int, Metrics] = {}
+def final_metrics(work_dir: Path, epochs: int) -> Optional[Metrics]:
+    """Figures of the validation after the last epoch, without their prefixes; a later session's replace earlier ones.
+
+    None if there is none.
+    """
+    found = None
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text(errors='replace').splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue  # cut by a kill
-            if isinstance(entry, dict) and 'iter' not in entry and 'step' in entry:
-                found[int(entry['step'])] = without_prefix(entry)
+            if isinstance(entry, dict) and 'iter' not in entry and entry.get('step') == epochs:
+                found = without_prefix(entry)
     return found
 
 
@@ -76,7 +102,7 @@ def without_prefix(figures: Dict[str, Any]) -> Metrics:
     }
 
 
-def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics] = None) -> Dict[str, Any]:
+def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics] = None) -> Record:
     """The record of a job whose training has ended, without its configuration and data.
 
     Args:
@@ -89,15 +115,13 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
         MissingEvaluation: the log has no final evaluation, and ``metrics`` is None.
         CheckpointError: the training has not reached its end.
     """
-    run = gather(work_dir)
-    sessions = read_card(work_dir)
+    run, sessions = gather(work_dir), read_card(work_dir)
     iterations = max((session['last_iter'] for session in sessions), default=0)
     if not sessions or iterations < sessions[-1]['max_iters']:
         raise CheckpointError(
             f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
         )
-    curve = evaluations(work_dir)
-    final = curve.get(job.epochs) if metrics is None else metrics
+    final = metrics or final_metrics(work_dir, job.epochs)
     if not final:
         raise MissingEvaluation(f'{work_dir} has no evaluation after epoch {job.epochs}')
     record = dict(
@@ -113,9 +137,8 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
         seconds=seconds + _seconds(sessions[:-1]),
         sessions=len(sessions),
         metrics=final,
-        curve=[[epoch, value] for epoch, value in _course(curve)],
         loss=_loss(run),
-        code=_different(sessions, 'code'),
+        code=list({json.dumps(session['code']): session['code'] for session in sessions}.values()),
         hardware=sessions[-1]['hardware'],
         versions=sessions[-1]['versions'],
     )
@@ -133,19 +156,6 @@ def _seconds(sessions: List[dict]) -> float:
         end = session.get('ended') or session.get('last_seen') or session['started']
         total += (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
     return total
-
-
-def _different(sessions: List[dict], key: str) -> List[Any]:
-    found: List[Any] = []
-    for session in sessions:
-        if session[key] not in found:
-            found.append(session[key])
-    return found
-
-
-def _course(curve: Dict[int, Metrics]) -> List[Tuple[int, float]]:
-    name = 'mAP' if any('mAP' in figures for figures in curve.values()) else 'range_median_m'
-    return [(epoch, figures[name]) for epoch, figures in sorted(curve.items()) if name in figures]
 
 
 def _loss(run: RunData) -> Dict[str, float]:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import difflib
+import json
+import os
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.config import Config
 
 from projects.CLAP.clap.engine.checkpoint.export import merge_encoders, weights_digest
 from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
+from projects.CLAP.clap.engine.lock import locked_work_dir
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs, pretrain_name
+from .jobs import Job, all_jobs, needs_of
 from .plan import Plan, PlanError, share_title
-from .records import Metrics, collect, read_record, write_record
+from .records import Metrics, Record, collect, read_record, read_records, write_record
 
-_MARK = 'fingerprint.txt'
+_MARK = 'made_from.json'
 
 
 @dataclass
@@ -41,7 +42,6 @@ class Workplace:
 
     def __post_init__(self) -> None:
         self.configs = JobConfigs(self.plan, self.folder / 'weights')
-        self._fingerprints: Dict[str, str] = {}
         self._subsets: Dict[tuple, Dict[str, Any]] = {}
         self._digests: Dict[tuple, str] = {}
 
@@ -53,37 +53,17 @@ class Workplace:
         """Where a job's record lies once it is finished."""
         return self.folder / 'records' / f'{job.name}.json'
 
-    @contextmanager
-    def alone(self) -> Iterator[int]:
-        """Keep a second process out of the folder.
-
-        Gives the lock's file descriptor: who inherits it holds the lock too, so that trainings which outlive a killed
-        parent are not joined by others of the same name.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / '.lock', 'w') as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise PlanError(
-                    f'{self.folder} is in use by another label_efficiency.py, or by what a killed one '
-                    'has left running; wait for it, stop it, or choose another --work-dir'
-                ) from None
-            yield lock.fileno()
-
     # ------------------------------------------------------------ states
 
-    def fingerprint(self, job: Job) -> str:
-        """Of configuration, weights that it starts from, and data."""
-        if job.name not in self._fingerprints:
-            names = sorted(map(self.plan.data_name, self.data(job).values()))
-            data = hashlib.sha256(' '.join(names).encode())
-            self._fingerprints[job.name] = f'{self.configs.fingerprint(job)} {data.hexdigest()[:16]}'
-        return self._fingerprints[job.name]
-
-    def data(self, job: Job) -> Dict[str, str]:
-        """Fingerprints of a job's info files."""
-        return data_fingerprint(self.configs.config(job), self.plan.make_data)
+    def made_from(self, job: Job) -> Dict[str, Any]:
+        """What decides a job's result: fingerprints of its configuration, its info files and the weights it starts
+        from (None before these are there, and for random initialisation)."""
+        weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
+        return dict(
+            fingerprint=self.configs.fingerprint(job),
+            data=data_fingerprint(self.configs.config(job), self.plan.make_data),
+            weights=self._digest(weights) if weights is not None and weights.is_file() else None,
+        )
 
     def subset(self, job: Job) -> Dict[str, Any]:
         """Labelled frames and boxes of a detector's job."""
@@ -101,16 +81,10 @@ class Workplace:
         """
         path, mark = self.record_path(job), self.run_dir(job) / _MARK
         if path.is_file():
-            record = read_record(path)
-            if record['fingerprint'] != self.fingerprint(job):
-                self._stale(job, path, f'its record{self._other_data(job, record)}')
-            if self._others(job, record.get('weights')):
-                self._stale(job, path, 'its record (it started from other weights)')
+            self._check_made_from(job, read_record(path), path, 'record')
             return True
         if mark.is_file():
-            fingerprint, weights = _read_mark(mark)
-            if fingerprint != self.fingerprint(job) or self._others(job, weights):
-                self._stale(job, self.run_dir(job), 'its unfinished run')
+            self._check_made_from(job, json.loads(mark.read_text()), self.run_dir(job), 'unfinished run')
         elif _has_checkpoint(self.run_dir(job)):
             raise PlanError(
                 f'{job.name}: {self.run_dir(job)} has checkpoints that no run of this plan has written ({_MARK} is '
@@ -118,43 +92,30 @@ class Workplace:
             )
         return False
 
-    def _other_data(self, job: Job, record: Dict[str, Any]) -> str:
-        """What to say of a record that differs in the data alone."""
-        if record['fingerprint'].split()[0] != self.fingerprint(job).split()[0]:
-            return ''
-        own = self.data(job)
-        pairs = [(record['data'][name], own[name]) for name in sorted(own) if record['data'][name] != own[name]]
-        return (
-            ' (the info files are others; if they differ in rounding alone, as simulated data from another kind of '
-            f'processor may, give the plan same_data = {pairs})'
-        )
-
-    def _others(self, job: Job, digest: Optional[str]) -> bool:
-        """Whether the weights that a detector's job would start from now are others than those of a digest."""
-        weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
-        return weights is not None and weights.is_file() and digest != self._digest(weights)
-
-    def _digest(self, weights: Path) -> str:
-        key = (str(weights), weights.stat().st_mtime_ns)
-        if key not in self._digests:
-            self._digests[key] = weights_digest(str(weights))
-        return self._digests[key]
-
-    def _stale(self, job: Job, path: Path, what: str) -> None:
-        raise PlanError(
-            f'{job.name}: {what} was made with another configuration, other data or other pre-training than the plan '
-            f'asks for now{self._difference(job)}. It is not used and not overwritten. Give --work-dir another folder '
-            f'for the changed plan, undo the change, or remove {path} to run this job again'
-        )
+    def _check_made_from(self, job: Job, made: Dict[str, Any], path: Path, what: str) -> None:
+        asked = self.made_from(job)
+        if asked['weights'] is None:  # they are made, or known to be none, when the job runs
+            asked.pop('weights')
+        names = dict(fingerprint='configuration or pre-training', data='data', weights='weights')
+        other = [names[key] for key in asked if made.get(key) != asked[key]]
+        if other:
+            raise PlanError(
+                f'{job.name}: its {what} was made with other {", other ".join(other)} than the plan asks for now'
+                f'{self._difference(job)}. It is not used and not overwritten. Give --work-dir another folder for the '
+                f'changed plan, undo the change, or remove {path} to run this job again'
+            )
 
     def _difference(self, job: Job) -> str:
-        """The first keys in which a job's last configuration differs from the one it has now."""
+        """Where a job's configuration begins to differ from that of its last run."""
         before = self.run_dir(job) / 'job.py'
         if not before.is_file():
             return ''
-        old, new = _flat(Config.fromfile(str(before)).to_dict()), _flat(self.configs.config(job).to_dict())
-        keys = [key for key in sorted({*old, *new}) if str(old.get(key)) != str(new.get(key)) and key != 'work_dir']
-        return f' (it differs in {", ".join(keys[:4])})' if keys else ''
+        both = [Config.fromfile(str(before)), self.configs.config(job)]
+        for cfg in both:
+            cfg.pop('work_dir', None)
+        old, new = (cfg.pretty_text.split() for cfg in both)
+        lines = [line[2:] for line in difflib.ndiff(old, new) if line.startswith('+ ')]
+        return f' (now {" ".join(lines[:4])})' if lines else ''
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
         """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
@@ -163,132 +124,106 @@ class Workplace:
         Raises:
             PlanError, DatasetError, ConfigError: see there.
         """
+        if any(record['fingerprint'] is None for record in read_records(self.folder).values()):
+            raise PlanError(
+                f'{self.folder}/records has records of an earlier version, which no run can go on from. --summarize '
+                'still reads them; run the plan in another --work-dir'
+            )
         done = {job.name for job in all_jobs(self.plan) if self.done(job)}
         left = [job for job in jobs if job.name not in done]
         for job in left:
-            self.data(job)
-            if job.interval is not None:
-                try:
-                    self.subset(job)
-                except ValueError as error:
-                    raise PlanError(
-                        f'{job.name} ({share_title(job.interval)} of the labels, first frame {job.offset}): {error}'
-                    ) from error
+            self.made_from(job)
+            if job.interval is None:
+                continue
+            try:
+                self.subset(job)
+            except ValueError as error:
+                raise PlanError(
+                    f'{job.name} ({share_title(job.interval)} of the labels, first frame {job.offset}): {error}'
+                ) from error
         return left
 
     # ------------------------------------------------------------ before and after a job
 
     def prepare(self, job: Job) -> List[str]:
-        """Write the job's configuration and weights; arguments for ``tools/train.py``."""
-        run_dir, weights = self.run_dir(job), None
-        if run_dir.is_dir() and not _has_checkpoint(run_dir):
-            shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
-        run_dir.mkdir(parents=True, exist_ok=True)
-        if job.kind == 'pretrain':
-            for arm in self.plan.arms:  # made from an earlier run of it
-                if job.seed == arm.pretrain_seed and job.arm in dict(arm.weights):
-                    target = self.configs.weights_of(arm.name)
-                    assert target is not None
+        """Write the job's configuration and weights; arguments for ``tools/train.py``.
+
+        Raises:
+            WorkDirBusyError: a training that outlived a killed command still writes there.
+        """
+        run_dir = self.run_dir(job)
+        with locked_work_dir(run_dir):
+            if not _has_checkpoint(run_dir):
+                shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
+            run_dir.mkdir(exist_ok=True)
+            for arm in self.plan.arms if job.kind == 'pretrain' else ():  # made from an earlier run of it
+                target = self.configs.weights_of(arm.name)
+                if target is not None and job.name in needs_of(self.plan, arm.name):
                     target.unlink(missing_ok=True)
-        else:
-            weights = self.make_weights(job.arm)
-        config = run_dir / 'job.py'
-        self.configs.config(job).dump(str(config))
-        write_atomic(run_dir / _MARK, '\n'.join([self.fingerprint(job), weights or '']).encode())
+            if job.kind != 'pretrain':
+                self.make_weights(job.arm)
+            config = run_dir / 'job.py'
+            self.configs.config(job).dump(str(config))
+            write_atomic(run_dir / _MARK, json.dumps(self.made_from(job)).encode())
         return [str(config), '--work-dir', str(run_dir), '--resume']
 
-    def make_weights(self, arm: str) -> Optional[str]:
-        """Export what an arm starts from, unless it is there; its digest, None for random initialisation."""
+    def make_weights(self, arm: str) -> None:
+        """Export what an arm starts from, unless it is there or nothing."""
         target = self.configs.weights_of(arm)
-        if target is None:
-            return None
-        if not target.is_file():
-            parts = []
-            for stage, names in self.plan.arm(arm).weights:
-                name = pretrain_name(stage, self.plan.arm(arm).pretrain_seed)
-                run_dir = self.folder / 'runs' / name
-                found = resumable_checkpoints(run_dir)
-                if not found:
-                    raise CheckpointError(
-                        f'{run_dir} has no checkpoint (any more); remove '
-                        f'{self.folder}/records/{name}.json to pre-train again'
-                    )
-                parts.append((str(found[0]), names))
-            try:
-                summary = merge_encoders(parts, str(target))
-            except CheckpointError as error:
-                names = ', '.join(stage for stage, _ in self.plan.arm(arm).weights)
-                raise CheckpointError(
-                    f'{error}. To pre-train again ({names}), remove records/pretrain-NAME.json and '
-                    f'runs/pretrain-NAME in {self.folder}'
-                ) from error
-            declared = self.plan.arm(arm).encoders
-            if declared is not None and set(declared) & set(summary['absent']):
-                target.unlink()
-                raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
-        return self._digest(target)
+        if target is None or target.is_file():
+            return
+        names = needs_of(self.plan, arm)
+        again = f'To pre-train again, remove records and runs of {", ".join(names)} in {self.folder}'
+        try:
+            parts = [self.checkpoint(self.folder / 'runs' / name) for name in names]
+            summary = merge_encoders(list(zip(parts, (taken for _, taken in self.plan.arm(arm).weights))), str(target))
+        except CheckpointError as error:
+            raise CheckpointError(f'{error}. {again}') from error
+        declared = self.plan.arm(arm).encoders
+        if declared is not None and set(declared) & set(summary['absent']):
+            target.unlink()
+            raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
 
-    def checkpoint(self, job: Job) -> str:
-        """The last checkpoint of a job's training."""
-        found = resumable_checkpoints(self.run_dir(job))
+    def _digest(self, weights: Path) -> str:
+        key = (str(weights), weights.stat().st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = weights_digest(str(weights))
+        return self._digests[key]
+
+    @staticmethod
+    def checkpoint(run_dir: Path) -> str:
+        """The last checkpoint of a training."""
+        found = resumable_checkpoints(run_dir)
         if not found:
-            raise CheckpointError(f'{self.run_dir(job)} has no checkpoint')
+            raise CheckpointError(f'{run_dir} has no checkpoint (any more)')
         return str(found[0])
 
-    def finish(self, job: Job, seconds: float, metrics: Optional[Metrics] = None) -> Dict[str, Any]:
+    def finish(self, job: Job, seconds: float, metrics: Optional[Metrics] = None) -> Record:
         """Write the record of a job whose training has ended, and free the disk; ``seconds`` that its process took.
 
         Raises:
             MissingEvaluation: see :func:`collect`.
         """
         record = collect(job, self.run_dir(job), seconds, metrics)
+        # What it was made from when it began, whatever lies there now.
+        record.update(json.loads((self.run_dir(job) / _MARK).read_text()))
         record.update(
-            fingerprint=self.fingerprint(job),
             common=self.configs.common(job),
-            data=self.data(job),
-            config=_relative(self.plan.stage(job.kind, job.arm).config),
+            config=os.path.relpath(self.plan.source(job.kind, job.arm).config, ROOT),
             options=list(self.plan.options(job.kind, job.arm)),
         )
         if job.kind != 'pretrain':
-            # The weights that it started from, whatever lies there now.
-            record.update(labels=self.subset(job), weights=_read_mark(self.run_dir(job) / _MARK)[1])
+            record.update(labels=self.subset(job))
         write_record(self.record_path(job), record)
-        self._clean(job)
-        return record
-
-    def _clean(self, job: Job) -> None:
-        """Keep the last checkpoint of a pre-training and none of a detector."""
         found = resumable_checkpoints(self.run_dir(job))
-        for path in found[1:] if job.kind == 'pretrain' else found:
+        for path in (
+            found[1:] if job.kind == 'pretrain' else found
+        ):  # detectors start from the last one of a pre-training
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+        return record
 
 
 def _has_checkpoint(run_dir: Path) -> bool:
     # What ``last_checkpoint`` names may be gone.
     return any(path.is_file() for path in resumable_checkpoints(run_dir))
-
-
-def _read_mark(path: Path) -> Tuple[str, Optional[str]]:
-    """Fingerprint of a run, and digest of the weights that it started from."""
-    fingerprint, *rest = path.read_text().strip().split('\n')
-    return fingerprint, rest[0] if rest else None
-
-
-def _relative(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(ROOT))
-    except ValueError:
-        return path.name
-
-
-def _flat(node: Any, prefix: str = '') -> Dict[str, Any]:
-    """``{'a': {'b': 1}}`` -> ``{'a.b': 1}``."""
-    if isinstance(node, (list, tuple)):
-        node = dict(enumerate(node))
-    if not isinstance(node, dict):
-        return {prefix: node}
-    found: Dict[str, Any] = {}
-    for key, value in node.items():
-        found.update(_flat(value, f'{prefix}.{key}' if prefix else str(key)))
-    return found

@@ -175,7 +175,8 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
     """The file with the points on the images of one frame."""
     from PIL import Image
 
-    from projects.CLAP.clap.visualization.lidar_on_images import lidar_on_images_figure, project
+    from projects.CLAP.clap.visualization import draw
+    from projects.CLAP.clap.visualization.lidar_on_images import picture_of, project
 
     drawn = []
     for name, view in images.items():
@@ -193,7 +194,7 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
         )
     path = Path(folder) / f'{Path(ann_file).stem}_lidar_on_images.png'
     path.parent.mkdir(parents=True, exist_ok=True)
-    lidar_on_images_figure(drawn, ann_file).savefig(path, dpi=110)
+    draw(picture_of(drawn, ann_file)).savefig(path, dpi=110)
     return str(path)
 
 
@@ -205,7 +206,7 @@ def _packs_keyframes(node: Any) -> bool:
     """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
     from projects.CLAP.clap.datasets.clap_dataset import steps_of
 
-    return any('CLAPPack' in str(step) for step in steps_of(node.get('pipeline', [])))
+    return any(isinstance(s, dict) and 'CLAPPack' in str(s.get('type')) for s in steps_of(node.get('pipeline', [])))
 
 
 def _point_cloud_range(cfg: Any) -> Optional[List[float]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, List
 
 from .findings import BAD, GOOD, WATCH, Finding
-from .versions import SETUP
+from .versions import CUDA_VERSIONS, SETUP
 
 
 def check_mmcv_ops() -> List[Finding]:
@@ -64,8 +64,7 @@ def check_spconv() -> List[Finding]:
                     BAD,
                     'spconv',
                     f'sparse and dense convolution differ by {error:.2g} on {device}',
-                    'install the spconv build of your CUDA version (requirements/cuda118.txt names '
-                    'spconv-cu118); on the CPU spconv==2.3.8',
+                    'install the spconv of requirements/builds.txt for your CUDA version, or for the CPU',
                 )
             )
         else:
@@ -105,8 +104,7 @@ def check_gpu() -> List[Finding]:
                     'gpu',
                     f'this machine has an NVIDIA driver, but torch {torch.__version__} cannot use '
                     'it (CPU build, or its CUDA is newer than the driver)',
-                    'bash tools/setup_env.sh --force --torch 2.1.2 --torch-index INDEX_WITH_CUDA_BUILDS '
-                    '--find-links PAGE_WITH_MMCV_WHEELS --requirements cuda118',
+                    f'bash tools/setup_env.sh --cuda VERSION ({CUDA_VERSIONS}; at most what nvidia-smi shows)',
                 )
             ]
         return [Finding(GOOD, 'gpu', 'none; clap_sim and clap_pandaset train on the CPU, clap_nus is sized for 8 GPUs')]
@@ -124,8 +122,8 @@ def check_gpu() -> List[Finding]:
                     'gpu',
                     f'{about}: no kernel runs ({str(error).splitlines()[0]}); this torch '
                     f'was built for {", ".join(built_for)}',
-                    f'install a torch build with {arch}: bash tools/setup_env.sh --force --torch '
-                    'VERSION --torch-index INDEX_WITH_CUDA_BUILDS',
+                    f'install a torch build with {arch}: bash tools/setup_env.sh --cuda VERSION ({CUDA_VERSIONS}), '
+                    'or --torch and --torch-index for another one',
                 )
             )
             continue

@@ -64,6 +64,17 @@ def test_a_missing_file_and_a_bad_override() -> None:
         load_config(str(CONFIGS / 'clap_sim.py'), ['model'])
 
 
+def test_a_hook_that_has_a_name_cannot_be_listed_again(tmp_path: Path) -> None:
+    """A configuration of before hooks had names would run each of them twice."""
+    own = tmp_path / 'own.py'
+    hooks = "custom_hooks = [dict(type='SamplingWarmupHook', warmup_epochs=1)]"
+    own.write_text(f"_base_ = {str(CONFIGS / 'clap_sim.py')!r}\n{hooks}\n")
+    with pytest.raises(ConfigError, match='default_hooks.warmup'):
+        load_config(str(own))
+    with pytest.raises(ConfigError, match='default_hooks.NAME.KEY'):
+        load_config(str(CONFIGS / 'clap_sim.py'), ['custom_hooks.1.warmup_epochs=1'])
+
+
 def test_keys_that_mmcv_takes_out_are_valid() -> None:
     load_config(str(CONFIGS / 'clap_sim.py'), ['model.pts_backbone.norm_cfg.requires_grad=True'])
 

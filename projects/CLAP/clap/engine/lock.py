@@ -23,7 +23,7 @@ def is_first_process(launcher: str = 'none') -> bool:
 
 
 @contextmanager
-def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Iterator[Optional[int]]:
+def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Iterator[None]:
     """Hold ``WORK_DIR/.lock`` while a run writes there; two runs in one folder would overwrite each other's files.
 
     The kernel takes the lock back when the process ends, however it ends, so there is nothing to clean up after a
@@ -34,19 +34,15 @@ def locked_work_dir(work_dir: Union[str, Path], launcher: str = 'none') -> Itera
         work_dir: made if it is not there.
         launcher: MMEngine's name of the launcher.
 
-    Yields:
-        The lock's file descriptor, None without a lock. A command that inherits it (``pass_fds``) holds the lock, too,
-        so that what outlives a killed run keeps others out.
-
     Raises:
         WorkDirBusyError: another process holds it.
     """
     if not is_first_process(launcher):
-        yield None
+        yield
         return
     file = _acquire(Path(work_dir))
     try:
-        yield None if file is None else file.fileno()
+        yield
     finally:
         if file is not None:
             import fcntl

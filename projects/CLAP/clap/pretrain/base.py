@@ -17,6 +17,7 @@ from ..functional import transform_points
 from ..structures import CameraViews, EncoderOutput, KeyframeSweep
 from .declaration import Declaration
 from .masking import InputMasking
+from .pictures import Picture, Points
 
 
 class Pretrainer(CLAPEncoderBase):
@@ -40,6 +41,8 @@ class Pretrainer(CLAPEncoderBase):
     console_figures: ClassVar[Tuple[str, ...]] = ()
     #: Pictures that :meth:`pictures` can draw: name (part of a file name) -> title.
     picture_titles: ClassVar[Dict[str, str]] = {}
+    #: Those of them that a run in training does not draw unless it is told to.
+    pictures_on_request: ClassVar[Tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -91,8 +94,12 @@ class Pretrainer(CLAPEncoderBase):
     def use_variant(self, config: dict) -> None:
         """Exchange the part by one of :meth:`variants`."""
 
-    def pictures(self, batch: dict, names: Sequence[str], **options: Any) -> Dict[str, Any]:
-        """Pictures of the first sample of a batch, see ``picture_titles``."""
+    def pictures(self, batch: dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+        """Pictures of the first sample of a batch, those of ``picture_titles`` that are named."""
+        return {}
+
+    def clouds(self, batch: dict) -> Dict[str, Points]:
+        """Clouds of the first sample of a batch, for the 3-D viewer."""
         return {}
 
     def stage(self, name: str) -> ContextManager:
@@ -134,6 +141,10 @@ class Pretrainer(CLAPEncoderBase):
             torch.Generator(self.generator.device).manual_seed((base + 0x9E3779B97F4A7C15 * place) % 2**62)
             for place in places
         ]
+
+    def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
+        """The samples as they came: a method that has nothing to measure."""
+        return batch_data_samples
 
     # ---------------------------------------------------------------- encoding
 

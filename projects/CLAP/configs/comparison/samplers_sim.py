@@ -2,26 +2,22 @@
 # (without prototypes), and a probe of what the encoders have learned. Nothing is fine-tuned.
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/samplers_sim.py \
 #     --work-dir work_dirs/samplers_sim --jobs 2
-# The data and the keys are those of sim.py.
+# The keys are those of sim.py.
 name = 'samplers_sim'
 title = 'Ray samplers on the simulated world'
-readme = 'docs/curvature.md'  # its block "label-efficiency:samplers_sim" is replaced
 make_data = (
     'python tools/create_data.py sim --out {data_root} --scenes 80 --frames 8 --seed 11 --val-fraction 0.2 '
     '--image-width 256 --jobs 2'
 )
-note = ''
 
 # Uniform and curvature three times: their difference is what is asked. Curvature sampling draws uniformly in its first
 # two epochs (warm-up), as in the paper; surface variation (PCA of the raw points) and depth need no warm-up.
 pretrain = dict(
-    joint_uniform=dict(config='pretrain_sim_joint_uniform.py', epochs=4, seeds=3),
-    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=4, seeds=3),
+    joint_uniform=dict(config='pretrain_sim_joint_uniform.py', epochs=4, seeds=[0, 1, 2]),
+    joint_curvature=dict(config='pretrain_sim_joint_curvature.py', epochs=4, seeds=[0, 1, 2]),
     joint_surface_variation=dict(config='pretrain_sim_joint_surface_variation.py', epochs=4),
     joint_depth=dict(config='pretrain_sim_joint_depth.py', epochs=4),
 )
-range_baseline = 'joint_uniform'
-
 arms = [
     dict(name='random', title='random initialisation'),
     dict(name='joint_uniform', title='joint, uniform rays', weights='joint_uniform'),
@@ -30,13 +26,8 @@ arms = [
     dict(name='joint_depth', title='joint, depth-aware rays', weights='joint_depth'),
 ]
 baseline = 'joint_uniform'
+subject = 'joint_curvature'
 
 # The probe has all labels: what it shows is the encoders, not the luck of a few frames.
-shares = [1]
-headline = 1
-headline_seeds = 0
-other_seeds = 0
-other_arms = []
-finetune = dict(config='finetune_sim.py', epochs=2)
-probe = dict(config='finetune_sim.py', epochs=1, seeds=3, shares=[1])
-workers = 0
+probe = dict(config='finetune_sim.py')
+rows = [dict(arms=[arm['name'] for arm in arms], share=1, epochs=1, seeds=[0, 1, 2], frozen=True)]

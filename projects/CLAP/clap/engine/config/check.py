@@ -202,8 +202,21 @@ def check_options(cfg: Config, options: dict) -> None:
         raise ConfigError('\n'.join(problems))
 
 
+def doubled_hooks(cfg: Config) -> List[str]:
+    """One line per entry of ``custom_hooks`` whose kind has a name in ``default_hooks``: both would run."""
+    named = {hook['type']: name for name, hook in (cfg.get('default_hooks') or {}).items() if hook and 'type' in hook}
+    listed = cfg.get('custom_hooks') or []
+    if not isinstance(listed, (list, tuple)):
+        return [f'custom_hooks is a {type(listed).__name__}, expected a list; hooks of ours: default_hooks.NAME.KEY']
+    return [
+        f'custom_hooks: {hook["type"]} is there already; change it by its name: default_hooks.{named[hook["type"]]}'
+        for hook in listed
+        if isinstance(hook, dict) and hook.get('type') in named
+    ]
+
+
 def check_config(cfg: Config) -> None:
-    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read.
+    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, and every doubled hook.
 
     Args:
         cfg: the whole configuration; the modules it names must have been imported.
@@ -211,3 +224,6 @@ def check_config(cfg: Config) -> None:
     problems = unknown_keys(cfg)
     if problems:
         raise ConfigError('configuration keys that nothing reads:\n  ' + '\n  '.join(problems))
+    problems = doubled_hooks(cfg)
+    if problems:
+        raise ConfigError('hooks that cannot be used as given:\n  ' + '\n  '.join(problems))

@@ -1,0 +1,201 @@
+"""The page of a comparison: a verdict, one table per question, and how it was made."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence
+
+from projects.CLAP.clap.files.text_table import text_table
+
+from .plan import Cell
+from .plot import PLOT
+from .records import PUBLISHED, Record
+from .results import Results
+from .statistics import Difference, Spread, paired, spread
+
+PAGE = 'README.md'
+_DASH = '–'
+#: Figures of held-back rays: of all of them and of those on objects.
+_RANGES = (
+    ('range_median_m', 'median, all'),
+    ('range_mae_m', 'mean, all'),
+    ('range_median_m_objects', 'median, objects'),
+    ('range_mae_m_objects', 'mean, objects'),
+)
+
+
+def page(results: Results) -> str:
+    """Markdown."""
+    plan, head = results.plan, results.plan.headline
+    parts = [f'# {plan.title}', *verdict(results)]
+    if head is not None:
+        rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
+        parts += [f'## Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head])]
+        parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
+        parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
+        parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
+    parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
+    parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
+    parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
+    return '\n\n'.join(part for part in [*parts, '## How it was made', plan.note, _made(results)] if part) + '\n'
+
+
+def _section(title: str, table: Optional[str]) -> List[str]:
+    return [f'## {title}', table] if table else []
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Optional[str]:
+    return text_table(head, rows, markdown=True) if rows else None
+
+
+# ---------------------------------------------------------------- figures as text
+
+
+def _pm(value: Spread, digits: int = 2) -> str:
+    """``12.34 ± 0.56``; one seed has no deviation."""
+    if value.mean is None:
+        return _DASH
+    return f'{value.mean:.{digits}f}' + (f' ± {value.std:.{digits}f}' if value.std is not None else '')
+
+
+def _signed(value: Difference) -> str:
+    """``+1.23 (0.98 to 1.48)``."""
+    if value.mean is None:
+        return _DASH
+    return f'{value.mean:+.2f}' + (f' ({value.low:+.2f} to {value.high:+.2f})' if value.low is not None else '')
+
+
+def _p(value: Difference) -> str:
+    """``0.012``, ``< 0.0001``, or why there is none."""
+    if value.p is not None:
+        return f'{value.p:.2g}' if value.p >= 1e-4 else '< 0.0001'
+    return {0: _DASH, 1: 'one seed'}.get(value.count, 'no spread')
+
+
+def _p_is(value: Difference) -> str:
+    told = _p(value)
+    return told if value.p is None else f'p {told if told.startswith("<") else f"= {told}"}'
+
+
+def _where(results: Results, cell: Cell) -> str:
+    frozen = ', encoders frozen' if cell.frozen else ''
+    return f'{results.frames(cell.share)} frames, {cell.epochs} epoch{"s" if cell.epochs > 1 else ""}{frozen}'
+
+
+# ---------------------------------------------------------------- parts
+
+
+def verdict(results: Results) -> List[str]:
+    """What came out for the plan's subject: the headline, the other cells, the probe."""
+    plan, told = results.plan, []
+    subject, baseline = plan.arm(plan.subject), plan.arm(plan.rival(plan.subject))
+    first, *others = sorted(plan.cells, key=lambda cell: cell != plan.headline)
+    for cell in (first, *(cell for cell in others if cell.frozen)):
+        gain = results.gain('mAP', subject.name, cell)
+        if gain.mean is None:
+            continue
+        own, base = (results.spread('mAP', arm.name, cell) for arm in (subject, baseline))
+        chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not more than chance'
+        told.append(
+            f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
+            f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p_is(gain)}, {gain.count} seeds{chance}.'
+        )
+    gains = {cell: results.gain('mAP', subject.name, cell) for cell in others if not cell.frozen}
+    more = [f'{_where(results, c)}: {g.mean:+.2f}, {_p_is(g)}' for c, g in gains.items() if g.mean is not None]
+    return [*told[:1], *([f'With other labels and lengths: {"; ".join(more)}.'] if more else []), *told[1:]]
+
+
+def _arms(results: Results, cells: Sequence[Cell]) -> Optional[str]:
+    """Every arm of some cells: mean ± standard deviation over seeds, and its paired difference to its rival."""
+    plan, rows, headline = results.plan, [], list(cells) == [results.plan.headline]
+    metrics = results.metric_names() if headline else ('mAP',)
+    paper = headline and any(arm.paper for arm in plan.arms)
+    for cell in cells:
+        where = _where(results, cell)
+        for arm in [arm for arm in plan.arms if plan.seeds(arm.name, cell)]:
+            found, planned, rival = results.cell(arm.name, cell), plan.seeds(arm.name, cell), plan.rival(arm.name)
+            gain = results.gain('mAP', arm.name, cell)
+            over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
+            rows.append(
+                [
+                    *([] if headline else [where]),
+                    arm.title + (_loaded(found) if headline else ''),
+                    str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}',
+                    *[_pm(results.spread(metric, arm.name, cell)) for metric in metrics],
+                    *([_DASH, _DASH] if arm.name == rival else [_signed(gain) + over, _p(gain)]),
+                    *([arm.paper or _DASH] if paper else []),
+                ]
+            )
+            where = ''
+    head = [*([] if headline else ['labels']), 'start of the detector', 'seeds', *metrics]
+    head += [f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
+    return _table([*head, *(['the paper, 5 % of nuScenes: mAP / NDS'] if paper else [])], rows)
+
+
+def _loaded(found: Dict[int, Record]) -> str:
+    """How much of the encoders came from pre-training, where it is not all."""
+    transfer = next(iter(found.values()), {}).get('transfer')
+    return f' ({transfer["share"]:.0%} loaded)' if transfer and transfer['share'] < 0.995 else ''
+
+
+def _pretrainings(results: Results) -> Optional[str]:
+    """What the pre-trainings themselves reached."""
+    rows = []
+    for name in results.plan.pretrain:
+        records = results.pretrained(name)
+        if not records:
+            continue
+        bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
+        first, figures = next(iter(records.values())), {key: _figure(records, key) for key, _ in _RANGES}
+        within = {seed: 100 * value for seed, value in _figure(records, 'range_within_1m').items()}
+        rows.append(
+            [
+                name,
+                f'{first["epochs"]} ({first["iterations"]})',
+                str(len(records)),
+                *[_pm(spread(figures[key]), 3) for key, _ in _RANGES],
+                _pm(spread(within), 1),
+                _pm(spread(_figure(records, 'rgb_ratio'))),
+                '; '.join(dict.fromkeys(bad)) or 'none',
+            ]
+        )
+    head = ['pre-training', 'epochs (iterations)', 'seeds', *[title for _, title in _RANGES]]
+    return _table([*head, 'within 1 m (%)', "colour error / mean colour's", 'bad health figures'], rows)
+
+
+def _figure(records: Dict[int, Record], key: str) -> Dict[int, float]:
+    found = {seed: record['metrics'].get(key) for seed, record in records.items()}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def _range_changes(results: Results) -> Optional[str]:
+    """Range errors relative to those of the baseline's pre-training, seed by seed; None if the baseline has none."""
+    plan = results.plan
+    names = [name for name, _ in plan.arm(plan.baseline).weights]
+    base = results.pretrained(names[0]) if len(names) == 1 else {}
+    rows = []
+    for name in plan.pretrain:
+        records, row = results.pretrained(name), [name]
+        if name in names or not set(records) & set(base):
+            continue
+        for key, _ in _RANGES:
+            mine, theirs = _figure(records, key), _figure(base, key)
+            change = {seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in mine if seed in theirs}
+            tested = paired(change, dict.fromkeys(change, 0.0))
+            row.append(f'{_signed(tested)}, {_p_is(tested)}' if tested.count else _DASH)
+        rows.append(row)
+    return _table(['pre-training', *[f'{title} (95 % CI)' for _, title in _RANGES]], rows)
+
+
+def _made(results: Results) -> str:
+    records = list(results.records.values())
+    hours = sum(record['seconds'] for record in records) / 3600
+    machines = dict.fromkeys(', '.join([r['hardware']['processor'], *r['hardware']['gpus']]) for r in records)
+    torch = dict.fromkeys(r['versions']['torch'] for r in records)
+    foreign = f' Not asked for by the plan, and in no table: {", ".join(results.foreign)}.' if results.foreign else ''
+    return (
+        f'{len(records)} runs, {hours:.1f} hours of one core each, on {" and ".join(machines)} with torch '
+        f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
+        'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
+        'starts from one pre-training, so that p does not cover another one. Every run is a line of '
+        f'[{PUBLISHED}]({PUBLISHED}), with its options, code, data, hardware and figures of every class.{foreign}'
+    )

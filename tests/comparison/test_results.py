@@ -1,0 +1,161 @@
+"""Page, plot and published records from the records of runs, and what is not put into one table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from projects.CLAP.comparison import Plan, PlanError, read_plan
+from projects.CLAP.comparison.command import summarize
+from projects.CLAP.comparison.jobs import all_jobs
+from projects.CLAP.comparison.page import page
+from projects.CLAP.comparison.plan import Row
+from projects.CLAP.comparison.records import read_record, read_records, write_record
+from projects.CLAP.comparison.results import Results
+from tests.fixtures.fake_records import fake_record, write_fakes
+from tests.fixtures.tiny_plan import PLAN
+
+#: mAP of seeds 0 and 1 at the headline.
+HEADLINE = dict(random=(0.10, 0.12), half=(0.11, 0.125), clap=(0.14, 0.15))
+
+
+def mean_ap(job) -> float:
+    if job.kind == 'pretrain':
+        return 0.0
+    return HEADLINE[job.arm][job.seed] + (0.1 if job.interval == 1 else 0.0) - (0.02 if job.kind == 'probe' else 0.0)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    for name in ('finetune.py', 'pretrain.py', 'pretrain_lidar.py'):
+        (tmp_path / name).write_text('')
+    Config(PLAN).dump(str(tmp_path / 'plan.py'))
+    return read_plan(tmp_path / 'plan.py')
+
+
+def rows(text: str, heading: str) -> list:
+    """Cells of the table below a heading."""
+    lines = text.split(f'## {heading}')[1].split('\n\n')[1].splitlines()
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines[2:]]
+
+
+def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
+    write_fakes(plan, tmp_path / 'work', mean_ap)
+    figures = summarize(plan, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    # mAP 10 and 12: mean 11, deviation sqrt(2). NDS is half of it plus 10.
+    random, half, clap = rows(text, 'Every arm')
+    assert random == ['random', '2', '11.00 ± 1.41', '15.50 ± 0.71', '–', '–', '–'] and half[0] == 'half (98% loaded)'
+    # Differences 4 and 3: mean 3.5, deviation 0.7071, t = 7 with one degree of freedom: p = 1 - 2 atan(7) / pi.
+    assert clap[1:3] == ['2', '14.50 ± 0.71'] and clap[4:] == ['+3.50 (-2.85 to +9.85)', '0.09', '51.17 / 57.04']
+    assert '14.50 mAP' in text.splitlines()[2] and 'p = 0.09' in text.splitlines()[2], 'first what came out'
+    assert rows(text, 'Longer and shorter')[1] == ['', 'full CLAP', '1', '14.00', '+4.00', 'one seed']
+    assert rows(text, 'Other shares')[1][3] == '24.50 ± 0.71' and rows(text, 'Frozen')[2][3] == '12.50 ± 0.71'
+    assert rows(text, 'The pre-trainings')[0][-1] == 'Opacity of LiDAR rays'
+    assert figures['cells']['finetune-clap-50pct-1ep']['mAP']['gain']['mean'] == pytest.approx(3.5)
+    plot = (tmp_path / 'results' / 'label_efficiency.svg').read_text()
+    assert 'full CLAP' in plot and 'iterations of fine-tuning' in plot and '1 seed' in plot
+    # A checkout has the results and nothing else.
+    again = summarize(plan, tmp_path / 'nowhere', tmp_path / 'results')
+    assert again == figures and (tmp_path / 'results' / 'README.md').read_text() == text
+
+
+def test_an_arm_is_set_against_the_one_that_it_names(plan: Plan, tmp_path: Path) -> None:
+    arms = (*plan.arms[:2], replace(plan.arm('clap'), against='half'))
+    other = replace(plan, arms=arms)
+    write_fakes(other, tmp_path, mean_ap)
+    assert rows(page(Results.of(other, read_records(tmp_path))), 'Every arm')[2][4].startswith('+2.75 ')
+
+
+def test_pre_trainings_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
+    """Two seeds of two pre-trainings, no fine-tuning: range errors and a probe, no plot."""
+    two = {name: replace(stage, seeds=(0, 1)) for name, stage in plan.pretrain.items()}
+    arms = (*plan.arms, replace(plan.arm('clap'), name='lidar', weights=(('lidar', None),)))
+    probes = (Row(('lidar', 'clap'), 2, 1, (0, 1), frozen=True),)
+    plan = replace(plan, pretrain=two, arms=arms, baseline='lidar', rows=probes)
+    errors = {('lidar', 0): 1.0, ('lidar', 1): 2.0, ('clap', 0): 0.9, ('clap', 1): 1.7}
+    for job in write_fakes(plan, tmp_path / 'work', lambda job: 0.1 + 0.1 * job.seed):
+        if job.kind == 'pretrain':
+            metrics = dict(range_median_m=errors[job.arm, job.seed], range_within_1m=0.5)
+            if job.seed == 0:  # at the other seed no held-back ray met an object
+                metrics['range_mae_m_objects'] = 2 * errors[job.arm, 0]
+            write_record(tmp_path / 'work/records' / f'{job.name}.json', fake_record(job, 0.0, metrics=metrics))
+    summarize(plan, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    assert sorted(path.name for path in (tmp_path / 'results').iterdir()) == ['README.md', 'records.jsonl']
+    assert 'Every arm' not in text and 'encoders frozen' in text.splitlines()[2]
+    own = {line[0]: line[1:] for line in rows(text, 'The pre-trainings')}
+    assert own['lidar'][:3] == ['1 (10)', '2', '1.500 ± 0.707'] and own['clap'][6] == '50.0 ± 0.0'
+    # -10 % and -15 %: mean -12.5, deviation 3.5355, t = -5 with one degree of freedom.
+    (change,) = rows(text, 'Range error')
+    assert change == ['clap', '-12.50 (-44.27 to +19.27), p = 0.13', '–', '–', '-10.00, one seed']
+
+
+def test_missing_seeds_are_said_and_published_ones_not_lost(plan: Plan, tmp_path: Path, capsys) -> None:
+    write_fakes(plan, tmp_path / 'whole', mean_ap)
+    summarize(plan, tmp_path / 'whole', tmp_path / 'results')
+    before = (tmp_path / 'results' / 'README.md').read_text()
+    for job in write_fakes(plan, tmp_path / 'work', mean_ap):
+        if (job.kind, job.arm, job.seed) == ('finetune', 'half', 1):
+            (tmp_path / 'work/records' / f'{job.name}.json').unlink()
+    half = rows(page(Results.of(plan, read_records(tmp_path / 'work'))), 'Every arm')[1]
+    assert half[1:3] == ['1 of 2', '11.00'] and half[4:6] == ['+1.00', 'one seed']
+    summarize(plan, tmp_path / 'work', tmp_path / 'results')
+    assert 'is left as it is' in capsys.readouterr().out
+    assert (tmp_path / 'results' / 'README.md').read_text() == before
+    assert summarize(plan, tmp_path / 'nowhere', tmp_path / 'new') == dict(plan='tiny', records=0, cells={})
+    assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize(
+    'name,changes,match',
+    [
+        ('finetune-clap-50pct-1ep-seed1', dict(common='x'), 'differ in configuration of fine-tuning: .*clap-50pct-1ep'),
+        ('finetune-random-50pct-2ep-seed0', dict(common='x'), 'configuration of fine-tuning'),
+        ('probe-half-50pct-1ep-seed0', dict(common='x'), 'configuration of the probe'),
+        ('finetune-clap-100pct-1ep-seed0', dict(options=['lr=1']), r'options \(clap, 100 %\)'),
+        ('finetune-random-100pct-1ep-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
+        ('finetune-half-50pct-1ep-seed0', dict(iterations=11), 'iterations of an epoch'),
+        ('finetune-clap-100pct-1ep-seed0', dict(weights='others'), r'pre-trained weights \(clap, 100 %\)'),
+    ],
+)
+def test_records_of_different_conditions_are_not_mixed(
+    plan: Plan, tmp_path: Path, name: str, changes: dict, match: str
+) -> None:
+    jobs = {job.name: job for job in write_fakes(plan, tmp_path, mean_ap)}
+    write_record(tmp_path / 'records' / f'{name}.json', fake_record(jobs[name], 0.1, **changes))
+    with pytest.raises(PlanError, match=match):
+        Results.of(plan, read_records(tmp_path))
+
+
+def test_records_that_nobody_asks_for_are_named_and_damaged_ones_refused(plan: Plan, tmp_path: Path) -> None:
+    job = write_fakes(plan, tmp_path, mean_ap)[-1]
+    write_record(tmp_path / 'records' / 'old.json', fake_record(job, 0.9, job='old', common='other'))
+    results = Results.of(plan, read_records(tmp_path))
+    assert results.foreign == ['old'] and page(results).endswith('in no table: old.\n')
+    (tmp_path / 'records' / 'cut.json').write_text('{"format": 1, "jo')
+    with pytest.raises(PlanError, match='cut.json is no record'):
+        read_records(tmp_path)
+
+
+def test_records_of_an_earlier_version_are_summed_up(plan: Plan, tmp_path: Path) -> None:
+    """Format 1: a folder of JSON files, other lengths of a kind of their own, names without lengths."""
+    write_fakes(plan, tmp_path / 'new', mean_ap)
+    for name, record in read_records(tmp_path / 'new').items():
+        kind = 'schedule' if record['epochs'] == 2 else record['kind']
+        write_record(tmp_path / 'old/records' / f'{name}.json', dict(record, format=1, kind=kind, job='another'))
+    for job in all_jobs(plan)[:2]:
+        path = tmp_path / 'old/records' / f'{job.name}.json'
+        write_record(path, dict(json.loads(path.read_text()), job=job.name))
+    old, new = (summarize(plan, tmp_path / name, tmp_path / f'{name}_results') for name in ('old', 'new'))
+    assert old == new
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path: Path) -> None:
+    write_record(tmp_path / 'a.json', dict(format=2, job='a', metrics=dict(mAP=float('nan'), x=[float('inf'), 1.0])))
+    assert read_record(tmp_path / 'a.json')['metrics'] == dict(mAP=None, x=[None, 1.0])
+    json.loads((tmp_path / 'a.json').read_text(), parse_constant=lambda name: pytest.fail(name))
