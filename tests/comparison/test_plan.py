@@ -114,7 +114,6 @@ def row(**changes) -> list:
         (dict(arms=[*PLAN['arms'], dict(name='clip', weights='clip')]), 'arm clip: pre-training clip is not known'),
         (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'encoder neck is not known'),
         (dict(arms=[*PLAN['arms'], dict(name='random')]), 'a name comes twice'),
-        (dict(pretrain=dict(PLAN['pretrain'], more=PLAN['pretrain']['clap'])), 'no arm starts from more'),
         (dict(pretrain=dict(PLAN['pretrain'], clap=dict(config='pretrain.py'))), 'pretrain.clap: epochs missing'),
     ],
 )
