@@ -133,14 +133,9 @@ def _pretrainings(results: Results) -> Optional[str]:
             bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
             within = {seed: 100 * value for seed, value in _figure(records, 'range_within_1m').items()}
             ranges = [_pm(spread(_figure(records, key)), 3) for key, _ in _RANGES]
-            row = [
-                name,
-                f'{first["epochs"]} ({first["iterations"]})',
-                str(len(records)),
-                *ranges,
-                _pm(spread(within), 1),
-            ]
-            rows.append([*row, _pm(spread(_figure(records, 'rgb_ratio'))), '; '.join(dict.fromkeys(bad)) or 'none'])
+            colour = _pm(spread(_figure(records, 'rgb_ratio')))
+            row = [name, f'{first["epochs"]} ({first["iterations"]})', str(len(records)), *ranges]
+            rows.append([*row, _pm(spread(within), 1), colour, '; '.join(dict.fromkeys(bad)) or 'none'])
     head = ['pre-training', 'epochs (iterations)', 'seeds', *[title for _, title in _RANGES]]
     return _table([*head, 'within 1 m (%)', "colour error / mean colour's", 'bad health figures'], rows)
 

@@ -184,7 +184,7 @@ class Workplace:
         return str(found[0])
 
     def finish(self, job: Job, metrics: Optional[Metrics] = None) -> Record:
-        """Write the record of a job whose training has ended, and free the disk; a pre-training keeps its last checkpoint.
+        """Write the record of a job whose training has ended, and free the disk (a pre-training keeps one checkpoint).
 
         Raises:
             MissingEvaluation: see :func:`collect`.
