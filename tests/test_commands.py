@@ -10,14 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'projects/CLAP/configs/clap_pandaset.py'
-#: Place of the hook that draws, so that it draws little.
-PICTURES = [
-    hook['type'] for hook in Config.fromfile(str(ROOT / CONFIG), import_custom_modules=False)['custom_hooks']
-].index('PretrainVisualizationHook')
 #: Two real frames, few rays: a step of about a second.
 SMALL = [
     'train_dataloader.dataset.indices=2',
@@ -28,10 +23,10 @@ SMALL = [
     'val_dataloader.persistent_workers=False',
     'model.ray_sampler.num_lidar_rays=128',
     'model.ray_sampler.num_camera_rays=16',
-    'custom_hooks.1.warmup_epochs=1',
+    'default_hooks.warmup.warmup_epochs=1',
     'default_hooks.checkpoint.interval=1',
-    f'custom_hooks.{PICTURES}.stride=32',
-    f'custom_hooks.{PICTURES}.max_points=500',
+    'default_hooks.pictures.stride=32',
+    'default_hooks.pictures.max_points=500',
 ]
 
 

@@ -190,7 +190,7 @@ def record(folder: Path, frames: int = 3) -> None:
 def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's converter, its configuration and the doctor, on a recording laid out as the page says."""
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     record(tmp_path / 'mine')
     (tmp_path / 'convert_mine.py').write_text(block_named('converter'))
@@ -198,19 +198,22 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
         [sys.executable, 'convert_mine.py', 'mine'], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == '3 frames', done.stderr
-    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
-    (tmp_path / 'clap_mine.py').write_text(block_named('config').replace('./clap_pandaset.py', str(base)))
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'ablations' / 'clap_pandaset_metric.py'
+    (tmp_path / 'clap_mine.py').write_text(
+        block_named('config').replace('./ablations/clap_pandaset_metric.py', str(base))
+    )
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
     cfg = load_config(
         str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64', 'model.ray_sampler.num_camera_rays=8']
     )
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
     # The images are noise: whether edges of the points lie on theirs cannot be said.
-    assert all(finding.level == OK for finding in findings if finding.check != 'calibration'), findings
-    assert {'info file', 'range', 'projection', 'step'} <= {finding.check for finding in findings}
-    (projection,) = [f for f in findings if f.check == 'projection' and 'train' in f.message]
-    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.message))
-    assert cfg.train_cfg.max_epochs == 40 and cfg.custom_hooks[1] == dict(type='SamplingWarmupHook', warmup_epochs=13)
+    assert all(finding.level == GOOD for finding in findings if finding.title != 'calibration'), findings
+    assert {'info file', 'range', 'projection', 'step'} <= {finding.title for finding in findings}
+    (projection,) = [f for f in findings if f.title == 'projection' and 'train' in f.verdict]
+    assert all(float(share) > 0.05 for share in re.findall(r'(?:front|rear) (0\.\d+)', projection.verdict))
+    assert cfg.train_cfg.max_epochs == 40 and cfg.default_hooks.warmup.warmup_epochs == 13
+    assert cfg.model.masking.point_ratio == 0.5 and len(block_named('config').split('\n')) <= 16, 'fifteen lines'
     _the_detector(tmp_path, cfg.model)
 
 
@@ -219,7 +222,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     import pickle
 
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.doctor import OK, data, one_step
+    from projects.CLAP.doctor import GOOD, data, one_step
 
     for name in ('train', 'val'):
         path = folder / 'mine' / f'mine_infos_{name}.pkl'
@@ -236,7 +239,7 @@ def _the_detector(folder: Path, pretrained: dict) -> None:
     (folder / 'bevfusion_mine.py').write_text(text)
     cfg = load_config(str(folder / 'bevfusion_mine.py'), ['load_from=None'])
     findings = data.check_config_data(cfg) + one_step.check_step(cfg)
-    assert {'info file', 'step'} <= {f.check for f in findings if f.level == OK}, findings
+    assert {'info file', 'step'} <= {f.title for f in findings if f.level == GOOD}, findings
     for name in ('voxelize_cfg', 'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone'):
         assert cfg.model[name] == pretrained[name], name
 
@@ -246,15 +249,14 @@ def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_p
     """No black band at the side or on top, whatever the size of the images."""
     from projects.CLAP.clap.datasets.transforms.image_aug import draw_augmentation
 
-    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset.py'
-    text = block_named('config').replace('./clap_pandaset.py', str(base))
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'ablations' / 'clap_pandaset_metric.py'
+    text = block_named('config').replace('./ablations/clap_pandaset_metric.py', str(base))
     assert text.count('width, height = 1920, 1080') == 1
     (tmp_path / 'clap_mine.py').write_text(text.replace('1920, 1080', f'{width}, {height}'))
     cfg = Config.fromfile(str(tmp_path / 'clap_mine.py'), import_custom_modules=False)
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        step = loader.dataset.pipeline[2]
+        step = loader.dataset.pipeline.image_aug
         assert list(step.final_dim) == list(cfg.model.view_transform.image_size)
-        assert [8 * n for n in cfg.model.view_transform.feature_size] == list(step.final_dim)
         assert all(n % 32 == 0 for n in step.final_dim)
         for limit in step.resize_lim:
             drawn = draw_augmentation((height, width), step.final_dim, [limit, limit], (0, 0), (0, 0), False, False)

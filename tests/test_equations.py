@@ -79,5 +79,5 @@ def test_the_paper_configuration_holds_the_papers_numbers() -> None:
     assert (proto.swav_weight, proto.em_weight, proto.gram_weight) == (1.0, 0.1, 0.1)
     assert (model.masking.point_ratio, model.masking.image_ratio) == (0.9, 0.9)
     assert cfg.optim_wrapper.optimizer.lr == 5e-5
-    assert [h.warmup_epochs for h in cfg.custom_hooks if h.type == 'SamplingWarmupHook'] == [4]
+    assert cfg.default_hooks.warmup == dict(type='SamplingWarmupHook', warmup_epochs=4)
     assert cfg.param_scheduler[0].type == 'CosineAnnealingLR'

@@ -24,7 +24,7 @@ FEW = [
     *IN_PROCESS,
     'model.ray_sampler.num_lidar_rays=64',
     'model.ray_sampler.num_camera_rays=8',
-    'custom_hooks.1.warmup_epochs=1',
+    'default_hooks.warmup.warmup_epochs=1',
 ]
 
 

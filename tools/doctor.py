@@ -13,15 +13,12 @@ import contextlib
 import io
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='draw the LiDAR points on the images of one frame of each info file of the configuration, into DIR',
     )
     parser.add_argument('--json', action='store_true', help='JSON as the last line on a terminal too')
-    parser.add_argument('--table', action='store_true', help='print the table of supported versions and stop')
+    parser.add_argument('--table', action='store_true', help='print the tables of supported versions and stop')
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides of the configuration'
     )
@@ -43,12 +40,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def sections(args: argparse.Namespace):
     """Lists of findings, one by one as they are ready."""
-    from projects.CLAP.doctor import FAIL, OK, Finding, hardware, versions
+    from projects.CLAP.doctor import BAD, GOOD, Finding, hardware, versions
     from projects.CLAP.doctor.findings import guarded
 
     rows = versions.check_versions()
     yield rows
-    missing = {finding.check for finding in rows if finding.level == FAIL}
+    missing = {finding.title for finding in rows if finding.level == BAD}
     if 'torch' not in missing:
         yield guarded('gpu', versions.SETUP, hardware.check_gpu)
     yield hardware.check_machine()
@@ -69,9 +66,9 @@ def sections(args: argparse.Namespace):
     try:
         cfg = load_config(args.config, args.cfg_options)
     except (ValueError, OSError) as error:
-        yield [Finding(FAIL, 'config', str(error), 'correct the name; configurations are in projects/CLAP/configs')]
+        yield [Finding(BAD, 'config', str(error), 'correct the name; configurations are in projects/CLAP/configs')]
         return
-    yield [Finding(OK, 'config', f'{args.config}: every key is read by something')]
+    yield [Finding(GOOD, 'config', f'{args.config}: every key is read by something')]
     found = guarded(
         'data',
         'docs/datasets has a page per data set; its converter makes the info files again',
@@ -81,7 +78,7 @@ def sections(args: argparse.Namespace):
     )
     yield found
     yield one_step.check_weights(cfg)
-    if not args.no_step and all(finding.level != FAIL for finding in found):
+    if not args.no_step and all(finding.level != BAD for finding in found):
         yield guarded(
             'step', f'CLAP_TRACEBACK=1 python tools/train.py {args.config} shows where', one_step.check_step, cfg
         )
@@ -90,11 +87,11 @@ def sections(args: argparse.Namespace):
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     if args.table:
-        from projects.CLAP.doctor.versions import markdown_table
+        from projects.CLAP.doctor.versions import builds_table, markdown_table
 
-        print(markdown_table())
+        print(f'{builds_table()}\n\n{markdown_table()}')
         return 0
-    from projects.CLAP.doctor.findings import summary
+    from projects.CLAP.doctor.findings import lines, summary
 
     warnings.simplefilter('ignore')
     logging.getLogger('torch.fx._symbolic_trace').addFilter(lambda record: 'is_fx_tracing' not in record.getMessage())
@@ -107,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
             break
         for finding in part:
             findings.append(finding)
-            print(finding.lines(), flush=True)
+            print(lines(finding), flush=True)
     result = summary(findings)
     print(f'\n{result["ok"]} ok, {result["warn"]} to look at, {result["fail"]} to mend')
     if args.json or not sys.stdout.isatty():

@@ -37,11 +37,11 @@ def part_of(text: str) -> tuple:
 def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.engine.checkpoint.export import merge_encoders
+    from projects.CLAP.clap.files.text_table import text_table
 
     summary = merge_encoders([part_of(text) for text in args.checkpoint], args.out)
-    print(f'{"encoder":<22}{"entries":>8}{"numbers":>12}')
-    for name, entries in summary['entries'].items():
-        print(f'{name:<22}{entries:>8}{summary["numbers"][name]:>12}')
+    rows = [[name, entries, summary['numbers'][name]] for name, entries in summary['entries'].items()]
+    print(text_table(['encoder', 'entries', 'numbers'], rows))
     print(f'left out: {", ".join(summary["dropped"]) or "nothing"}')
     print(
         'geometry of the view transform: '

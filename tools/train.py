@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Save what a checkpoint makes of frames as a 3-D scene for the rerun viewer.
 
-The cloud is coloured by curvature, prototype and range error (a tab each), with
-the cameras, their images and the labelled boxes, if the info file has any.
+The clouds that the method declares (CLAP: curvature, prototype, range error; a tab
+each), with the cameras, their images and the labelled boxes, if the info file has any.
 Open the file with `rerun FILE` on any machine with a screen and a GPU.
 """
 
@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +42,7 @@ def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.engine.checkpoint.restore import restore_model, single_batch
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.clap.visualization.render_frame import render_frame
+    from projects.CLAP.clap.pretrain.pictures import photos
     from projects.CLAP.clap.visualization.view3d import Recording, ViewerNotInstalledError, import_rerun
 
     try:
@@ -58,11 +55,11 @@ def main() -> None:
     recording, counts = Recording(Path(args.out), Path(args.config).stem), dict(points=0, boxes=0)
     for time, index in enumerate(args.frames):
         batch = single_batch(model, dataset, index)
-        # Images are shown as they were seen: one rendered pixel each is the least.
-        frame = render_frame(model, batch, stride=min(batch['inputs']['imgs'].shape[-2:]))
+        meta, clouds = batch['data_samples'][0].metainfo, model.clouds(batch)
         boxes, labels = boxes_of(dataset, index)
-        recording.add(time, frame, batch['data_samples'][0].metainfo, boxes, labels)
-        counts = dict(points=counts['points'] + len(frame.points), boxes=counts['boxes'] + len(boxes))
+        recording.add(time, clouds, photos(model.views(batch['inputs'], [meta])[0], meta), meta, boxes, labels)
+        points = max((len(cloud.points) for cloud in clouds.values()), default=0)
+        counts = dict(points=counts['points'] + points, boxes=counts['boxes'] + len(boxes))
     recording.close()
     print(f'{args.out}: open it with `rerun {args.out}` (pip install rerun-sdk=={import_rerun().__version__})')
     print(json.dumps(dict(file=args.out, bytes=Path(args.out).stat().st_size, frames=len(args.frames), **counts)))

@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,19 +25,14 @@ def main() -> None:
     args = parse_args()
     from projects.CLAP.clap.engine.checkpoint.restore import restore_model, single_batch
     from projects.CLAP.clap.engine.config.load import load_config
-    from projects.CLAP.clap.visualization import draw_frame, lidar_on_images, render_frame
+    from projects.CLAP.clap.visualization import known_pictures, pictures_of, save
 
     cfg = load_config(args.config, args.cfg_options)
     model, dataset = restore_model(cfg, args.checkpoint)
     for index in args.frames:
         batch = single_batch(model, dataset, index)
-        calibration = lidar_on_images.batch_figure(model, batch)
-        frame = render_frame(model, batch, args.stride, state=args.checkpoint)
-        for path in draw_frame(frame, Path(args.out), f'frame_{index:04d}'):
-            print(path)
-        if calibration is not None:
-            path = Path(args.out) / f'frame_{index:04d}_{lidar_on_images.NAME}.png'
-            calibration.savefig(path, dpi=110)
+        pictures = pictures_of(model, batch, known_pictures(model), stride=args.stride, state=args.checkpoint)
+        for path in save(pictures, Path(args.out), f'frame_{index:04d}'):
             print(path)
 
 

@@ -1,4 +1,5 @@
-# What every configuration shares: logging, checkpoints, seeds.
+# What every configuration shares: hooks, logging, seeds. A hook is changed by its name, here and on the command line
+# (default_hooks.warmup.warmup_epochs=2); None leaves it out.
 default_scope = 'mmdet3d'
 custom_imports = dict(imports=['projects.CLAP.clap'], allow_failed_imports=False)
 
@@ -10,16 +11,14 @@ default_hooks = dict(
     skipped_frames=dict(type='SkippedFramesHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     live=dict(type='LiveProgressHook'),
+    step_seed=dict(type='StepSeedHook'),
+    warmup=dict(type='SamplingWarmupHook', warmup_epochs=4),
+    nonfinite=dict(type='NonFiniteLossHook'),
+    dataset_check=dict(type='DatasetCheckHook'),
+    unmasked_norm=dict(type='UnmaskedNormHook', num_frames=64, interval=1),
+    run_record=dict(type='RunRecordHook'),
+    pictures=dict(type='PretrainVisualizationHook', interval=500),
 )
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(type='SamplingWarmupHook', warmup_epochs=4),
-    dict(type='NonFiniteLossHook'),
-    dict(type='DatasetCheckHook'),
-    dict(type='UnmaskedNormHook', num_frames=64, interval=1),
-    dict(type='RunRecordHook'),
-    dict(type='PretrainVisualizationHook', interval=500),
-]
 
 env_cfg = dict(
     cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')

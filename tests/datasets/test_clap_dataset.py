@@ -202,3 +202,11 @@ def test_misspelt_arguments_fail(folder):
         _dataset(folder, data_prefixes={})
     with pytest.raises(ValueError, match="'stat', 'full' or 'off'"):
         _dataset(folder, verify='yes')
+
+
+def test_transforms_have_names_and_none_leaves_one_out(folder):
+    named = dict(zip(('points', 'images', 'image_aug', 'pack'), PIPELINE))
+    listed, by_name = _dataset(folder), _dataset(folder, pipeline=dict(named, shuffle=None))
+    kinds = [type(step) for step in listed.pipeline.transforms]
+    assert [type(step) for step in by_name.pipeline.transforms] == kinds
+    assert (listed[1]['inputs']['img'] == by_name[1]['inputs']['img']).all()

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from projects.CLAP.clap.datasets import check_dataset
+from projects.CLAP.clap.datasets.clap_dataset import steps_of
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.encoders.data_preprocessor import CLAPDataPreprocessor
 
@@ -16,7 +17,7 @@ NAMES = ('nus', 'pandaset', 'sim')
 
 
 def _config(repo_root, name: str) -> Config:
-    return Config.fromfile(repo_root / f'configs/_base_/datasets/clap_{name}.py')
+    return Config.fromfile(repo_root / f'configs/_base_/datasets/{name}.py')
 
 
 @pytest.mark.parametrize('name, folder', zip(NAMES, ('nuscenes', 'pandaset', 'sim')))
@@ -31,8 +32,10 @@ def test_the_data_root_follows_the_environment(repo_root, monkeypatch, name, fol
 @pytest.mark.parametrize('name', NAMES)
 def test_evaluation_is_without_chance_and_both_pipelines_agree_on_sizes(repo_root, name):
     config = _config(repo_root, name)
-    val = {step.type: step for step in config.val_pipeline}
-    train = {step.type: step for step in config.train_pipeline}
+    train, val = (
+        {step.type: step for step in steps_of(loader.dataset.pipeline)}
+        for loader in (config.train_dataloader, config.val_dataloader)
+    )
     assert not {'CLAPGlobalRotScaleTrans', 'CLAPRandomFlip3D', 'PointShuffle'} & set(val)
     assert val['CLAPImageAug3D'].is_train is False
     assert val.get('LoadPointsFromMultiSweeps', {}).get('test_mode', True) is True

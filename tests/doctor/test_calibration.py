@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projects.CLAP.doctor import FAIL, OK, WARN, Finding
+from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding
 from projects.CLAP.doctor import calibration as calib
 
 HEADINGS = dict(front=90, left=150, right=30, back=-90)  # degrees from the LiDAR's x axis; y is ahead
@@ -105,7 +105,7 @@ def findings(
 
 def test_right_matrices_raise_no_alarm(photos: Dict[str, str]) -> None:
     (sound,) = findings(photos)
-    assert sound.level == OK and '4 cameras upright' in sound.message and 'agree in 4' in sound.message
+    assert sound.level == GOOD and '4 cameras upright' in sound.verdict and 'agree in 4' in sound.verdict
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_right_matrices_raise_no_alarm(photos: Dict[str, str]) -> None:
 )
 def test_a_mistake_of_the_whole_rig_is_named_with_its_fix(photos: Dict[str, str], change: Callable, fix: str) -> None:
     found = findings(photos, lambda name, matrix: change(matrix))
-    assert found[0].level == FAIL and fix in found[0].fix and 'look at a.png' in found[0].fix, found
-    assert all(name in found[0].message for name in HEADINGS)
+    assert found[0].level == BAD and fix in found[0].remedy and 'look at a.png' in found[0].remedy, found
+    assert all(name in found[0].verdict for name in HEADINGS)
 
 
 def test_one_wrong_camera_is_named_alone(photos: Dict[str, str]) -> None:
     (found,) = findings(photos, lambda name, matrix: np.linalg.inv(matrix) if name == 'left' else matrix)
-    assert found.level == FAIL and ': left: lidar2cam is inverted' in found.message
+    assert found.level == BAD and ': left: lidar2cam is inverted' in found.verdict
 
     def millimetres(name: str, matrix: np.ndarray) -> np.ndarray:
         if name == 'right':
@@ -151,29 +151,29 @@ def test_one_wrong_camera_is_named_alone(photos: Dict[str, str]) -> None:
         return matrix
 
     (found,) = findings(photos, millimetres)
-    assert found.level == FAIL and ': right: lidar2cam puts the camera 6' in found.message
+    assert found.level == BAD and ': right: lidar2cam puts the camera 6' in found.verdict
 
 
 def test_exchanged_cameras_and_wrong_angles_show_in_the_images(photos: Dict[str, str]) -> None:
     other = dict(left='right', right='left')
     found = findings(photos, lambda name, matrix: upright(HEADINGS[other.get(name, name)]))
-    assert [f.level in (WARN, FAIL) for f in found] == [True, True]
-    assert {f.message.split(': ')[1] for f in found} == {'left', 'right'}
-    assert all('fits the calibration of' in f.message for f in found)
+    assert [f.level in (WATCH, BAD) for f in found] == [True, True]
+    assert {f.verdict.split(': ')[1] for f in found} == {'left', 'right'}
+    assert all('fits the calibration of' in f.verdict for f in found)
     (found,) = findings(photos, lambda name, matrix: upright(HEADINGS[name] + 6))
-    assert found.level == WARN and 'edges of the points do not lie on edges of the images' in found.message
+    assert found.level == WATCH and 'edges of the points do not lie on edges of the images' in found.verdict
 
 
 def test_the_calibration_of_another_image_size(photos: Dict[str, str]) -> None:
     (found,) = findings(photos, cam2img=np.diag([4.0, 4.0, 1.0]) @ CAM2IMG)
-    assert found.level == WARN and '4 times as wide' in found.message and 'width now' in found.fix
+    assert found.level == WATCH and '4 times as wide' in found.verdict and 'width now' in found.remedy
 
 
 def test_real_frames_raise_no_alarm_and_their_inverses_do(real_data: Path) -> None:
     folder = real_data / 'nuscenes_frame'
     (frame,) = pickle.loads(next(folder.glob('*.pkl')).read_bytes())['data_list']
     points = np.fromfile(next(folder.glob('*.bin')), dtype=np.float32).reshape(-1, 5)
-    for change, level in ((np.asarray, OK), (np.linalg.inv, FAIL), (lambda m: m @ calib._TURNS[180], FAIL)):
+    for change, level in ((np.asarray, GOOD), (np.linalg.inv, BAD), (lambda m: m @ calib._TURNS[180], BAD)):
         rig = calib.Rig()
         calib.add_frame(
             rig,

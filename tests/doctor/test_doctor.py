@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from projects.CLAP.doctor import FAIL, OK, WARN, Finding, data, hardware, one_step, versions
+from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding, data, hardware, one_step, versions
 from projects.CLAP.doctor.findings import guarded, summary
 from tests.fixtures.sim_dataset import tiny_dataset
 
@@ -31,7 +31,7 @@ def doctor(*arguments: str, data_root: Path, ok: bool = True) -> dict:
     result = json.loads(done.stdout.splitlines()[-1])
     assert result['healthy'] == ok
     for finding in result['findings']:
-        assert finding['level'] == OK or finding['fix'], finding
+        assert finding['level'] == 'OK' or finding['fix'], finding
     return result
 
 
@@ -66,14 +66,14 @@ def test_a_sound_installation_with_sound_data(tmp_path: Path) -> None:
         'step',
     ):
         assert of(result, check), check
-        assert all(f['level'] != FAIL for f in of(result, check))
+        assert all(f['level'] != 'FAIL' for f in of(result, check))
     stamp, boxes, step = (of(result, check)[0]['message'] for check in ('info file', 'boxes', 'step'))
     assert 'info_version 1.1' in stamp and '3 frames' in stamp and 'MiB' in stamp and 'days old' in stamp
     assert re.search(r'\d+\.\d% of the points lie in \d+ boxes', boxes)
     shares = [float(share) for share in re.findall(r'CAM_\w+ (0\.\d\d)', of(result, 'projection')[0]['message'])]
     assert len(shares) == 6 and all(0.03 < share < 0.4 for share in shares)
     calibration = of(result, 'calibration')
-    assert all(f['level'] == OK and '6 cameras upright' in f['message'] for f in calibration)
+    assert all(f['level'] == 'OK' and '6 cameras upright' in f['message'] for f in calibration)
     for picture in (tmp_path / f'sim_infos_{split}_lidar_on_images.png' for split in ('train', 'val')):
         assert picture.stat().st_size > 50_000 and any(str(picture) in f['message'] for f in calibration)
     assert 'loss_range' in step and 'peak memory' in step
@@ -107,7 +107,7 @@ def test_a_flipped_yaw_fails_the_command(copy: Path) -> None:
 
     rewrite(copy, flip)
     result = doctor(SIM, '--no-step', data_root=copy, ok=False)
-    assert any(f['level'] == FAIL and 'another convention' in f['message'] for f in of(result, 'boxes'))
+    assert any(f['level'] == 'FAIL' and 'another convention' in f['message'] for f in of(result, 'boxes'))
     assert not of(result, 'step')
 
 
@@ -115,8 +115,8 @@ def test_broken_data_are_named_with_the_fix(copy: Path, monkeypatch: pytest.Monk
     sweep = next((copy / 'sim' / 'samples' / 'LIDAR_TOP').glob('*.bin'))
     whole = sweep.read_bytes()
     sweep.write_bytes(whole[:-3])
-    (bad,) = [f for f in config_findings(copy, monkeypatch) if f.level == FAIL]
-    assert bad.check == 'frames' and sweep.name in bad.message and 'create_data.py' in bad.fix
+    (bad,) = [f for f in config_findings(copy, monkeypatch) if f.level == BAD]
+    assert bad.title == 'frames' and sweep.name in bad.verdict and 'create_data.py' in bad.remedy
     sweep.write_bytes(whole)
 
     def blind(content: dict) -> None:
@@ -125,26 +125,28 @@ def test_broken_data_are_named_with_the_fix(copy: Path, monkeypatch: pytest.Monk
 
     rewrite(copy, blind)
     findings = config_findings(copy, monkeypatch)
-    assert [f.check for f in findings if f.level == FAIL] == ['calibration'] * 2
+    assert [f.title for f in findings if f.level == BAD] == ['calibration'] * 2
     assert all(
-        'CAM_BACK: lidar2cam puts the camera' in f.message and 'millimetres' in f.fix
+        'CAM_BACK: lidar2cam puts the camera' in f.verdict and 'millimetres' in f.remedy
         for f in findings
-        if f.level == FAIL
+        if f.level == BAD
     )
-    assert all('CAM_BACK' in f.fix and 'lidar2cam' in f.fix for f in findings if f.level == WARN)
-    assert [f.check for f in findings if f.level == WARN] == ['projection'] * 2
+    assert all('CAM_BACK' in f.remedy and 'lidar2cam' in f.remedy for f in findings if f.level == WATCH)
+    assert [f.title for f in findings if f.level == WATCH] == ['projection'] * 2
 
     rewrite(copy, lambda content: dict(infos=content['data_list'], metadata=dict(version='v1.0')))
     for finding in config_findings(copy, monkeypatch):
-        assert finding.level == FAIL and 'old format' in finding.message
-        assert f'create_data.py sim --out {copy}/sim' in finding.fix
+        assert finding.level == BAD and 'old format' in finding.verdict
+        assert f'create_data.py sim --out {copy}/sim' in finding.remedy
 
 
 def test_an_info_file_older_than_its_data(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (copy / 'sim').glob('*_infos_*.pkl'):
         os.utime(path, (1e9, 1e9))
-    findings = [f for f in config_findings(copy, monkeypatch) if f.level == WARN]
-    assert len(findings) == 2 and all('is older than' in f.message and 'create_data.py sim' in f.fix for f in findings)
+    findings = [f for f in config_findings(copy, monkeypatch) if f.level == WATCH]
+    assert len(findings) == 2 and all(
+        'is older than' in f.verdict and 'create_data.py sim' in f.remedy for f in findings
+    )
 
 
 def tmp_data(copy: Path) -> Path:
@@ -156,7 +158,7 @@ def tmp_data(copy: Path) -> Path:
 def test_the_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     from tools import doctor as command
 
-    monkeypatch.setattr(command, 'sections', lambda args: iter([[Finding(OK, 'x', 'y')]]))
+    monkeypatch.setattr(command, 'sections', lambda args: iter([[Finding(GOOD, 'x', 'y')]]))
     for terminal, options, last in ((False, [], '{'), (True, [], '1 ok'), (True, ['--json'], '{')):
         monkeypatch.setattr(sys.stdout, 'isatty', lambda terminal=terminal: terminal)
         assert command.main(options) == 0
@@ -165,36 +167,36 @@ def test_the_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_without_a_configuration_the_data_root_is_looked_at(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copy))
-    assert [f.level for f in data.check_root()] == [OK, OK]
+    assert [f.level for f in data.check_root()] == [GOOD, GOOD]
     for path in (copy / 'sim').glob('*_infos_*.pkl'):
         path.unlink()
     (finding,) = data.check_root()
-    assert finding.level == WARN and f'create_data.py sim --out {copy}/sim' in finding.fix
+    assert finding.level == WATCH and f'create_data.py sim --out {copy}/sim' in finding.remedy
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_data(copy)))
     (finding,) = data.check_root()
-    assert finding.level == WARN and finding.fix == f'export CLAP_DATA_ROOT={copy}/root/quickstart'
+    assert finding.level == WATCH and finding.remedy == f'export CLAP_DATA_ROOT={copy}/root/quickstart'
     monkeypatch.setenv('CLAP_DATA_ROOT', str(copy / 'nowhere'))
     (finding,) = data.check_root()
-    assert 'CLAP_DATA_ROOT' in finding.fix
+    assert 'CLAP_DATA_ROOT' in finding.remedy
 
 
 def test_versions_are_judged_by_the_table() -> None:
     rows = {row.name: row for row in versions.SUPPORTED}
-    assert versions.check_row(rows['torch'], ('torch', '2.13.0+cpu')).level == OK
-    assert 'tests run on' in versions.check_row(rows['torch'], ('torch', '2.1.2')).message
+    assert versions.check_row(rows['torch'], ('torch', '2.13.0+cpu')).level == GOOD
+    assert 'tests run on' in versions.check_row(rows['torch'], ('torch', '2.1.2')).verdict
     old = versions.check_row(rows['torch'], ('torch', '1.13.1'))
-    assert old.level == FAIL and 'torch==2.13.0' in old.fix
-    assert versions.check_row(rows['mmcv'], ('mmcv', '2.2.0')).level == FAIL
-    assert versions.check_row(rows['mmcv'], None).level == FAIL
-    assert 'no compiled ops' in versions.check_row(rows['mmcv'], ('mmcv-lite', '2.1.0')).message
-    assert versions.check_row(rows['embreex'], None).level == WARN
-    assert 'spconv-cu118' in versions.check_row(rows['spconv'], ('spconv-cu118', '2.3.6')).message
+    assert old.level == BAD and 'torch==2.13.0' in old.remedy
+    assert versions.check_row(rows['mmcv'], ('mmcv', '2.2.0')).level == BAD
+    assert versions.check_row(rows['mmcv'], None).level == BAD
+    assert 'no compiled ops' in versions.check_row(rows['mmcv'], ('mmcv-lite', '2.1.0')).verdict
+    assert versions.check_row(rows['embreex'], None).level == WATCH
+    assert 'spconv-cu118' in versions.check_row(rows['spconv'], ('spconv-cu118', '2.3.6')).verdict
     assert versions.as_numbers('2.10.0rc1') > versions.as_numbers('2.9')
 
 
-def test_the_table_is_the_requirements_and_the_document() -> None:
+def test_the_tables_are_the_requirements_and_the_document() -> None:
     pins = {}
-    for name in ('mminstall', 'runtime', 'cpu'):
+    for name in ('mminstall', 'runtime'):
         for line in (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines():
             if '==' in line and not line.startswith('#'):
                 package, version = line.split('==')
@@ -202,10 +204,22 @@ def test_the_table_is_the_requirements_and_the_document() -> None:
     for row in versions.SUPPORTED:
         if row.name in pins:
             assert pins[row.name] == row.tested, row.name
-    setup = (ROOT / 'tools' / 'setup_env.sh').read_text()
-    (torch,) = [row.tested for row in versions.SUPPORTED if row.name == 'torch']
-    assert f'torch_version={torch}' in setup
-    assert versions.markdown_table() in (ROOT / 'docs' / 'installation.md').read_text()
+    document = (ROOT / 'docs' / 'installation.md').read_text()
+    assert versions.markdown_table() in document and versions.builds_table() in document
+
+
+def test_every_build_is_supported() -> None:
+    rows = {row.name: row for row in versions.SUPPORTED}
+    assert {'cpu', 'cuda118', 'cuda121', 'cuda124'} == set(versions.BUILDS)
+    for name, build in versions.BUILDS.items():
+        assert build.mmcv in ('wheel', 'compiled')
+        assert versions.check_row(rows['torch'], ('torch', build.torch)).level == GOOD
+        for version in build.python.split('-'):
+            assert versions.check_row(rows['python'], ('python', version)).level == GOOD
+        package, version = build.spconv.split('==')
+        assert package in rows['spconv'].distributions
+        assert package == name.replace('cuda', 'spconv-cu').replace('cpu', 'spconv')
+        assert versions.check_row(rows['spconv'], (package, version)).level == GOOD
 
 
 def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,11 +227,11 @@ def test_wrong_results_of_compiled_operators_fail(monkeypatch: pytest.MonkeyPatc
     import torch
 
     monkeypatch.setattr(mmcv.ops, 'nms', lambda boxes, scores, iou_threshold: (None, torch.tensor([0, 1, 2])))
-    assert [f.level for f in hardware.check_mmcv_ops()][0] == FAIL
+    assert [f.level for f in hardware.check_mmcv_ops()][0] == BAD
     from projects.CLAP.clap.encoders import sparse_conv
 
     monkeypatch.setattr(sparse_conv, '_apply_pairs', lambda features, weight, pairs, num: features.new_ones(num, 5))
-    assert [f.level for f in hardware.check_spconv()][0] == FAIL
+    assert [f.level for f in hardware.check_spconv()][0] == BAD
 
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
@@ -225,9 +239,9 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
 
     model = dict(img_backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='https://example.org/swin.pth')))
     (remote,) = one_step.check_weights(Config(dict(model=model)))
-    assert remote.level == WARN and '--cfg-options model.img_backbone.init_cfg=None' in remote.fix
+    assert remote.level == WATCH and '--cfg-options model.img_backbone.init_cfg=None' in remote.remedy
     (local,) = one_step.check_weights(Config(dict(model=dict(), load_from=str(tmp_path / 'no.pth'))))
-    assert local.level == FAIL and 'load_from' in local.fix
+    assert local.level == BAD and 'load_from' in local.remedy
 
 
 def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
@@ -235,11 +249,11 @@ def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
         raise ImportError('libfoo.so.1: no such file')
 
     (failed,) = guarded('mmcv ops', 'install it', broken)
-    assert failed.level == FAIL and 'libfoo' in failed.message
-    result = summary([failed, Finding(OK, 'x', 'y'), Finding(WARN, 'x', 'y', 'z')])
+    assert failed.level == BAD and 'libfoo' in failed.verdict
+    result = summary([failed, Finding(GOOD, 'x', 'y'), Finding(WATCH, 'x', 'y', 'z')])
     assert (result['ok'], result['warn'], result['fail'], result['healthy']) == (1, 1, 1, False)
-    with pytest.raises(AssertionError, match='without a fix'):
-        Finding(WARN, 'x', 'y')
+    with pytest.raises(AssertionError, match='without a remedy'):
+        Finding(WATCH, 'x', 'y')
 
 
 def test_it_works_where_nothing_is_installed(tmp_path: Path) -> None:
@@ -249,5 +263,17 @@ def test_it_works_where_nothing_is_installed(tmp_path: Path) -> None:
     )
     assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert {f['check'] for f in result['findings'] if f['level'] == FAIL} >= {'torch', 'mmcv', 'mmdet3d', 'spconv'}
-    assert all('setup_env.sh' in f['fix'] for f in result['findings'] if f['level'] == FAIL)
+    assert {f['check'] for f in result['findings'] if f['level'] == 'FAIL'} >= {'torch', 'mmcv', 'mmdet3d', 'spconv'}
+    assert all('setup_env.sh' in f['fix'] for f in result['findings'] if f['level'] == 'FAIL')
+
+
+def test_it_works_where_the_package_cannot_be_imported(tmp_path: Path) -> None:
+    """An installed mmcv that cannot be loaded is a finding, not the end of the report."""
+    (tmp_path / 'mmcv.py').write_text("raise ImportError('libcudart.so: no such file')")
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path), 'CLAP_DATA_ROOT': str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, 'tools/doctor.py'], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1 and 'Traceback' not in done.stderr, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert all('libcudart' in f['message'] for f in of(result, 'mmcv ops')) and of(result, 'embree')

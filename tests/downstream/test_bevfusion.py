@@ -27,13 +27,13 @@ def test_the_paper_size_has_bevfusions_582_entries(repo_root: Path) -> None:
     cfg.img_backbone.init_cfg = None
     encoders = json.loads((repo_root / 'tests/fixtures/bevfusion_encoder_entries.json').read_text())
     expected = {**encoders, **golden()['head_entries']}
-    state = MODELS.build(cfg).state_dict()
+    model = MODELS.build(cfg)
+    state = model.state_dict()
     assert len(expected) == len(state) == 582
     for key, (dtype, *shape) in expected.items():
         assert list(state[key].shape) == shape and str(state[key].dtype) == f'torch.{dtype}', key
-    head = cfg.bbox_head
-    assert head.point_cloud_range == cfg.voxelize_cfg.point_cloud_range
-    assert list(head.voxel_size) == list(cfg.voxelize_cfg.voxel_size)
+    assert model.bbox_head.point_cloud_range == cfg.voxelize_cfg.point_cloud_range
+    assert model.bbox_head.cell_size == [8 * size for size in cfg.voxelize_cfg.voxel_size[:2]]
 
 
 @pytest.mark.parametrize('device', CPU_AND_GPU)

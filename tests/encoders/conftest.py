@@ -8,11 +8,13 @@ import pytest
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
+from projects.CLAP.clap.encoders.geometry import with_geometry
 from projects.CLAP.clap.encoders.view_transform import CLAPDepthLSSTransform
 
 
 @pytest.fixture(scope='module')
 def paper_transform(repo_root: Path) -> CLAPDepthLSSTransform:
     """The view transform as `clap_nus.py` and the detector have it."""
-    config = Config.fromfile(repo_root / 'configs/_base_/models/clap_voxel0075_swint.py')
-    return MODELS.build(config.model.view_transform)
+    model = Config.fromfile(repo_root / 'projects/CLAP/configs/clap_nus.py').model
+    parts = with_geometry(model.voxelize_cfg, dict(view_transform=model.view_transform))
+    return MODELS.build(parts['view_transform'])

@@ -14,6 +14,8 @@ import torch
 from mmengine.config import Config
 
 from projects.CLAP.clap.encoders import CLAPEncoderBase
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.encoders.geometry import with_geometry
 
 BN1D, BN2D = dict(type='BN1d', eps=1e-3, momentum=0.01), dict(type='BN', eps=1e-3, momentum=0.01)
 
@@ -110,13 +112,14 @@ def small_batch(batch: int = 2):
 
 
 def paper_config(repo_root) -> dict:
-    config = Config.fromfile(repo_root / 'configs/_base_/models/clap_voxel0075_swint.py').model
+    config = Config.fromfile(repo_root / 'projects/CLAP/configs/clap_nus.py').model
     assert config.pop('type') == 'CLAP'
     assert config.img_backbone.init_cfg.type == 'Pretrained'
     config.img_backbone.init_cfg = None
     config.pop('data_preprocessor')
     names = CLAPEncoderBase.__init__.__code__.co_varnames
-    return {key: value for key, value in config.items() if key in names}
+    config = {key: value for key, value in config.items() if key in names}
+    return {**config, **with_geometry(config['voxelize_cfg'], {name: config[name] for name in ENCODERS})}
 
 
 def test_entries_are_those_of_the_bevfusion_detector(repo_root):
@@ -322,12 +325,12 @@ def test_full_size_on_the_real_nuscenes_frame(real_data, repo_root, capsys):
 def test_depth_images_of_the_real_frame_are_plausible(real_data, repo_root):
     """Every camera sees some thousand points between 1 m and 110 m, and the road fills the lower half."""
     points, _, metas = nuscenes_frame(real_data / 'nuscenes_frame')
-    from projects.CLAP.clap.encoders.camera_matrices import CameraMatrices
+    from projects.CLAP.clap.encoders.camera_matrices import camera_matrices
     from projects.CLAP.clap.encoders.view_transform import CLAPDepthLSSTransform
 
     config = paper_config(repo_root)['view_transform']
     config.pop('type')
-    maps = CLAPDepthLSSTransform(**config).depth_maps(points, CameraMatrices.from_metas(metas, 6))[0, :, 0]
+    maps = CLAPDepthLSSTransform(**config).depth_maps(points, camera_matrices(metas, 6))[0, :, 0]
     hits = (maps > 0).flatten(1).sum(1)
     assert (hits > 1500).all() and (hits < 10000).all(), hits
     assert maps[maps > 0].min() > 0.5 and maps.max() < 120

@@ -15,7 +15,7 @@ from mmdet3d.registry import MODELS
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from projects.CLAP.clap.encoders.camera_matrices import CameraMatrices
+from projects.CLAP.clap.encoders.camera_matrices import camera_matrices
 from projects.CLAP.clap.encoders.encoder_base import CLAPEncoderBase
 from projects.CLAP.clap.encoders.fusion import CLAPConvFuser
 from projects.CLAP.clap.encoders.lss_fpn import CLAPLSSFPN
@@ -86,7 +86,7 @@ def tiny_transform() -> CLAPDepthLSSTransform:
 
 def frustum_points(module: CLAPDepthLSSTransform, metas: list) -> Tensor:
     """Frustum points with the axes of the golden file, (B, C, D, h, w, 3)."""
-    cameras = CameraMatrices.from_metas(metas, len(metas[0]['cam2img']))
+    cameras = camera_matrices(metas, len(metas[0]['cam2img']))
     return torch.stack([module.frustum_points(cameras, i).permute(0, 3, 1, 2, 4) for i in range(len(metas))])
 
 
@@ -118,7 +118,7 @@ def test_geometry(paper_transform: CLAPDepthLSSTransform, case: str, lidar_aug: 
 
 @pytest.mark.usefixtures('place')
 def test_depth_map() -> None:
-    maps = tiny_transform().depth_maps(tiny_points(), CameraMatrices.from_metas(tiny_metas(), 2))
+    maps = tiny_transform().depth_maps(tiny_points(), camera_matrices(tiny_metas(), 2))
     places, expected = maps.nonzero().tolist(), golden()['depth_map']['nonzero']
     assert places == [[b, n, 0, row, col] for b, n, _, row, col, _ in expected]
     assert maps[maps != 0].tolist() == pytest.approx([entry[-1] for entry in expected], rel=1e-5)
@@ -126,7 +126,7 @@ def test_depth_map() -> None:
 
 def test_depth_behind_the_camera_is_clamped() -> None:
     """The pixel is left open: rounding moves it by a few."""
-    cameras = CameraMatrices.from_metas([meta((20, 32, 16), [homogeneous(FORWARD)], np.eye(4), np.eye(4))], 1)
+    cameras = camera_matrices([meta((20, 32, 16), [homogeneous(FORWARD)], np.eye(4), np.eye(4))], 1)
     depth = tiny_transform().depth_maps([torch.tensor([[-3.0, -4.800016, -2.400008]])], cameras)
     assert depth[depth != 0].tolist() == pytest.approx([golden()['depth_behind_camera']['nonzero'][0][-1]], rel=1e-6)
 
@@ -139,7 +139,7 @@ def test_view_transform() -> None:
     pooled = []
     module.downsample.register_forward_pre_hook(lambda _, args: pooled.append(args[0]))
     with torch.no_grad():
-        maps = module.depth_maps(tiny_points(), CameraMatrices.from_metas(metas, 2))
+        maps = module.depth_maps(tiny_points(), camera_matrices(metas, 2))
         depth, context = module.predict_depth(features, maps)
         output = module(features, tiny_points(), metas)
     lifted = (depth[:, :, None] * context[:, None]).view(2, 2, 4, 8, 16, 4).permute(0, 1, 4, 2, 3, 5)

@@ -8,7 +8,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import nn
 
-from projects.CLAP.clap.encoders.camera_matrices import CameraMatrices
+from projects.CLAP.clap.encoders.camera_matrices import camera_matrices
 from projects.CLAP.clap.encoders.view_transform import CLAPDepthLSSTransform
 
 SMALL = dict(
@@ -73,7 +73,7 @@ def test_frustum_points_project_back_to_their_pixel():
     """Lifting and the projection of the depth map are inverse to each other, with every augmentation on."""
     module = CLAPDepthLSSTransform(**SMALL)
     meta = random_meta(np.random.default_rng(0))
-    cameras = CameraMatrices.from_metas([meta], 2)
+    cameras = camera_matrices([meta], 2)
     points = module.frustum_points(cameras, 0).double().numpy()  # (C, h, w, D, 3)
     undo = np.linalg.inv(meta['lidar_aug_matrix'])
     for camera in range(2):
@@ -89,7 +89,7 @@ def test_frustum_points_project_back_to_their_pixel():
 def reference_forward(module: CLAPDepthLSSTransform, features, points, metas):
     """The camera BEV with every (pixel, bin) vector written out, one camera matrix at a time."""
     batch, num_cameras = features.shape[:2]
-    cameras = CameraMatrices.from_metas(metas, num_cameras)
+    cameras = camera_matrices(metas, num_cameras)
     maps = module.depth_maps(points, cameras)
     size_x, size_y, size_z = module.grid
     bev = torch.zeros(batch, size_z, size_x, size_y, module.out_channels)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import sys
 import warnings
 
 import pytest
 
-from projects.CLAP.clap.datasets.converters.nuscenes import plain_progress
 from projects.CLAP.clap.engine.known_warnings import hide_known_warnings, without_file_warnings
 
 
@@ -57,16 +54,3 @@ def test_the_checkpoint_hook_is_quiet_while_it_begins(caplog: pytest.LogCaptureF
     assert lines == ['something else']
     FileClient.infer_client(None, '/tmp')
     assert any('FileClient' in line for line in lines), 'shown again afterwards'
-
-
-def test_progress_in_a_pipe_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    import mmengine
-
-    out = io.StringIO()
-    monkeypatch.setattr(sys, 'stdout', out)
-    with plain_progress():
-        assert list(mmengine.track_iter_progress(list(range(25)), file=out)) == list(range(25))
-    text = out.getvalue()
-    assert '\r' not in text and '25 of 25' in text and len(text.splitlines()) <= 12
-    mmengine.ProgressBar(2, file=out).update()
-    assert '\r' in out.getvalue(), "MMEngine's own bar is back"

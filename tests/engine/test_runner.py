@@ -30,3 +30,12 @@ def test_the_terminal_shows_what_matters(tmp_path: Path, capsys: pytest.CaptureF
     for line in ('a first line', 'and a warning'):
         assert line in log and line in terminal
     assert str(runner.logger._log_file) in terminal and len(terminal.splitlines()) < 8
+
+
+def test_none_leaves_out_a_hook_of_any_name(tmp_path: Path) -> None:
+    hooks = dict(timer=None, step_seed=dict(type='StepSeedHook'), pictures=None)
+    runner = QuietRunner(
+        Nothing(), str(tmp_path), default_hooks=hooks, experiment_name=tmp_path.name, default_scope='mmdet3d'
+    )
+    names = {type(hook).__name__ for hook in runner.hooks}
+    assert {'StepSeedHook', 'LoggerHook'} <= names and not {'IterTimerHook', 'PretrainVisualizationHook'} & names

@@ -25,7 +25,7 @@ from projects.CLAP.clap.datasets import CLAPDataset, DataError
 from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequences
 from projects.CLAP.clap.engine.config.check import check_config
 from projects.CLAP.clap.errors import ConfigError
-from projects.CLAP.clap.files.restricted_pickle import read_table
+from projects.CLAP.clap.files.pickled_table import read_table
 from tests.fixtures.driving_frames import frame_info, make_points, write_dataset, write_infos
 from tests.fixtures.tiny import RANGE, tiny_model
 

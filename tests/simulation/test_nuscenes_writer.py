@@ -12,7 +12,7 @@ from nuscenes.utils.data_classes import LidarPointCloud
 from nuscenes.utils.geometry_utils import points_in_box, view_points
 from PIL import Image
 
-from projects.CLAP.simulation.nuscenes_tables import TABLES
+from projects.CLAP.clap.datasets.converters.nuscenes import TABLES
 from projects.CLAP.simulation.scene import build_scene
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.visualization import PretrainVisualizationHook, undisturbed
 from tests.fixtures.tiny import build
 from tests.fixtures.tiny_run import tiny_runner
@@ -99,7 +100,7 @@ def test_a_failing_picture_is_logged_and_the_run_goes_on(tmp_path: Path, monkeyp
     def broken(*args, **kwargs) -> None:
         raise OSError('no space left on device')
 
-    monkeypatch.setattr('projects.CLAP.clap.visualization.pretrain_visualization_hook.render_frame', broken)
+    monkeypatch.setattr('projects.CLAP.clap.visualization.pretrain_visualization_hook.pictures_of', broken)
     run = tiny_runner(tmp_path / 'broken', [HOOK], epochs=1)
     run.train()
     assert (tmp_path / 'broken' / 'epoch_1.pth').is_file()
@@ -109,11 +110,16 @@ def test_a_failing_picture_is_logged_and_the_run_goes_on(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize(
     'wrong, message',
-    [(dict(interval=0), 'interval'), (dict(dataset='test'), "'val' or 'train'"), (dict(figures=['camera']), 'camera')],
+    [(dict(interval=0), 'interval'), (dict(dataset='test'), "'val' or 'train'")],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PretrainVisualizationHook(**wrong)
+
+
+def test_a_picture_that_the_method_does_not_have_stops_the_run_at_its_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\['camera'\].*lidar_on_images.*lidar_range"):
+        tiny_runner(tmp_path / 'figures', [dict(HOOK, figures=['rays', 'camera'])]).train()
 
 
 def test_a_frame_that_does_not_exist_stops_the_run_at_its_start(tmp_path: Path) -> None:

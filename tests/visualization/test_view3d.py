@@ -10,25 +10,24 @@ import pytest
 import torch
 
 from projects.CLAP.clap.functional import project_points
-from projects.CLAP.clap.visualization import render_frame
-from projects.CLAP.clap.visualization.colours import prototype_colours
+from projects.CLAP.clap.pretrain.pictures import photos
+from projects.CLAP.clap.visualization.colours import to_rgba
 from projects.CLAP.clap.visualization.view3d import (
-    CLOUDS,
     Recording,
     ViewerNotInstalledError,
     import_rerun,
     pinhole_of,
-    point_colours,
 )
 from tests.fixtures.tiny import batch, build, calibration
 
 
 @pytest.fixture(scope='module')
 def frame() -> tuple:
-    """The tiny model's picture of the street and its calibration."""
+    """Clouds of the tiny model, images and calibration of the street."""
     model = build().eval()
     data = model.data_preprocessor(batch(1), training=False)
-    return render_frame(model, data, stride=16, max_points=300), data['data_samples'][0].metainfo
+    meta = data['data_samples'][0].metainfo
+    return model.clouds(data), photos(model.views(data['inputs'], [meta])[0], meta), meta
 
 
 def read(path: Path) -> dict:
@@ -40,24 +39,24 @@ def read(path: Path) -> dict:
 
 def test_a_recording_opens_elsewhere_with_everything_in_it(frame: tuple, tmp_path: Path) -> None:
     pytest.importorskip('rerun', reason='pip install -r requirements/viewer.txt')
-    picture, meta = frame
+    clouds, images, meta = frame
     boxes = np.array([[7.0, 0.0, -1.0, 4.0, 2.0, 1.5, np.pi / 2], [0.0, 5.0, -1.0, 1.0, 1.0, 2.0, 0.0]])
     recording = Recording(tmp_path / 'sub' / 'scene.rrd')
-    recording.add(0, picture, meta, boxes, ['car', 'pedestrian'])
-    recording.add(1, picture, meta, np.zeros((0, 7)), [])
+    recording.add(0, clouds, images, meta, boxes, ['car', 'pedestrian'])
+    recording.add(1, clouds, images, meta, np.zeros((0, 7)), [])
     recording.close()
     table = read(tmp_path / 'sub' / 'scene.rrd')
-    colours = point_colours(picture)
-    assert sorted(colours) == sorted(CLOUDS)
-    for name in CLOUDS:
+    assert sorted(clouds) == ['curvature', 'prototype', 'prototype_camera', 'range_error', 'rendered']
+    for name, cloud in clouds.items():
         for time in (0, 1):
             np.testing.assert_array_equal(
-                np.array(table[f'/world/{name}:Position3D'][time], np.float32), picture.points.astype(np.float32)
+                np.array(table[f'/world/{name}:Position3D'][time], np.float32), cloud.points.astype(np.float32)
             )
         rgba = np.array(table[f'/world/{name}:Color'][0], np.uint32)
-        np.testing.assert_array_equal(np.stack([rgba >> 24, rgba >> 16 & 255, rgba >> 8 & 255], 1), colours[name])
-    for camera in picture.cameras:
-        path = f'/world/cameras/{camera.name}'
+        colours = np.round(255 * to_rgba(cloud.shown)[:, :3])
+        np.testing.assert_array_equal(np.stack([rgba >> 24, rgba >> 16 & 255, rgba >> 8 & 255], 1), colours)
+    for image in images:
+        path = f'/world/cameras/{image.title}'
         assert table[f'{path}:Resolution'][0] == [[128.0, 64.0]]
         jpeg = bytes(table[f'{path}:Blob'][0][0])
         assert jpeg[:2] == b'\xff\xd8' and len(jpeg) > 500
@@ -103,12 +102,3 @@ def test_without_the_library_the_message_says_how_to_get_it(monkeypatch: pytest.
     monkeypatch.setattr(builtins, '__import__', refuse)
     with pytest.raises(ViewerNotInstalledError, match='requirements/viewer.txt'):
         import_rerun()
-
-
-def test_colours_of_prototypes_differ_and_do_not_depend_on_their_number() -> None:
-    table = prototype_colours(64)
-    assert table.shape == (65, 3) and table.min() >= 0 and table.max() <= 1
-    distance = np.abs(table[:, None] - table[None]).max(-1) + 10 * np.eye(65)
-    assert distance.min() > 0.02
-    np.testing.assert_array_equal(prototype_colours(512)[:64], table[:64])
-    np.testing.assert_array_equal(table[-1], [0.6, 0.6, 0.6])

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-# Before torch is loaded: waiting OpenMP threads must not take the cores from each other and from data loaders.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,14 +1,11 @@
 # The detector on the encoders of encoder_small.py, at a size that trains on two CPU cores.
-_base_ = ['./encoder_small.py']
+_base_ = './encoder_small.py'
 
 model = dict(
     type='CLAPBEVFusion',
     bbox_head=dict(
         type='CLAPTransFusionHead',
         in_channels=128,
-        num_classes=10,
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
-        voxel_size=[0.15, 0.15, 0.2],
         out_size_factor=8,
         num_proposals=100,
         hidden_channel=64,

@@ -1,15 +1,12 @@
-"""The detector of the paper: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T, TransFusion head."""
+# The detector of the paper: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T, TransFusion head.
 
-_base_ = ['./clap_voxel0075_swint.py']
+_base_ = './encoder_voxel0075_swint.py'
 
 model = dict(
     type='CLAPBEVFusion',
     bbox_head=dict(
         type='CLAPTransFusionHead',
         in_channels=512,
-        num_classes=10,
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
-        voxel_size=[0.075, 0.075, 0.2],
         out_size_factor=8,
         num_proposals=200,
         hidden_channel=128,

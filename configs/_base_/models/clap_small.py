@@ -1,6 +1,6 @@
 # The pre-trainer with every part switched on, at a size that trains on two CPU cores: narrow encoders, 16 channels in
 # the volume.
-_base_ = ['./encoder_small.py']
+_base_ = './encoder_small.py'
 
 model = dict(
     type='CLAP',
@@ -10,7 +10,6 @@ model = dict(
     render_head=dict(
         type='NeuSRenderHead',
         in_channels=128,
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
         volume_channels=16,
         num_z=16,
         hidden_channels=32,

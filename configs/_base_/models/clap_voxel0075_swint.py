@@ -1,82 +1,49 @@
-"""The encoders of the paper's model: lidar-camera BEVFusion, voxels of 0.075 m, Swin-T."""
+# CLAP as in the paper. Numbers the paper prints are marked with where; the others are this project's choice.
+_base_ = './encoder_voxel0075_swint.py'
 
 model = dict(
     type='CLAP',
-    data_preprocessor=dict(
-        type='CLAPDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=False,
-        pad_size_divisor=32,
+    masking=dict(point_ratio=0.9, image_ratio=0.9, block=(8, 8, 8), patch=32),  # 0.9: supplement 1
+    depth_source='masked',
+    heldout_ratio=0.02,
+    render_head=dict(
+        type='NeuSRenderHead',
+        in_channels=512,  # d_F, section 4.1
+        volume_channels=32,
+        num_z=16,
+        num_samples=72,
+        num_upsamples=24,  # N_ray = 96, section 4.1
+        initial_variance=0.3,
+        loss_weight=2.0,  # omega_r, section 4.1
+        surface_weight=0.05,  # omega_sur, section 4.1
+        rgb_weight=0.05,  # omega_C, section 4.1
     ),
-    voxelize_cfg=dict(
-        max_num_points=10,
-        max_voxels=[120000, 160000],  # training, evaluation
-        voxel_size=[0.075, 0.075, 0.2],
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
+    ray_sampler=dict(
+        type='CurvatureRaySampler',
+        num_lidar_rays=8192,  # N_L, section 4.1
+        num_camera_rays=1024,  # N_C / N_cam, section 4.1
+        mode='jacobian',
+        power=1.0,  # Eq. 12; the class' defaults are those of docs/results/curvature.md
+        uniform_share=0.0,
+        importance=0.0,
+        blur_kernel_px=15,
+        blur_sigma_px=3.0,
     ),
-    pts_middle_encoder=dict(
-        type='CLAPSparseEncoder',
-        in_channels=5,
-        sparse_shape=[1440, 1440, 41],
-        norm_cfg=dict(type='BN1d', eps=1e-3, momentum=0.01),
-        base_channels=16,
-        output_channels=128,
-        encoder_channels=((16, 16, 32), (32, 32, 64), (64, 64, 128), (128, 128)),
-        encoder_paddings=((0, 0, 1), (0, 0, 1), (0, 0, (1, 1, 0)), (0, 0)),
-    ),
-    img_backbone=dict(
-        type='mmdet.SwinTransformer',
-        embed_dims=96,
-        depths=[2, 2, 6, 2],
-        num_heads=[3, 6, 12, 24],
-        window_size=7,
-        mlp_ratio=4,
-        qkv_bias=True,
-        qk_scale=None,
-        drop_rate=0.0,
-        attn_drop_rate=0.0,
-        drop_path_rate=0.2,
-        patch_norm=True,
-        out_indices=[1, 2, 3],
-        with_cp=False,
-        convert_weights=True,
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.0/'
-            'swin_tiny_patch4_window7_224.pth',
-        ),
-    ),
-    img_neck=dict(type='CLAPLSSFPN', in_channels=[192, 384, 768], out_channels=256, norm_cfg=dict(type='BN2d')),
-    view_transform=dict(
-        type='CLAPDepthLSSTransform',
-        in_channels=256,
-        out_channels=80,
-        image_size=[256, 704],
-        feature_size=[32, 88],
-        xbound=[-54.0, 54.0, 0.3],
-        ybound=[-54.0, 54.0, 0.3],
-        zbound=[-10.0, 10.0, 20.0],
-        dbound=[1.0, 60.0, 0.5],
-        downsample=2,
-    ),
-    fusion_layer=dict(type='CLAPConvFuser', in_channels=[80, 256], out_channels=256),
-    pts_backbone=dict(
-        type='SECOND',
-        in_channels=256,
-        out_channels=[128, 256],
-        layer_nums=[5, 5],
-        layer_strides=[1, 2],
-        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
-        conv_cfg=dict(type='Conv2d', bias=False),
-    ),
-    pts_neck=dict(
-        type='SECONDFPN',
-        in_channels=[128, 256],
-        out_channels=[256, 256],
-        upsample_strides=[1, 2],
-        norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
-        upsample_cfg=dict(type='deconv', bias=False),
-        use_conv_for_no_stride=True,
+    prototype_head=dict(
+        type='PrototypeHead',
+        lidar_channels=256,  # d_P, section 4.1
+        camera_channels=80,  # d_I, section 4.1
+        embed_channels=128,  # d_K, section 4.1
+        num_prototypes=512,  # N_K, section 4.1
+        sinkhorn_iters=3,  # N_sink, section 4.1
+        temperature=1.0,  # tau, section 4.1
+        epsilon=0.05,
+        normalization='entries',  # Eqs. 15 and 16 as printed
+        cells='all',  # N_3D as printed
+        squared_gram=False,  # Eq. 17 as printed
+        loss_weight=1.0,  # omega_proto, section 4.1
+        swav_weight=1.0,  # omega_SwAV, section 4.1
+        em_weight=0.1,  # omega_EM, section 4.1
+        gram_weight=0.1,  # omega_GMM, section 4.1
     ),
 )

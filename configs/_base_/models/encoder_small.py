@@ -1,18 +1,16 @@
 # The encoders at a size that trains on two CPU cores: BEV of 90 x 90 cells of 1.2 m, a narrow Swin. The pre-trainer
-# (clap_small.py) and the detector (bevfusion_small.py) both take them from here, so that weights go from one to the
-# other.
+# (clap_small.py) and the detector (bevfusion_small.py) both take them from here. Range and image size come with the
+# data set; shapes and bounds that follow from them are worked out (clap/encoders/geometry.py).
 model = dict(
     data_preprocessor=dict(type='CLAPDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
     voxelize_cfg=dict(
         max_num_points=10,
         max_voxels=[60000, 60000],
         voxel_size=[0.15, 0.15, 0.2],  # x, y: 8 voxels are a BEV cell
-        point_cloud_range=[-54.0, -54.0, -5.0, 54.0, 54.0, 3.0],
     ),
     pts_middle_encoder=dict(
         type='CLAPSparseEncoder',
         in_channels=5,
-        sparse_shape=[720, 720, 41],
         # A run of minutes has too few steps for the running statistics of momentum 0.01.
         norm_cfg=dict(type='BN1d', eps=1e-3, momentum=0.1),
         base_channels=8,
@@ -36,10 +34,6 @@ model = dict(
         type='CLAPDepthLSSTransform',
         in_channels=64,
         out_channels=32,
-        image_size=[128, 352],
-        feature_size=[16, 44],
-        xbound=[-54.0, 54.0, 0.6],
-        ybound=[-54.0, 54.0, 0.6],
         zbound=[-10.0, 10.0, 20.0],
         dbound=[1.0, 60.0, 1.0],
         downsample=2,

@@ -33,15 +33,25 @@ class KeyframeSweep:
 
 
 @dataclass(frozen=True)
-class CameraViews:
-    """The unmasked images of one sample with everything that maps pixels to rays."""
+class CameraMatrices:
+    """The calibration of C cameras as homogeneous 4 x 4 matrices; of a batch with a first axis B."""
 
-    rgb: Tensor  # (C, 3, H, W) in [0, 1], augmented image
     lidar2img: Tensor  # (C, 4, 4) un-augmented LiDAR frame -> original pixels
     cam2img: Tensor  # (C, 4, 4) intrinsics of the original image
     cam2lidar: Tensor  # (C, 4, 4) camera -> un-augmented LiDAR frame
     img_aug: Tensor  # (C, 4, 4) original pixel -> augmented pixel
     lidar_aug: Tensor  # (4, 4) LiDAR frame -> augmented LiDAR frame
+
+    def sample(self, index: int, like: Tensor) -> CameraMatrices:
+        """Those of one sample of a batch, with the device and the type of ``like``."""
+        return CameraMatrices(**{name: matrices[index].to(like) for name, matrices in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class CameraViews(CameraMatrices):
+    """The unmasked images of one sample with everything that maps pixels to rays."""
+
+    rgb: Tensor  # (C, 3, H, W) in [0, 1], augmented image
     original_size: Tensor  # (C, 2) height and width of the original images, pixels
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence
 
+from projects.CLAP.clap.files.text_table import text_table
+
 from .plan import Cell
 from .plot import PLOT
 from .records import PUBLISHED, Record
@@ -42,8 +44,7 @@ def _section(title: str, table: Optional[str]) -> List[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Optional[str]:
-    lines = [head, ['---', *['---:'] * (len(head) - 1)], *rows]
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines) if rows else None
+    return text_table(head, rows, markdown=True) if rows else None
 
 
 def _pm(value: Spread, digits: int = 2) -> str:

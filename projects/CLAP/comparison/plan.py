@@ -7,7 +7,7 @@ from math import gcd
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
-from projects.CLAP.clap.engine.checkpoint.compare import ENCODERS
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, Optional, Sequence, Type, TypeVar, Union
 
 from mmengine.config import Config
 
-from projects.CLAP.clap.engine.checkpoint.compare import ENCODERS
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 
 from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row, share_name
 

@@ -2,16 +2,17 @@
 #   python tools/create_data.py pandaset --root /path/to/pandaset --out data/pandaset
 #   python tools/train.py projects/CLAP/configs/clap_pandaset.py
 _base_ = [
-    '../../../configs/_base_/datasets/clap_pandaset.py',
+    '../../../configs/_base_/datasets/pandaset.py',
     '../../../configs/_base_/models/clap_small.py',
     '../../../configs/_base_/schedules/clap_12e.py',
     '../../../configs/_base_/default_runtime.py',
 ]
 
-# Rendering loss, masking and Eq. 12 are the paper's here, as for the figures of the README; clap_sim.py has what works
-# better for curvature sampling, ablations/clap_pandaset_metric.py brings it to these frames.
+# Rendering loss, masking and Eq. 12 are the paper's here; clap_sim.py has what works better for curvature sampling,
+# ablations/clap_pandaset_metric.py brings it to these frames.
 model = dict(
-    view_transform=dict(image_size=[192, 352], feature_size=[24, 44]),
+    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
+    view_transform=dict(image_size=_base_.image_size),
     ray_sampler=dict(mode='jacobian', power=1.0, uniform_share=0.0, importance=0.0),
 )
 # Held-back rays are measured on the training frames: 14 frames are too few to set any aside.
@@ -24,14 +25,11 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=40, val_interval=5)
-default_hooks = dict(logger=dict(interval=7), checkpoint=dict(interval=5))
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(type='SamplingWarmupHook', warmup_epochs=25),
-    dict(type='NonFiniteLossHook'),
-    dict(type='DatasetCheckHook'),
-    dict(type='UnmaskedNormHook', num_frames=14, interval=5),
-    dict(type='RunRecordHook'),
-    dict(type='PretrainVisualizationHook', interval=140),
-]
+default_hooks = dict(
+    logger=dict(interval=7),
+    checkpoint=dict(interval=5),
+    warmup=dict(warmup_epochs=25),
+    unmasked_norm=dict(num_frames=14, interval=5),
+    pictures=dict(interval=140),
+)
 log_processor = dict(window_size=7)

@@ -3,6 +3,6 @@
 Modules import torch, mmdet3d and the project inside their functions only.
 """
 
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
-__all__ = ['FAIL', 'OK', 'WARN', 'Finding']
+__all__ = ['BAD', 'GOOD', 'WATCH', 'Finding']

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 Array = NDArray[Any]
 
@@ -56,13 +56,13 @@ class BoxCount:
 
 def inside_box(points: Array, box: Array, floor: float = 0.0) -> Array:
     """(N,) bool: ``points`` (N, >=3) that lie in ``box`` (7,), without its lowest ``floor`` metres."""
-    offset = points[:, :3] - box[:3]
-    cos, sin = np.cos(box[6]), np.sin(box[6])
-    along = cos * offset[:, 0] + sin * offset[:, 1]
-    across = -sin * offset[:, 0] + cos * offset[:, 1]
-    up = offset[:, 2] + box[5] / 2
-    inside: Array = (np.abs(along) <= box[3] / 2) & (np.abs(across) <= box[4] / 2) & (up >= floor) & (up <= box[5])
-    return inside
+    import torch
+
+    from projects.CLAP.clap import functional
+
+    inside = functional.inside_box(torch.from_numpy(points), torch.from_numpy(box)).numpy()
+    above: Array = inside & (points[:, 2] - box[2] + box[5] / 2 >= floor)
+    return above
 
 
 def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
@@ -102,14 +102,14 @@ def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
 def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
     """Findings about the counts of :func:`count_boxes`; ``where`` names the info file."""
     if count.boxes == 0:
-        return [Finding(OK, 'boxes', f'{where}: none in the frames looked at (pre-training needs none)')]
+        return [Finding(GOOD, 'boxes', f'{where}: none in the frames looked at (pre-training needs none)')]
     about = f'{where}: {count.inside / max(count.points, 1):.1%} of the points lie in {count.boxes} boxes'
     if count.expected:
         about += f'; of {count.expected} boxes said to hold 5 points or more, {count.hit / count.expected:.0%} hold any'
     if count.expected >= 5 and count.hit < 0.5 * count.expected:
         return [
             Finding(
-                FAIL,
+                BAD,
                 'boxes',
                 f'{about}: the boxes are not in the frame of the points',
                 f'convert boxes to the LiDAR frame of their own sweep; {BOX_FIX}',
@@ -124,7 +124,7 @@ def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
         best = max(wrong, key=lambda name: count.theirs[name] / (count.mine[name] + 1.0))
         return [
             Finding(
-                FAIL,
+                BAD,
                 'boxes',
                 f'{about}. Read with {best}, the boxes lose {count.mine[best]} points and gain '
                 f'{count.theirs[best]}: the file follows another convention',
@@ -134,7 +134,7 @@ def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
     if count.expected >= 5 and count.hit < 0.9 * count.expected:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'boxes',
                 about,
                 'look at a frame: tools/visualize.py draws the cloud; are boxes of another time stamp than the sweep?',
@@ -142,4 +142,4 @@ def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
         ]
     unsure = [name for name in CONVENTIONS if count.mine[name] + count.theirs[name] < MIN_CONTESTED]
     certain = f' (too few points to rule out: {"; ".join(unsure)})' if unsure else ''
-    return [Finding(OK, 'boxes', f'{about}; no other convention fits better{certain}')]
+    return [Finding(GOOD, 'boxes', f'{about}; no other convention fits better{certain}')]

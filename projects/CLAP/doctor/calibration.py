@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .edges import MIN_POINTS, WIDTH, Agreement, add, agreement, best_of, edge_map, edge_points, together
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 Array = NDArray[Any]
 
@@ -93,8 +93,10 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
     """Take a frame into the sums; ``images`` as in the info file, ``img_path`` absolute."""
     from PIL import Image
 
-    lidar2cam = {name: _square(view['lidar2cam']) for name, view in images.items()}
-    cam2img = {name: _square(view['cam2img']) for name, view in images.items()}
+    from projects.CLAP.clap.datasets.transforms.loading import homogeneous
+
+    lidar2cam = {name: homogeneous(view['lidar2cam']) for name, view in images.items()}
+    cam2img = {name: homogeneous(view['cam2img']) for name, view in images.items()}
     rim = edge_points(points)
     for name, view in images.items():
         rig.matrices.setdefault(name, []).append(lidar2cam[name])
@@ -149,13 +151,6 @@ def _merged(problems: Iterable[_Problem]) -> List[_Problem]:
     return list(kinds.values())
 
 
-def _square(matrix: Any) -> Array:
-    values = np.asarray(matrix, dtype=np.float64)
-    full = np.eye(4)
-    full[: values.shape[0], : values.shape[1]] = values
-    return full
-
-
 def _not_rigid(rig: Rig) -> List[_Problem]:
     """Matrices that no camera can have."""
     found = []
@@ -172,7 +167,7 @@ def _not_rigid(rig: Rig) -> List[_Problem]:
             fix = 'change the sign of the axis that is the wrong way'
         else:
             continue
-        found.append(_Problem(FAIL, [name], text, f'{fix}; {_WANTED}'))
+        found.append(_Problem(BAD, [name], text, f'{fix}; {_WANTED}'))
     return _merged(found)
 
 
@@ -212,7 +207,7 @@ def _tilted(rig: Rig, sound: List[str], tilted: List[str]) -> List[_Problem]:
     if rest:
         found.append(
             _Problem(
-                WARN,
+                WATCH,
                 rest,
                 f'not upright (down axis {_degrees(rig, rest)} from the LiDAR\'s -z), and no usual mistake explains it',
                 f'right if mounted so; else correct lidar2cam or the LiDAR frame (z is up); {_WANTED}',
@@ -236,7 +231,7 @@ def _tilted(rig: Rig, sound: List[str], tilted: List[str]) -> List[_Problem]:
             text += f'. {", ".join(also)}: too, if from the same place (both ways upright)'
         found.append(
             _Problem(
-                FAIL,
+                BAD,
                 explained,
                 text,
                 f'write lidar2cam = {MISTAKES[mistake][0]} and make the info file again; {_WANTED}',
@@ -266,7 +261,7 @@ def _far(rig: Rig, names: List[str]) -> List[_Problem]:
         if distance >= FAR_M:
             found.append(
                 _Problem(
-                    FAIL if distance > VERY_FAR_M else WARN,
+                    BAD if distance > VERY_FAR_M else WATCH,
                     [name],
                     f'lidar2cam puts the camera {distance:.1f} m from the LiDAR, at {centre.round(1).tolist()}',
                     'usual causes: millimetres, world coordinates, the camera\'s '
@@ -284,14 +279,14 @@ def _contradicted(rig: Rig) -> List[_Problem]:
     mistake, sure = best_of(whole, GIVEN, mistakes)
     if mistake:
         sure = sure or (whole[mistake].certainty > 4.0 and whole[GIVEN].certainty < 1.0)
-        return [_mended(FAIL if sure else WARN, names, mistake, whole)]
+        return [_mended(BAD if sure else WATCH, names, mistake, whole)]
     if whole[GIVEN].better_shift and not any(fits[GIVEN].certainty > 2.5 for fits in rig.fits.values()):
         return [_shifted(names, whole[GIVEN])]
     found = [problem for name in names for problem in _contradicted_alone(rig, name)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
         found.append(
             _Problem(
-                WARN,
+                WATCH,
                 names,
                 'edges of the points do not lie on edges of the images: the calibration may '
                 f'be wrong, or images and sweeps of different times ({whole[GIVEN].gain:+.3f} edge '
@@ -307,11 +302,11 @@ def _contradicted_alone(rig: Rig, name: str) -> List[_Problem]:
     mistake, sure = best_of(fits, GIVEN, [m for m in MISTAKES if _explains(rig.matrices[name], m)])
     other, sure_other = best_of(fits, GIVEN, [n for n in rig.matrices if n != name])
     if mistake:
-        return [_mended(FAIL if sure else WARN, [name], mistake, fits)]
+        return [_mended(BAD if sure else WATCH, [name], mistake, fits)]
     if other:
         return [
             _Problem(
-                FAIL if sure_other else WARN,
+                BAD if sure_other else WATCH,
                 [name],
                 f'the image fits the calibration of {other} and not its own ({_numbers(fits, other)})',
                 'calibrations or images are exchanged: correct the names in the info file',
@@ -324,7 +319,7 @@ def _contradicted_alone(rig: Rig, name: str) -> List[_Problem]:
 
 def _shifted(names: List[str], fit: Agreement) -> _Problem:
     return _Problem(
-        WARN,
+        WATCH,
         names,
         f'points and image fit better if the points move by {fit.better_shift / WIDTH:+.1%} of the image\'s width',
         'check the rotation in lidar2cam, the '
@@ -361,7 +356,7 @@ def _intrinsics(rig: Rig) -> List[_Problem]:
         guess = f': the calibration of an image {1 / factor:.2g} times as wide?' if resized else ''
         found.append(
             _Problem(
-                WARN,
+                WATCH,
                 [name],
                 f'the principal point in cam2img is ({cam2img[0, 2]:.0f}, {cam2img[1, 2]:.0f}), the image '
                 f'has {width} x {height} pixels{guess}',
@@ -378,7 +373,7 @@ def _all_well(rig: Rig, where: str, look: str) -> Finding:
     seen = [name for name, fits in rig.fits.items() if fits[GIVEN].points >= MIN_POINTS and fits[GIVEN].certainty > 1.5]
     whole = rig_fit(rig, rig.matrices, GIVEN)
     return Finding(
-        OK,
+        GOOD,
         'calibration',
         f'{where}: {len(rig.matrices)} cameras upright, within {far:.1f} m of the LiDAR; '
         f'edges of points and image agree in {len(seen)} of them (edge strength {whole.here:.2f}, '

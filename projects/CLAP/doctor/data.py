@@ -12,7 +12,7 @@ import numpy as np
 
 from . import calibration
 from .boxes import Array, count_boxes, judge_boxes
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 FRAMES_LOOKED_AT = 5
 CALIBRATION_FRAMES = 3
@@ -26,7 +26,7 @@ def check_root() -> List[Finding]:
     if not root.is_dir():
         return [
             Finding(
-                WARN,
+                WATCH,
                 'data root',
                 f'{root} is not a folder (seen from {Path.cwd()})',
                 'export CLAP_DATA_ROOT=/where/the/data/are, or make some: ' + MAKE['sim'].format(folder=root / 'sim'),
@@ -38,14 +38,16 @@ def check_root() -> List[Finding]:
         for path in files:
             findings += check_info_file(str(path), str(folder))[0]
         if not files and folder.name in MAKE:
-            findings.append(Finding(WARN, 'info file', f'{folder} holds none', MAKE[folder.name].format(folder=folder)))
+            findings.append(
+                Finding(WATCH, 'info file', f'{folder} holds none', MAKE[folder.name].format(folder=folder))
+            )
     if findings:
         return findings
     below = sorted({path.parent.parent for path in root.glob('*/*/*_infos_*.pkl')})
     if below:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'data root',
                 f'{root} holds no data set itself, but {", ".join(map(str, below))} '
                 f'{"does" if len(below) == 1 else "do"}',
@@ -54,7 +56,7 @@ def check_root() -> List[Finding]:
         ]
     return [
         Finding(
-            WARN,
+            WATCH,
             'data root',
             f'{root} holds none of {", ".join(MAKE)}, nor another folder with info files',
             MAKE['sim'].format(folder=root / 'sim'),
@@ -70,7 +72,7 @@ def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Findi
     try:
         content = read_info_file(ann_file, data_root)
     except DataError as error:
-        return [Finding(FAIL, 'info file', str(error), _make_again(ann_file))], []
+        return [Finding(BAD, 'info file', str(error), _make_again(ann_file))], []
     frames, meta, stat = content['data_list'], content['metainfo'], os.stat(ann_file)
     days = (time.time() - stat.st_mtime) / 86400
     about = (
@@ -79,9 +81,9 @@ def check_info_file(ann_file: str, data_root: Optional[str]) -> Tuple[List[Findi
     )
     if 'info_version' not in meta:
         return [
-            Finding(WARN, 'info file', about, "add info_version='1.1' to its metainfo, or make the file again")
+            Finding(WATCH, 'info file', about, "add info_version='1.1' to its metainfo, or make the file again")
         ], frames
-    return [Finding(OK, 'info file', about)], frames
+    return [Finding(GOOD, 'info file', about)], frames
 
 
 def _make_again(ann_file: str) -> str:
@@ -119,7 +121,7 @@ def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]
         if frames:
             findings += check_frames(cfg, loader, node, ann_file, pictures)
     return findings or [
-        Finding(WARN, 'data', 'the configuration names no info file', 'give a configuration of projects/CLAP/configs')
+        Finding(WATCH, 'data', 'the configuration names no info file', 'give a configuration of projects/CLAP/configs')
     ]
 
 
@@ -135,7 +137,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
     try:
         node = ConfigDict({**node, 'serialize_data': False})
         raw = DATASETS.build({**node, 'pipeline': [], 'lazy_init': False})
-        findings = [Finding(OK, 'files', f'{ann_file}: every file it names exists and has a possible size')]
+        findings = [Finding(GOOD, 'files', f'{ann_file}: every file it names exists and has a possible size')]
         findings += _stale(raw, ann_file)
         samples = list(_raw_frames(raw, ann_file, node.get('data_root')))
         findings += judge_boxes(count_boxes(samples), ann_file)
@@ -151,7 +153,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
             reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits)
     except DataError as error:
         lines = str(error).splitlines()
-        return [Finding(FAIL, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]
+        return [Finding(BAD, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]
     return findings + _judge_projection(reports, ann_file)
 
 
@@ -173,7 +175,8 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
     """The file with the points on the images of one frame."""
     from PIL import Image
 
-    from projects.CLAP.clap.visualization.lidar_on_images import lidar_on_images_figure, project
+    from projects.CLAP.clap.visualization import draw
+    from projects.CLAP.clap.visualization.lidar_on_images import picture_of, project
 
     drawn = []
     for name, view in images.items():
@@ -191,7 +194,7 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
         )
     path = Path(folder) / f'{Path(ann_file).stem}_lidar_on_images.png'
     path.parent.mkdir(parents=True, exist_ok=True)
-    lidar_on_images_figure(drawn, ann_file).savefig(path, dpi=110)
+    draw(picture_of(drawn, ann_file)).savefig(path, dpi=110)
     return str(path)
 
 
@@ -201,7 +204,9 @@ def _points(lidar: Dict[str, Any]) -> Array:
 
 def _packs_keyframes(node: Any) -> bool:
     """The frames of a pre-training pipeline can be looked at one by one; a detector's pack other things."""
-    return any('CLAPPack' in str(step.get('type')) for step in node.get('pipeline', []))
+    from projects.CLAP.clap.datasets.clap_dataset import steps_of
+
+    return any(isinstance(s, dict) and 'CLAPPack' in str(s.get('type')) for s in steps_of(node.get('pipeline', [])))
 
 
 def _point_cloud_range(cfg: Any) -> Optional[List[float]]:
@@ -215,13 +220,12 @@ def _judge_range(clouds: List[Array], limits: Sequence[float], ann_file: str) ->
     about = f'{ann_file}: {share:.0%} of the points lie inside point_cloud_range'
     if share < 0.3:
         return Finding(
-            WARN,
+            WATCH,
             'range',
             about,
-            'widen point_cloud_range (and sparse_shape with it), or check that the '
-            'points are metres in the LiDAR frame',
+            'widen point_cloud_range, or check that the points are metres in the LiDAR frame',
         )
-    return Finding(OK, 'range', about)
+    return Finding(GOOD, 'range', about)
 
 
 def _judge_projection(reports: Sequence[Any], ann_file: str) -> List[Finding]:
@@ -239,14 +243,14 @@ def _judge_projection(reports: Sequence[Any], ann_file: str) -> List[Finding]:
     if blind:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'projection',
                 text,
                 f'{", ".join(blind)} see hardly a point: check lidar2cam and '
                 'cam2img of them in the info file, or leave them out with `cameras` of the data set',
             )
         ]
-    return [Finding(OK, 'projection', f'{text} (a wrong calibration can look so too: see calibration)')]
+    return [Finding(GOOD, 'projection', f'{text} (a wrong calibration can look so too: see calibration)')]
 
 
 def _raw_frames(dataset: Any, ann_file: str, data_root: Optional[str]) -> Iterator[Tuple[Array, Array, Array]]:
@@ -273,7 +277,7 @@ def _stale(dataset: Any, ann_file: str) -> List[Finding]:
     if os.stat(path).st_mtime > os.stat(ann_file).st_mtime + 3600:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'info file',
                 f'{ann_file} is older than {path}',
                 'if the data were converted again after '

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any, List
 
-from .findings import FAIL, OK, WARN, Finding
-from .versions import SETUP
+from .findings import BAD, GOOD, WATCH, Finding
+from .versions import CUDA_VERSIONS, SETUP
 
 
 def check_mmcv_ops() -> List[Finding]:
@@ -24,14 +24,14 @@ def check_mmcv_ops() -> List[Finding]:
         if kept != [0, 2]:
             findings.append(
                 Finding(
-                    FAIL,
+                    BAD,
                     'mmcv ops',
                     f'nms on {device} kept boxes {kept}, expected [0, 2]',
                     'remove the wheel of this Python and torch below ~/.cache/clap/wheels, then ' + SETUP,
                 )
             )
         else:
-            findings.append(Finding(OK, 'mmcv ops', f'nms ran on {device}'))
+            findings.append(Finding(GOOD, 'mmcv ops', f'nms ran on {device}'))
     return findings
 
 
@@ -61,15 +61,14 @@ def check_spconv() -> List[Finding]:
         if error > 1e-3:
             findings.append(
                 Finding(
-                    FAIL,
+                    BAD,
                     'spconv',
                     f'sparse and dense convolution differ by {error:.2g} on {device}',
-                    'install the spconv build of your CUDA version (requirements/cuda118.txt names '
-                    'spconv-cu118); on the CPU spconv==2.3.8',
+                    'install the spconv of requirements/builds.txt for your CUDA version, or for the CPU',
                 )
             )
         else:
-            findings.append(Finding(OK, 'spconv', f'equals a dense convolution on {device} (error {error:.1g})'))
+            findings.append(Finding(GOOD, 'spconv', f'equals a dense convolution on {device} (error {error:.1g})'))
     return findings
 
 
@@ -85,11 +84,11 @@ def check_embree() -> List[Finding]:
         TriangleMesh(scene, np.array([[[0, 0, 1], [4, 0, 1], [0, 4, 1]]], dtype=np.float32))
         hit = int(scene.run(np.array([[1, 1, 0]], dtype=np.float32), np.array([[0, 0, 1]], dtype=np.float32))[0])
     except Exception as error:  # a broken binary may raise anything
-        return [Finding(WARN, 'embree', f'cannot cast rays ({error})', fix)]
+        return [Finding(WATCH, 'embree', f'cannot cast rays ({error})', fix)]
     return [
-        Finding(OK, 'embree', 'a ray hits its triangle')
+        Finding(GOOD, 'embree', 'a ray hits its triangle')
         if hit == 0
-        else Finding(WARN, 'embree', 'a ray misses its triangle', fix)
+        else Finding(WATCH, 'embree', 'a ray misses its triangle', fix)
     ]
 
 
@@ -101,15 +100,14 @@ def check_gpu() -> List[Finding]:
         if shutil.which('nvidia-smi') or Path('/proc/driver/nvidia/version').exists():
             return [
                 Finding(
-                    WARN,
+                    WATCH,
                     'gpu',
                     f'this machine has an NVIDIA driver, but torch {torch.__version__} cannot use '
                     'it (CPU build, or its CUDA is newer than the driver)',
-                    'bash tools/setup_env.sh --force --torch 2.1.2 --torch-index INDEX_WITH_CUDA_BUILDS '
-                    '--find-links PAGE_WITH_MMCV_WHEELS --requirements cuda118',
+                    f'bash tools/setup_env.sh --cuda VERSION ({CUDA_VERSIONS}; at most what nvidia-smi shows)',
                 )
             ]
-        return [Finding(OK, 'gpu', 'none; clap_sim and clap_pandaset train on the CPU, clap_nus is sized for 8 GPUs')]
+        return [Finding(GOOD, 'gpu', 'none; clap_sim and clap_pandaset train on the CPU, clap_nus is sized for 8 GPUs')]
     findings, built_for = [], torch.cuda.get_arch_list()
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -120,17 +118,17 @@ def check_gpu() -> List[Finding]:
         except RuntimeError as error:
             findings.append(
                 Finding(
-                    FAIL,
+                    BAD,
                     'gpu',
                     f'{about}: no kernel runs ({str(error).splitlines()[0]}); this torch '
                     f'was built for {", ".join(built_for)}',
-                    f'install a torch build with {arch}: bash tools/setup_env.sh --force --torch '
-                    'VERSION --torch-index INDEX_WITH_CUDA_BUILDS',
+                    f'install a torch build with {arch}: bash tools/setup_env.sh --cuda VERSION ({CUDA_VERSIONS}), '
+                    'or --torch and --torch-index for another one',
                 )
             )
             continue
         assert value == 512.0
-        findings.append(Finding(OK, 'gpu', f'{about}; torch built for CUDA {torch.version.cuda}'))
+        findings.append(Finding(GOOD, 'gpu', f'{about}; torch built for CUDA {torch.version.cuda}'))
     return findings
 
 
@@ -143,7 +141,7 @@ def check_machine(work_dir: str = '.') -> List[Finding]:
     if free < 2:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'machine',
                 about,
                 'free 2 GiB of disk space, or point --work-dir and CLAP_DATA_ROOT to '
@@ -153,13 +151,13 @@ def check_machine(work_dir: str = '.') -> List[Finding]:
     if memory < 6:
         return [
             Finding(
-                WARN,
+                WATCH,
                 'machine',
                 about,
                 'lower train_dataloader.batch_size and num_workers: a step of clap_sim takes about 3 GiB',
             )
         ]
-    return [Finding(OK, 'machine', about)]
+    return [Finding(GOOD, 'machine', about)]
 
 
 def _devices(torch: Any) -> List[str]:

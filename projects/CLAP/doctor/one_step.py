@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, List
 
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 
 def check_weights(cfg: Any) -> List[Finding]:
@@ -31,11 +31,11 @@ def check_weights(cfg: Any) -> List[Finding]:
                 os.path.basename(source),
             )
             if os.path.isfile(cached):
-                findings.append(Finding(OK, 'weights', f'{name}: {source} is in the cache'))
+                findings.append(Finding(GOOD, 'weights', f'{name}: {source} is in the cache'))
             else:
                 findings.append(
                     Finding(
-                        WARN,
+                        WATCH,
                         'weights',
                         f'{name}: {source} is downloaded when training starts',
                         'without a network: fetch '
@@ -44,7 +44,7 @@ def check_weights(cfg: Any) -> List[Finding]:
                 )
         elif not os.path.isfile(source):
             findings.append(
-                Finding(FAIL, 'weights', f'{name}: {source} does not exist', f'correct it: --cfg-options {name}=PATH')
+                Finding(BAD, 'weights', f'{name}: {source} does not exist', f'correct it: --cfg-options {name}=PATH')
             )
     return findings
 
@@ -80,14 +80,14 @@ def check_step(cfg: Any) -> List[Finding]:
     if bad:
         return [
             Finding(
-                FAIL,
+                BAD,
                 'step',
                 f'{about}: not finite',
                 'check the frame that the data findings name; '
                 'train with the default configuration to see whether an override causes it',
             )
         ]
-    return [Finding(OK, 'step', about)]
+    return [Finding(GOOD, 'step', about)]
 
 
 def _without_pretrained(node: Any) -> None:

@@ -1,4 +1,4 @@
-"""The supported versions: the one table of them. ``docs/installation.md`` shows it; a test keeps the two equal."""
+"""The supported versions. ``docs/installation.md`` shows the tables; a test keeps them equal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ import platform
 import re
 from dataclasses import dataclass
 from importlib import metadata
-from typing import List, Optional, Tuple
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from .findings import FAIL, OK, WARN, Finding
+from .findings import BAD, GOOD, WATCH, Finding
 
 SETUP = 'bash tools/setup_env.sh --force, then use .venv/bin/python'
+#: Not the package's own constant: that imports what may be missing here.
+_REQUIREMENTS = Path(__file__).resolve().parents[3] / 'requirements'
+
+
+class Build(NamedTuple):
+    """What is installed together: a line of ``requirements/builds.txt``, which ``tools/setup_env.sh`` reads too."""
+
+    torch: str
+    python: str
+    mmcv: str
+    spconv: str
+
+
+def _read_builds() -> Dict[str, Build]:
+    lines = (line.split() for line in (_REQUIREMENTS / 'builds.txt').read_text().splitlines())
+    return {words[0]: Build(*words[1:]) for words in lines if words and words[0] != '#'}
+
+
+BUILDS = _read_builds()
+CUDA_VERSIONS = ', '.join(name[len('cuda') :] for name in BUILDS if name != 'cpu')
+_SPCONV = [build.spconv.split('==')[0] for build in BUILDS.values()]
 
 
 @dataclass(frozen=True)
@@ -31,7 +53,7 @@ class Supported:
 
 SUPPORTED = (
     Supported('python', '3.9', '3.13', '3.11', 'wheels of the packages below; torch 2.13 needs 3.10'),
-    Supported('torch', '2.1', '3', '2.13.0', 'code uses nothing newer than 2.1'),
+    Supported('torch', '2.1', '3', BUILDS['cpu'].torch, 'code uses nothing newer than 2.1'),
     Supported('numpy', '1.20', '2', '1.26.4', 'nuscenes-devkit 1.2.0 needs numpy < 2'),
     Supported('mmengine', '0.10.3', '1', '0.10.7', 'mmdet3d 1.4'),
     Supported('mmcv', '2.1.0', '2.2', '2.1.0', 'mmdet3d 1.4 refuses mmcv >= 2.2', ('mmcv', 'mmcv-full', 'mmcv-lite')),
@@ -41,9 +63,9 @@ SUPPORTED = (
         'spconv',
         '2.3',
         '3',
-        '2.3.8',
+        BUILDS['cpu'].spconv.split('==')[1],
         'sparse convolution; spconv-cuXXX on a GPU',
-        ('spconv', 'spconv-cu118', 'spconv-cu120', 'spconv-cu121', 'spconv-cu124', 'spconv-cu126'),
+        (*_SPCONV, 'spconv-cu120', 'spconv-cu126'),
     ),
     Supported('nuscenes-devkit', '1.1.10', '2', '1.2.0', 'mmdet3d imports it'),
     Supported('rich', '10', '100', '15.0.0', 'progress bar', optional='no progress bar'),
@@ -74,13 +96,13 @@ def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
     """Judge one row against what is installed."""
     wanted = f'{row.minimum} <= version < {row.below}'
     if found is None:
-        level, without = (WARN, f'; without it: {row.optional}') if row.optional else (FAIL, '')
+        level, without = (WATCH, f'; without it: {row.optional}') if row.optional else (BAD, '')
         return Finding(level, row.name, f'not installed in this Python (supported: {wanted}){without}', SETUP)
     name, version = found
     if name == 'mmcv-lite':
-        return Finding(FAIL, row.name, 'mmcv-lite has no compiled ops', f'pip uninstall mmcv-lite; {SETUP}')
+        return Finding(BAD, row.name, 'mmcv-lite has no compiled ops', f'pip uninstall mmcv-lite; {SETUP}')
     if not as_numbers(row.minimum) <= as_numbers(version) < as_numbers(row.below):
-        level = WARN if row.optional else FAIL
+        level = WATCH if row.optional else BAD
         if row.name == 'python':
             fix = 'CLAP_PYTHON=python3.11 bash tools/setup_env.sh --force, then use .venv/bin/python'
         else:
@@ -88,7 +110,7 @@ def check_row(row: Supported, found: Optional[Tuple[str, str]]) -> Finding:
         return Finding(level, row.name, f'{name} {version}, supported: {wanted} ({row.why})', fix)
     tested = as_numbers(version)[: len(as_numbers(row.tested))] == as_numbers(row.tested)
     return Finding(
-        OK,
+        GOOD,
         row.name,
         f'{version}'
         + (f' ({name})' if name != row.name else '')
@@ -101,8 +123,17 @@ def check_versions() -> List[Finding]:
     return [check_row(row, installed(row)) for row in SUPPORTED]
 
 
+def builds_table() -> str:
+    """The versions per CUDA version, as the documents show them (``tools/doctor.py --table``)."""
+    lines = ['| `--cuda` | torch | python | mmcv | spconv |', '|---|---|---|---|---|']
+    for name, build in BUILDS.items():
+        cuda = name.replace('cuda', '').replace('cpu', 'none (CPU)')
+        lines.append(f'| {cuda} | {build.torch} | {build.python} | {build.mmcv} | {build.spconv} |')
+    return '\n'.join(lines)
+
+
 def markdown_table() -> str:
-    """The table as the documents show it (``tools/doctor.py --table``)."""
+    """The supported packages, as the documents show them (``tools/doctor.py --table``)."""
     lines = ['| package | supported | tested | why |', '|---|---|---|---|']
     for row in SUPPORTED:
         why = row.why + (f'; without it: {row.optional}' if row.optional else '')

@@ -6,21 +6,6 @@ from .noise import token
 from .sensors import CAMERA_NAMES, LIDAR_NAME
 
 VERSION = 'v1.0-trainval'
-TABLES = (
-    'category',
-    'attribute',
-    'visibility',
-    'instance',
-    'sensor',
-    'calibrated_sensor',
-    'ego_pose',
-    'log',
-    'scene',
-    'sample',
-    'sample_data',
-    'sample_annotation',
-    'map',
-)
 SCENE_TABLES = (
     'instance',
     'calibrated_sensor',

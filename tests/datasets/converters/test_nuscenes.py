@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import shutil
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from pyquaternion import Quaternion
 
-from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, write_nuscenes_infos
+from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, progress, write_nuscenes_infos
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 from tools.create_data import main
 
@@ -134,3 +135,10 @@ def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
         with open(path, 'rb') as file:
             items = pickle.load(file)['data_list']
         assert len(items) == CONFIG.frames and items[0]['token'] == scene['first_sample_token']
+
+
+def test_progress_in_a_pipe_is_lines() -> None:
+    out = io.StringIO()
+    assert list(progress(list(range(25)), out)) == list(range(25)) and list(progress([], out)) == []
+    text = out.getvalue()
+    assert '\r' not in text and '25 of 25' in text and len(text.splitlines()) == 10

@@ -16,7 +16,7 @@ from projects.CLAP.clap.datasets.converters.pandaset_origin import (
     points_in_moving_frame,
 )
 from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequences
-from projects.CLAP.clap.files.restricted_pickle import read_table
+from projects.CLAP.clap.files.pickled_table import read_table
 
 
 def _cones(apex: np.ndarray, tilt: float) -> np.ndarray:

@@ -9,7 +9,8 @@ import torch
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
-from projects.CLAP.clap.engine.checkpoint.compare import ENCODERS, GEOMETRY, compare
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.checkpoint.compare import GEOMETRY, compare
 from projects.CLAP.clap.engine.checkpoint.export import export_encoders, merge_encoders, weights_digest
 from projects.CLAP.clap.errors import CheckpointError
 from tests.fixtures.tiny import build

@@ -8,7 +8,7 @@ from projects.CLAP.clap.engine.config.load import load_config, use_amp
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.comparison import read_plan
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'projects' / 'CLAP' / 'configs'
+CONFIGS = Path(__file__).resolve().parents[3] / 'projects' / 'CLAP' / 'configs'
 
 
 #: Plans of comparisons are no configurations of a run.
@@ -35,7 +35,9 @@ def test_every_plan_can_be_read(path: Path) -> None:
         ('model.ray_sampler.num_lidar_ray=8', "did you mean 'num_lidar_rays'"),
         ('modl.depth_source=all', "did you mean 'model'"),
         ('train_dataloader.dataset.anno_file=x', "did you mean 'ann_file'"),
-        ('custom_hooks.1.warmup_epoch=3', "did you mean 'warmup_epochs'"),
+        ('default_hooks.warmup.warmup_epoch=3', "did you mean 'warmup_epochs'"),
+        ('default_hooks.picture.interval=3', "did you mean 'pictures'"),
+        ('train_dataloader.dataset.pipeline.image_augg.final_dim=[1,2]', "did you mean 'image_aug'"),
         ('train_cfg.max_epoch=3', "did you mean 'max_epochs'"),
         ('optim_wrapper.clip_gradd=1', "did you mean 'clip_grad'"),
         ('optim_wrapper.optimizer.lrr=1', "did you mean 'lr'"),
@@ -60,6 +62,17 @@ def test_a_missing_file_and_a_bad_override() -> None:
         load_config('nowhere.py')
     with pytest.raises(ConfigError, match='KEY=VALUE'):
         load_config(str(CONFIGS / 'clap_sim.py'), ['model'])
+
+
+def test_a_hook_that_has_a_name_cannot_be_listed_again(tmp_path: Path) -> None:
+    """A configuration of before hooks had names would run each of them twice."""
+    own = tmp_path / 'own.py'
+    hooks = "custom_hooks = [dict(type='SamplingWarmupHook', warmup_epochs=1)]"
+    own.write_text(f"_base_ = {str(CONFIGS / 'clap_sim.py')!r}\n{hooks}\n")
+    with pytest.raises(ConfigError, match='default_hooks.warmup'):
+        load_config(str(own))
+    with pytest.raises(ConfigError, match='default_hooks.NAME.KEY'):
+        load_config(str(CONFIGS / 'clap_sim.py'), ['custom_hooks.1.warmup_epochs=1'])
 
 
 def test_keys_that_mmcv_takes_out_are_valid() -> None:

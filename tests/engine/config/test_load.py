@@ -21,6 +21,7 @@ OTHER, CHECK = dict(type='StepSeedHook'), dict(type='TransferReportHook', min_sh
         (dict(load_from='a.pth'), [dict(type='TransferReportHook')]),
         (dict(load_from='a.pth', resume=True, custom_hooks=[OTHER]), [OTHER]),
         (dict(load_from=None, custom_hooks=[OTHER]), [OTHER]),
+        (dict(load_from='a.pth', default_hooks=dict(pictures=None, transfer=CHECK), custom_hooks=[OTHER]), [OTHER]),
     ],
 )
 def test_load_from_is_checked_once_and_behind_the_hooks_of_the_configuration(cfg: dict, hooks: list) -> None:

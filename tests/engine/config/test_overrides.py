@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from projects.CLAP.clap.engine.config import build_errors
 from projects.CLAP.clap.engine.config.build_errors import configuration_error
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.engine.config.overrides import apply_options, parse_options
 from projects.CLAP.clap.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SIM = str(ROOT / 'projects/CLAP/configs/clap_sim.py')
 
 
@@ -86,14 +87,16 @@ def build(**cfg: str) -> Exception:
     return caught.value
 
 
-def test_only_what_is_refused_on_purpose_is_the_configurations() -> None:
+def test_only_what_is_refused_on_purpose_is_the_configurations(monkeypatch: pytest.MonkeyPatch) -> None:
     message = configuration_error(build(how='refuse'))
     assert message is not None and '(Fragile): how must be gentle, got refuse' in message
     assert 'no_such_key' in configuration_error(build(how='x', no_such_key='y'))
     assert 'Nothing is not in the fragile' in configuration_error(build(type='Nothing'))
-    for how in ('break', 'unpack'):
-        error = build(how=how)
-        assert configuration_error(error) is None, traceback.format_exception(error)
+    error = build(how='break')
+    assert configuration_error(error) is None, traceback.format_exception(error)
+    monkeypatch.setattr(build_errors, '_OURS', Path(__file__).parent)
+    error = build(how='unpack')
+    assert configuration_error(error) is None, 'a class of ours refuses with a CLAPError'
     with pytest.raises(ValueError) as caught:
         raise ValueError('in the course of the program')
     assert configuration_error(caught.value) is None
@@ -122,4 +125,18 @@ run(main)''',
         timeout=200,
     )
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'point_ratio must be in [0, 1), got 1.7' in done.stderr and '--cfg-options' in done.stderr
+    assert 'point_ratio must be in [0, 1), got 1.7' in done.stderr and '(CLAP)' in done.stderr
+
+
+@pytest.mark.parametrize('config', ['clap_sim', 'finetune/bevfusion_sim_5pct'])
+def test_range_and_image_size_are_one_key_each(config: str) -> None:
+    """What the data set's file says once changes in pipelines and model alike."""
+    small, image = [-36.0, -36.0, -5.0, 36.0, 36.0, 3.0], [64, 160]
+    path = str(ROOT / f'projects/CLAP/configs/{config}.py')
+    cfg = load_config(path, ['point_cloud_range=[-36.0,-36.0,-5.0,36.0,36.0,3.0]', 'image_size=[64,160]'])
+    assert '-54.0' in load_config(path).pretty_text and '-54.0' not in cfg.pretty_text
+    assert cfg.model.voxelize_cfg.point_cloud_range == small and cfg.model.view_transform.image_size == image
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        steps = loader.dataset.pipeline
+        assert steps.image_aug.final_dim == image and steps.point_range.point_cloud_range == small
+        assert steps.object_range is None or steps.object_range.point_cloud_range == small

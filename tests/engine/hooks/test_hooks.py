@@ -9,13 +9,14 @@ from mmengine.runner import Runner
 
 from projects.CLAP.clap.engine.checkpoint.read import allow_mmengine_checkpoints
 from projects.CLAP.clap.engine.hooks.step_seed_hook import step_seed
+from projects.CLAP.clap.engine.runner import QuietRunner
 from projects.CLAP.clap.errors import NonFiniteLossError
 from tests.fixtures.tiny import batch, tiny_model
 from tests.fixtures.tiny_run import training
 
 
 def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = False, **overrides) -> Runner:
-    """A real MMEngine runner on the tiny model, two steps an epoch."""
+    """A real runner on the tiny model, two steps an epoch."""
     allow_mmengine_checkpoints()
     cfg = Config(
         dict(
@@ -33,7 +34,7 @@ def runner(work_dir: Path, epochs: int = 3, warmup: int = 1, resume: bool = Fals
         )
     )
     cfg.merge_from_dict(overrides)
-    return Runner.from_cfg(cfg)
+    return QuietRunner.from_cfg(cfg)
 
 
 def spy_on_samplers(run: Runner) -> list:

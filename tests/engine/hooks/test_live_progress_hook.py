@@ -99,8 +99,12 @@ def test_a_pipe_gets_plain_lines(seen: dict) -> None:
     assert '━' not in shown
     controls = re.sub(r'\x1b\[[0-9;]*m', '', shown)  # MMEngine's formatter colours its level names anywhere
     assert '\x1b' not in controls and '\r' not in controls
-    for part in ('rays_per_second', 'samples_per_second', 'memory_gib', 'loss_range'):
-        assert shown.count(part) >= 4, part
+    lines = [line for line in controls.splitlines() if 'Epoch(train)' in line]
+    for line in lines:
+        place, *figures = line.partition('Epoch(train)')[2].split('  ')
+        assert len(line) <= 160 and len(figures) <= 8, line
+        for part in ('loss ', 'range ', 'swav ', 'range_median_m ', ' rays/s', ' left'):
+            assert part in line, part
 
 
 def test_records_do_not_depend_on_who_watches(seen: dict) -> None:
@@ -108,9 +112,12 @@ def test_records_do_not_depend_on_who_watches(seen: dict) -> None:
     for kind, (_, folder) in seen.items():
         log = next(folder.glob('*/*.log')).read_text()
         assert log.count('Epoch(train)') == 4 and '\x1b' not in log
+        for part in ('loss_surface: ', 'opacity: ', 'rays_per_second: ', 'samples_per_second: ', 'memory_gib: '):
+            assert log.count(part) == 4, part
         lines = [json.loads(line) for line in next(folder.glob('*/vis_data/scalars.json')).read_text().splitlines()]
         assert len(lines) == 4
         keys[kind] = set(lines[0])
+        assert keys[kind] > {'loss', 'loss_surface', 'opacity', 'proto_agreement', 'lr', 'time'}
         for line in lines:
             # 2 frames a step; 64 LiDAR rays and 2 cameras of 16 rays each, fewer only if candidates lack
             assert line['samples_per_second'] > 0

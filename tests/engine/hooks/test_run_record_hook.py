@@ -17,7 +17,7 @@ from tests.fixtures.tiny_run import TinyStreet, tiny_runner
 
 def test_every_start_of_training_is_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('CLAP_DATA_ROOT', 'somewhere')
-    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+    monkeypatch.chdir(Path(__file__).resolve().parents[3])
     infos = tmp_path / 'infos.pkl'
     infos.write_bytes(b'frames')
     work = tmp_path / 'run'

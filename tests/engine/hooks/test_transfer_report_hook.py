@@ -13,7 +13,8 @@ from mmdet3d.registry import HOOKS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from projects.CLAP.clap.engine.checkpoint.compare import ENCODERS, GEOMETRY
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.checkpoint.compare import GEOMETRY
 from projects.CLAP.clap.engine.checkpoint.export import export_encoders
 from projects.CLAP.clap.engine.checkpoint.read import allow_mmengine_checkpoints
 from projects.CLAP.clap.errors import CheckpointError

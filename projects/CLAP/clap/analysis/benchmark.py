@@ -14,6 +14,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
 from ..errors import ConfigError
+from ..files.text_table import text_table
 from ..pretrain.base import Pretrainer
 from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory
 
@@ -138,14 +139,9 @@ def format_table(result: Dict) -> str:
             f'{figures["peak_memory_gib"]:.2f}',
         ]
         rows.append([name, *cells])
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        '  '.join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-        for row in [header, *rows]
-    ]
-    lines.append(
+    return (
+        f'{text_table(header, rows)}\n'
         f'{result["hardware"]} ({result["device"]}, {result["threads"]} threads), torch {result["torch"]}, '
         f'batch {result["batch_size"]}, medians of {result["repeats"]} steps. "load" is the wait for the '
         f'data loader after one step of every row'
     )
-    return '\n'.join(lines)

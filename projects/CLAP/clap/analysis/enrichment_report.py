@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Dict, Optional
+
+from ..files.text_table import text_table
 
 
 def _cell(value: Optional[float]) -> str:
     return '-' if value is None else f'{value:.2f}'
-
-
-def _table(header: List[str], rows: List[List[str]]) -> str:
-    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return '\n'.join('| ' + ' | '.join(cell.ljust(w) for cell, w in zip(line, widths)) + ' |' for line in lines)
 
 
 def format_tables(figures: Dict[str, dict]) -> str:
@@ -29,7 +25,7 @@ def format_tables(figures: Dict[str, dict]) -> str:
             ]
             + [_cell(pixel.get(key)) for key in ('object_ratio', 'road_ratio', 'hit_share')]
         )
-    main = _table(
+    main = text_table(
         [
             'relative to uniform',
             'objects',
@@ -42,6 +38,7 @@ def format_tables(figures: Dict[str, dict]) -> str:
             'pixels with a point',
         ],
         rows,
+        markdown=True,
     )
     groups = figures[names[0]]['lidar']['groups']
     rows = [
@@ -49,4 +46,4 @@ def format_tables(figures: Dict[str, dict]) -> str:
         for group in groups
         if any(figures[name]['lidar']['groups'].get(group) is not None for name in names)
     ]
-    return main + '\n\n' + _table(['share of drawn points'] + names, rows)
+    return main + '\n\n' + text_table(['share of drawn points', *names], rows, markdown=True)

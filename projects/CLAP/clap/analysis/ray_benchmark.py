@@ -12,6 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
 from ..errors import ConfigError
+from ..files.text_table import text_table
 from .benchmark import build_method, step
 from .step_timer import StepTimer, median, peak_memory_gib
 
@@ -95,7 +96,7 @@ def format_table(result: Dict) -> str:
     header = ['LiDAR rays', 'camera rays'] + [
         f'{s.replace("RaySampler", "").lower()}: {unit}' for s in samplers for unit in ('s per step', 'GiB')
     ]
-    lines = ['| ' + ' | '.join(header) + ' |', '|' + ' ---: |' * len(header)]
+    lines = []
     for index in range(max(map(len, result['samplers'].values()))):
         rows = [result['samplers'][s][index] for s in samplers]
         known = next((r for r in rows if r.get('lidar_rays')), {})
@@ -103,12 +104,13 @@ def format_table(result: Dict) -> str:
         for row in rows:
             fits = 'peak_gib' in row
             cells += [f'{row["seconds"]:.2f}', f'{row["peak_gib"]:.2f}'] if fits else ['–', 'out of memory']
-        lines.append('| ' + ' | '.join(cells) + ' |')
+        lines.append(cells)
+    table = text_table(header, lines, markdown=True)
     everything = result.get('everything')
     if everything and everything.get('peak_gib'):
         kind = 'extrapolated' if everything['extrapolated'] else 'measured'
-        lines.append(
-            f'\nRendering every point and pixel ({everything["rays"]} rays): {everything["peak_gib"]:.1f} GiB '
+        table += (
+            f'\n\nRendering every point and pixel ({everything["rays"]} rays): {everything["peak_gib"]:.1f} GiB '
             f'({kind}); the configuration\'s rays need {everything["times_less"]:.1f} times less.'
         )
-    return '\n'.join(lines)
+    return table

@@ -11,8 +11,9 @@ import torch
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor
 
+from ..encoders.camera_matrices import camera_matrices
 from ..errors import DataError
-from ..functional.projection import project_points
+from ..functional import project_points, transform_points
 
 _warned_cameras: set = set()
 
@@ -96,19 +97,12 @@ def _check_origins(inputs: Dict[str, Tensor], name: str) -> None:
 
 def _visible_shares(inputs: Dict[str, Tensor], data_sample: Det3DDataSample, name: str) -> Dict[str, float]:
     meta = data_sample.metainfo
-    lidar_aug = torch.as_tensor(np.asarray(meta['lidar_aug_matrix']), dtype=torch.float32)
-    points = inputs.get('keyframe_points')
-    if points is None:
-        points = inputs['points'][:, :3].float()
+    cameras = camera_matrices([meta], len(inputs['img'])).sample(0, torch.zeros(()))
+    if 'keyframe_points' in inputs:
+        points = transform_points(inputs['keyframe_points'], cameras.lidar_aug)
     else:
-        points = points @ lidar_aug[:3, :3].T + lidar_aug[:3, 3]
-    projected = project_points(
-        points,
-        torch.as_tensor(np.asarray(meta['lidar2img']), dtype=torch.float32),
-        torch.as_tensor(np.stack(meta['img_aug_matrix']), dtype=torch.float32),
-        lidar_aug,
-        inputs['img'].shape[-2:],
-    )
+        points = inputs['points'][:, :3].float()
+    projected = project_points(points, cameras.lidar2img, cameras.img_aug, cameras.lidar_aug, inputs['img'].shape[-2:])
     shares = projected.visible.float().mean(dim=1).tolist()
     names = meta.get('cam_names', [str(index) for index in range(len(shares))])
     if max(shares) == 0.0:

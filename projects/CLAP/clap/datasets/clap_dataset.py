@@ -24,6 +24,15 @@ _ADVICE = (
 )
 
 
+Pipeline = Union[Sequence[Union[dict, Callable]], Dict[str, Union[dict, Callable, None]]]
+
+
+def steps_of(pipeline: Pipeline) -> List[Union[dict, Callable]]:
+    """The transforms of a pipeline in their order; those left out by None are not among them."""
+    steps = pipeline.values() if isinstance(pipeline, dict) else pipeline
+    return [step for step in steps if step is not None]
+
+
 @DATASETS.register_module()
 class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     """Frames of LiDAR sweeps and camera images for pre-training; labels are left out unless asked for.
@@ -31,7 +40,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     Args:
         data_root: folder that ``ann_file`` and the prefixes are relative to.
         ann_file: info file (mmdet3d 1.x: metainfo, data_list).
-        pipeline: transforms.
+        pipeline: transforms, a list, or a dict of named ones in their order, so that a configuration can change one by
+            its name; None leaves one out.
         data_prefix: folders of ``pts``, ``sweeps``, ``img`` or of single cameras by name.
         cameras: names of the cameras to use, in this order; None takes the info file's.
         modality: dict(use_lidar, use_camera).
@@ -56,7 +66,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self,
         data_root: str,
         ann_file: str,
-        pipeline: Sequence[Union[dict, Callable]] = (),
+        pipeline: Pipeline = (),
         data_prefix: Optional[dict] = None,
         cameras: Optional[Sequence[str]] = None,
         modality: Optional[dict] = None,
@@ -98,7 +108,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             data_root=data_root,
             ann_file=ann_file,
             # built here from mmdet3d's registry, so that it works whatever MMEngine's default scope is
-            pipeline=[TRANSFORMS.build(step) if isinstance(step, dict) else step for step in pipeline],
+            pipeline=[TRANSFORMS.build(step) if isinstance(step, dict) else step for step in steps_of(pipeline)],
             data_prefix=dict(data_prefix) if data_prefix is not None else dict(pts='', sweeps='', img=''),
             modality=dict(modality) if modality is not None else dict(use_lidar=True, use_camera=True),
             filter_empty_gt=filter_empty_gt,

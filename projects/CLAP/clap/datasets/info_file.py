@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.fileio import load
 
 from ..errors import DatasetError
-from ..files.plain_pickle import load_plain_pickle
+from ..files.unpickle import load_info_pickle
 
 MIN_DETERMINANT = 1e-8
 #: How each kind of data set is made, by the first word of its info file's name; ``{folder}`` is the data set's.
@@ -45,7 +45,7 @@ def read_info_file(ann_file: str, data_root: Optional[str]) -> dict:
             f'{remake(ann_file, data_root)}'
         )
     try:
-        content = load_plain_pickle(ann_file) if Path(ann_file).suffix in ('.pkl', '.pickle') else load(ann_file)
+        content = load_info_pickle(ann_file) if Path(ann_file).suffix in ('.pkl', '.pickle') else load(ann_file)
     except Exception as error:  # a damaged pickle can raise anything
         raise DatasetError(
             f'info file {ann_file} cannot be read ({type(error).__name__}: {error}); truncated copy? '

@@ -17,7 +17,8 @@ class CLAPBEVFusion(CLAPEncoderBase):
     """LiDAR and camera to boxes. Entries of the state dict are mmdetection3d's BEVFusion's, name by name.
 
     Args:
-        bbox_head: config of :class:`CLAPTransFusionHead`.
+        bbox_head: config of :class:`CLAPTransFusionHead`; range and voxel size are ``voxelize_cfg``'s unless it has its
+            own.
         freeze_encoders: train the head alone on what the encoders give (a probe of the representation):
             their parameters and running statistics stay as they are.
         encoders: see :class:`CLAPEncoderBase`.
@@ -28,7 +29,8 @@ class CLAPBEVFusion(CLAPEncoderBase):
 
     def __init__(self, bbox_head: dict, freeze_encoders: bool = False, **encoders: Any) -> None:
         super().__init__(**encoders)
-        self.bbox_head = MODELS.build(bbox_head)
+        geometry = {name: self.voxelize_cfg[name] for name in ('point_cloud_range', 'voxel_size')}
+        self.bbox_head = MODELS.build({**geometry, **bbox_head})
         self.freeze_encoders = freeze_encoders
         if freeze_encoders:
             for part in self.encoders:

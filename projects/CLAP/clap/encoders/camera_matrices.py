@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -10,39 +9,33 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from ..structures import CameraMatrices
 
 
-@dataclass(frozen=True)
-class CameraMatrices:
-    """Homogeneous 4 x 4 matrices, float64 on the CPU: few, and inverted there exactly and without device syncs.
+def camera_matrices(metas: Sequence[Dict[str, Any]], num_cameras: int) -> CameraMatrices:
+    """The calibration of a batch of B samples, float64 on the CPU: inverted there exactly and without device syncs.
 
-    Attributes:
-        lidar2img: (B, C, 4, 4) un-augmented LiDAR frame -> original pixels.
-        cam2img: (B, C, 4, 4) intrinsics of the original image.
-        cam2lidar: (B, C, 4, 4) camera -> un-augmented LiDAR frame.
-        img_aug: (B, C, 4, 4) original -> augmented pixels.
-        lidar_aug: (B, 4, 4) original -> augmented LiDAR frame.
+    Args:
+        metas: meta information of the samples with ``lidar2img``, ``cam2img``, ``cam2lidar`` and, where there is an
+            augmentation, ``img_aug_matrix`` and ``lidar_aug_matrix``.
+        num_cameras: C.
+
+    Raises:
+        DataError: a matrix is missing, of another shape or not finite; the message names the sample.
     """
+    shape = (num_cameras, 4, 4)
+    return CameraMatrices(
+        lidar2img=_stack(metas, 'lidar2img', shape),
+        cam2img=_stack(metas, 'cam2img', shape),
+        cam2lidar=_stack(metas, 'cam2lidar', shape),
+        img_aug=_stack(metas, 'img_aug_matrix', shape, np.broadcast_to(np.eye(4), shape)),
+        lidar_aug=lidar_augmentations(metas),
+    )
 
-    lidar2img: Tensor
-    cam2img: Tensor
-    cam2lidar: Tensor
-    img_aug: Tensor
-    lidar_aug: Tensor
 
-    @classmethod
-    def from_metas(cls, metas: Sequence[Dict[str, Any]], num_cameras: int) -> CameraMatrices:
-        """Read `lidar2img`, `cam2img`, `cam2lidar` and the optional `img_aug_matrix`, `lidar_aug_matrix` (identity)."""
-        identity = np.eye(4)
-        cameras = np.broadcast_to(identity, (num_cameras, 4, 4))
-        shape = (num_cameras, 4, 4)
-        return cls(
-            lidar2img=_stack(metas, 'lidar2img', shape),
-            cam2img=_stack(metas, 'cam2img', shape),
-            cam2lidar=_stack(metas, 'cam2lidar', shape),
-            img_aug=_stack(metas, 'img_aug_matrix', shape, cameras),
-            lidar_aug=_stack(metas, 'lidar_aug_matrix', (4, 4), identity),
-        )
+def lidar_augmentations(metas: Sequence[Dict[str, Any]]) -> Tensor:
+    """(B, 4, 4) LiDAR frame -> augmented LiDAR frame, float64 on the CPU; the identity where none is recorded."""
+    return _stack(metas, 'lidar_aug_matrix', (4, 4), np.eye(4))
 
 
 def _stack(metas: Sequence[Dict[str, Any]], key: str, shape: tuple, default: Optional[np.ndarray] = None) -> Tensor:
@@ -53,7 +46,7 @@ def _stack(metas: Sequence[Dict[str, Any]], key: str, shape: tuple, default: Opt
         if value is None:
             raise DataError(
                 f'sample {sample} has no "{key}" in its meta information; expected {shape} matrices: add '
-                f'"{key}" to meta_keys of Pack3DDetInputs and load the images before packing'
+                f'"{key}" to meta_keys of the packing transform and load the images before it'
             )
         matrix = np.asarray([np.asarray(m) for m in value], dtype=np.float64)
         if matrix.shape != shape:

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from ..errors import ConfigError, NonFiniteLossError
 from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
-from .checks import VOXELIZE_KEYS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .checks import CAMERA_PARTS, VOXELIZE_KEYS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .geometry import with_geometry
 
 ConfigType = Optional[Dict[str, Any]]
-PARTS = ('pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'fusion_layer', 'pts_backbone', 'pts_neck')
+#: Names of the encoders in the order of the data's way; pre-training and detection share them.
+ENCODERS = ('pts_middle_encoder', *CAMERA_PARTS, 'fusion_layer', 'pts_backbone', 'pts_neck')
 
 
 class CLAPEncoderBase(Base3DDetector):
@@ -29,7 +31,8 @@ class CLAPEncoderBase(Base3DDetector):
 
     Args:
         data_preprocessor: Config of the data preprocessor.
-        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range.
+        voxelize_cfg: max_num_points, max_voxels (training, evaluation), voxel_size, point_cloud_range; the parts'
+            configs may leave out what follows from them, see :func:`with_geometry`.
         pts_middle_encoder: Config of the sparse encoder.
         img_backbone: Config of the image backbone.
         img_neck: Config of the image neck; only its finest level is used.
@@ -56,11 +59,12 @@ class CLAPEncoderBase(Base3DDetector):
         super().__init__(data_preprocessor=copy.deepcopy(data_preprocessor), init_cfg=init_cfg)
         configs = dict(
             zip(
-                PARTS,
+                ENCODERS,
                 (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
             )
         )
         check_modalities(voxelize_cfg, configs)
+        configs = with_geometry(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
         for name, config in configs.items():
             setattr(self, name, None if config is None else MODELS.build(copy.deepcopy(config)))
@@ -80,7 +84,7 @@ class CLAPEncoderBase(Base3DDetector):
     @property
     def encoders(self) -> List[nn.Module]:
         """The encoders that exist."""
-        return [part for part in (getattr(self, name) for name in PARTS) if part is not None]
+        return [part for part in (getattr(self, name) for name in ENCODERS) if part is not None]
 
     def norm_modules(self) -> List[nn.Module]:
         """Modules whose batch norms :meth:`forward_norms` feeds."""

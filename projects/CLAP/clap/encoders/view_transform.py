@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..errors import ConfigError
 from ..functional.bev_pool import bev_pool, grid_cells
 from ..functional.depth_map import sparse_depth_map
-from .camera_matrices import CameraMatrices
+from ..structures import CameraMatrices
+from .camera_matrices import camera_matrices
 
 # what fixes the geometry of the module; kept in the state dict for compatibility, always set by the config
 GEOMETRY = ('dx', 'bx', 'nx', 'frustum')
@@ -91,7 +92,7 @@ class CLAPDepthLSSTransform(nn.Module):
             raise ConfigError(
                 f'expected points and meta information of {batch} samples, got {len(points)} and {len(metas)}'
             )
-        cameras = CameraMatrices.from_metas(metas, num_cameras)
+        cameras = camera_matrices(metas, num_cameras)
         depth, context = self.predict_depth(features, self.depth_maps(points, cameras))
         cells = self.frustum_cells(cameras)
         size_x, size_y, size_z = self.grid
@@ -112,11 +113,8 @@ class CLAPDepthLSSTransform(nn.Module):
         """Sparse depth images of all cameras, (B, C, 1, H, W) metres, 0 where no point fell."""
         maps = []
         for index, cloud in enumerate(points):
-            lidar2img, img_aug, lidar_aug = (
-                matrix[index].to(cloud.device, torch.float32)
-                for matrix in (cameras.lidar2img, cameras.img_aug, cameras.lidar_aug)
-            )
-            maps.append(sparse_depth_map(cloud, lidar2img, img_aug, lidar_aug, self.image_size))
+            own = cameras.sample(index, cloud.float())
+            maps.append(sparse_depth_map(cloud, own.lidar2img, own.img_aug, own.lidar_aug, self.image_size))
         return torch.stack(maps)
 
     @torch.no_grad()

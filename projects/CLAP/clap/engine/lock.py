@@ -1,4 +1,4 @@
-"""One training run per work directory at a time."""
+"""One run per work directory at a time."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def _acquire(work_dir: Path) -> Optional[IO[str]]:
         holder = file.read().strip() or 'a process that has not written its number yet'
         file.close()
         raise WorkDirBusyError(
-            f'{work_dir} is in use by another run: {holder}. Two runs in one folder overwrite each other\'s '
-            'checkpoints. Wait for it or end it, or give this run a --work-dir of its own'
+            f'{work_dir} is in use by another run, or by what a killed one has left running: {holder}. Two runs in one '
+            'folder overwrite each other\'s files. Wait for it or end it, or give this run a --work-dir of its own'
         ) from None
     except (ImportError, OSError) as error:
         if file is not None:

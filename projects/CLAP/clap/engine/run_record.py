@@ -15,11 +15,12 @@ from typing import Any, Dict, List, Optional
 
 import torch
 
+from ..files.atomic_file import write_atomic
 from ..files.project import ROOT
 
 CARD_NAME = 'run_card.json'
 #: Variables that decide what a command reads and how fast it is; no others are recorded.
-_VARIABLES = ('CLAP_DATAROOT', 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS')
+_VARIABLES = ('CLAP_DATA_ROOT', 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS')
 _PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'spconv', 'spconv-cu118', 'numpy')
 
 
@@ -145,7 +146,4 @@ def read_card(work_dir: Path) -> List[Dict]:
 
 def write_card(work_dir: Path, sessions: List[Dict]) -> None:
     """Write the cards, whole or not at all."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    scratch = work_dir / f'.{CARD_NAME}.{os.getpid()}'
-    scratch.write_text(json.dumps(dict(sessions=sessions), indent=2) + '\n')
-    scratch.replace(work_dir / CARD_NAME)
+    write_atomic(work_dir / CARD_NAME, (json.dumps(dict(sessions=sessions), indent=2) + '\n').encode())

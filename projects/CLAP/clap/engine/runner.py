@@ -1,4 +1,4 @@
-"""A runner whose dumps go to the log file alone."""
+"""A runner whose dumps and long lines go to the log file alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import contextlib
 import io
 import logging
 import re
-from typing import Any
+from typing import Any, Dict, Optional, Sequence
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
+from .config.check import HOOKS_OF_MMENGINE
+from .console_line import ConsoleFormatter
 from .hooks.transfer_report_hook import TransferReportHook
+from .unwrapped import unwrapped
 
 _LOADED = 'what loading the checkpoint printed:\n'
 #: Hundreds of lines each: what the machine is, the merged configuration, which hook runs when, keys without weights.
@@ -36,18 +39,28 @@ class _HideDumps(logging.Filter):
 
 class QuietRunner(Runner):
     """MMEngine's runner; environment, configuration, order of the hooks, and the keys that a checkpoint has not are
-    written to the log file, not to the terminal, where they would hide the lines that matter."""
+    written to the log file, not to the terminal, where they would hide the lines that matter. Of the figures of a step
+    the terminal shows a selection, see :mod:`.console_line`."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """MMEngine's logger with a filter on its terminal handler."""
+        """MMEngine's logger with a filter and a formatter of ours on its terminal handler."""
         logger = super().build_logger(*args, **kwargs)
         files = [handler.baseFilename for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
         if files:  # never hide what is written nowhere else
             for handler in logger.handlers:
                 if type(handler) is logging.StreamHandler:
                     handler.addFilter(_HideDumps(bool(self.cfg.get('load_from') or self.cfg.get('resume'))))
+                    handler.setFormatter(ConsoleFormatter(handler.formatter, self._console_figures))
             logger.info(f'environment, configuration and hooks are written to {files[0]}')
         return logger
+
+    def _console_figures(self) -> Sequence[str]:
+        return getattr(unwrapped(self.model), 'console_figures', ())
+
+    def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
+        """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
+        super().register_default_hooks(kept)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""

@@ -6,17 +6,18 @@ import inspect
 from contextlib import nullcontext
 from typing import Any, Callable, ClassVar, ContextManager, Dict, List, Optional, Sequence, Set, Tuple
 
-import numpy as np
 import torch
 from mmengine.dist import get_dist_info
 from torch import Tensor, nn
 
 from ..encoders import CLAPEncoderBase
+from ..encoders.camera_matrices import camera_matrices, lidar_augmentations
 from ..errors import ConfigError
 from ..functional import transform_points
 from ..structures import CameraViews, EncoderOutput, KeyframeSweep
 from .declaration import Declaration
 from .masking import InputMasking
+from .pictures import Picture, Points
 
 
 class Pretrainer(CLAPEncoderBase):
@@ -40,6 +41,8 @@ class Pretrainer(CLAPEncoderBase):
     console_figures: ClassVar[Tuple[str, ...]] = ()
     #: Pictures that :meth:`pictures` can draw: name (part of a file name) -> title.
     picture_titles: ClassVar[Dict[str, str]] = {}
+    #: Those of them that a run in training does not draw unless it is told to.
+    pictures_on_request: ClassVar[Tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -91,8 +94,12 @@ class Pretrainer(CLAPEncoderBase):
     def use_variant(self, config: dict) -> None:
         """Exchange the part by one of :meth:`variants`."""
 
-    def pictures(self, batch: dict, names: Sequence[str], **options: Any) -> Dict[str, Any]:
-        """Pictures of the first sample of a batch, see ``picture_titles``."""
+    def pictures(self, batch: dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+        """Pictures of the first sample of a batch, those of ``picture_titles`` that are named."""
+        return {}
+
+    def clouds(self, batch: dict) -> Dict[str, Points]:
+        """Clouds of the first sample of a batch, for the 3-D viewer."""
         return {}
 
     def stage(self, name: str) -> ContextManager:
@@ -135,6 +142,10 @@ class Pretrainer(CLAPEncoderBase):
             for place in places
         ]
 
+    def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
+        """The samples as they came: a method that has nothing to measure."""
+        return batch_data_samples
+
     # ---------------------------------------------------------------- encoding
 
     def encode_masked(
@@ -171,8 +182,9 @@ class Pretrainer(CLAPEncoderBase):
     def sweeps(self, inputs: Dict, metas: List[dict]) -> List[KeyframeSweep]:
         """Keyframe sweeps carried into the augmented LiDAR frame."""
         sweeps = []
-        for points, origins, meta in zip(inputs['keyframe_points'], inputs['keyframe_origins'], metas):
-            lidar_aug = points.new_tensor(_matrix(meta, 'lidar_aug_matrix'))
+        augmentations = lidar_augmentations(metas)
+        for points, origins, lidar_aug in zip(inputs['keyframe_points'], inputs['keyframe_origins'], augmentations):
+            lidar_aug = lidar_aug.to(points)
             origins = transform_points(origins, lidar_aug).expand(len(points), 3)
             sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, self.heldout(points)))
         return sweeps
@@ -190,26 +202,13 @@ class Pretrainer(CLAPEncoderBase):
         """Unmasked images with their calibration, None for a model without cameras."""
         if self.img_backbone is None or inputs.get('imgs') is None:
             return [None] * len(metas)
-        views = []
-        for rgb, meta in zip(self.data_preprocessor.denormalise(inputs['imgs']), metas):
+        views, images = [], self.data_preprocessor.denormalise(inputs['imgs'])
+        cameras = camera_matrices(metas, images.shape[1])
+        for index, (rgb, meta) in enumerate(zip(images, metas)):
             height, width = meta.get('img_shape', rgb.shape[-2:])[:2]
             rgb = rgb[..., :height, :width]  # what the preprocessor padded shows nothing
-
-            def stack(name: str, rgb: Tensor = rgb, meta: dict = meta) -> Tensor:
-                return rgb.new_tensor(_matrix(meta, name, len(rgb)))
-
             sizes = torch.as_tensor(meta['ori_shape'], device=rgb.device).reshape(-1, 2).expand(len(rgb), 2)
-            views.append(
-                CameraViews(
-                    rgb=rgb,
-                    lidar2img=stack('lidar2img'),
-                    cam2img=stack('cam2img'),
-                    cam2lidar=stack('cam2lidar'),
-                    img_aug=stack('img_aug_matrix'),
-                    lidar_aug=rgb.new_tensor(_matrix(meta, 'lidar_aug_matrix')),
-                    original_size=sizes,
-                )
-            )
+            views.append(CameraViews(**vars(cameras.sample(index, rgb)), rgb=rgb, original_size=sizes))
         return views
 
 
@@ -225,13 +224,3 @@ def without_points(cloud: Tensor, removed: Tensor) -> Tensor:
         return bits[:, 0] * 73856093 ^ bits[:, 1] * 19349663 ^ bits[:, 2] * 83492791
 
     return cloud[~torch.isin(keys(cloud), keys(removed))]
-
-
-def _matrix(meta: dict, name: str, count: Optional[int] = None):
-    """A 4x4 matrix of a sample's metainfo (a stack of ``count``), identity where an augmentation is not recorded."""
-    if name in meta:
-        return np.asarray(meta[name], dtype=np.float32)
-    if name in ('lidar_aug_matrix', 'img_aug_matrix'):
-        eye = np.eye(4, dtype=np.float32)
-        return eye if count is None else np.repeat(eye[None], count, axis=0)
-    raise KeyError(f"the data sample has no '{name}': add it to meta_keys of CLAPPackInputs")

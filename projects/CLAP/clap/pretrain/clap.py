@@ -11,9 +11,12 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..modules import BoundField
 from ..structures import CameraViews, KeyframeSweep, RayBundle
+from . import clap_pictures
 from .base import Pretrainer, without_points
+from .clap_frame import render_frame
 from .clap_health import declaration
 from .declaration import Declaration
+from .pictures import Picture, Points
 from .samplers import CurvatureRaySampler
 from .samplers.base import lidar_rays, valid_pixels
 
@@ -42,14 +45,8 @@ class CLAP(Pretrainer):
 
     stages: ClassVar[Tuple[str, ...]] = ('encode', 'sample', 'render', 'prototypes')
     console_figures: ClassVar[Tuple[str, ...]] = ('range_median_m',)
-    picture_titles: ClassVar[Dict[str, str]] = dict(
-        cameras='Image, rendered colour, rendered range',
-        lidar_range='LiDAR range against rendered range',
-        curvature='Curvature weights',
-        prototypes='Prototypes',
-        rays='Rays that are drawn',
-        cloud='Overview from above',
-    )
+    picture_titles: ClassVar[Dict[str, str]] = clap_pictures.TITLES
+    pictures_on_request: ClassVar[Tuple[str, ...]] = ('cloud',)  # it repeats the others
 
     def __init__(
         self,
@@ -67,6 +64,7 @@ class CLAP(Pretrainer):
                 'set prototype_head=None to pre-train one modality'
             )
         box = self.voxelize_cfg['point_cloud_range']
+        render_head = {'point_cloud_range': box, **render_head}
         if list(render_head['point_cloud_range']) != list(box):
             raise ConfigError(
                 'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '
@@ -201,6 +199,14 @@ class CLAP(Pretrainer):
         return result
 
     # ---------------------------------------------------------------- what it says of itself
+
+    def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+        """Pictures of the first sample of a batch; ``options`` of :func:`render_frame`."""
+        return clap_pictures.pictures(render_frame(self, batch, **options), names)
+
+    def clouds(self, batch: Dict) -> Dict[str, Points]:
+        """Clouds of the first sample of a batch for the 3-D viewer."""
+        return clap_pictures.clouds(render_frame(self, batch, stride=None))
 
     def facts(self) -> Dict[str, float]:
         """Number of prototypes and the sharpness that the surface begins with."""

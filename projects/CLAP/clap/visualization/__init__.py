@@ -1,22 +1,8 @@
-"""Pictures of what pre-training does, a report of a run, and a 3-D viewer."""
+"""Drawing what a method shows: figures, pictures of a run in training, and a 3-D viewer."""
 
-from . import lidar_on_images
-from .colours import prototype_colours
-from .figures import FIGURES, draw_frame, frame_figures, to_pixels
+from .figures import draw, save, to_pixels
+from .frames import known_pictures, pictures_of
 from .pretrain_visualization_hook import PretrainVisualizationHook
-from .render_frame import CameraPicture, FramePicture, render_frame
 from .undisturbed import undisturbed
 
-__all__ = [
-    'CameraPicture',
-    'FIGURES',
-    'FramePicture',
-    'PretrainVisualizationHook',
-    'draw_frame',
-    'frame_figures',
-    'lidar_on_images',
-    'prototype_colours',
-    'render_frame',
-    'to_pixels',
-    'undisturbed',
-]
+__all__ = ['PretrainVisualizationHook', 'draw', 'known_pictures', 'pictures_of', 'save', 'to_pixels', 'undisturbed']

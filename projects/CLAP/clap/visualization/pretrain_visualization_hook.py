@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -12,11 +12,15 @@ from mmdet3d.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import nn
 
 from ..engine.checkpoint.restore import single_batch
 from ..engine.unwrapped import unwrapped
 from ..errors import ConfigError
-from . import FIGURES, frame_figures, lidar_on_images, render_frame, to_pixels, undisturbed
+from . import lidar_on_images
+from .figures import draw, to_pixels
+from .frames import known_pictures, pictures_of
+from .undisturbed import undisturbed
 
 
 @HOOKS.register_module()
@@ -33,8 +37,8 @@ class PretrainVisualizationHook(Hook):
         interval: iterations between pictures.
         frames: indices into the dataset.
         dataset: ``'val'`` (no augmentation) or ``'train'``.
-        figures: which of ``lidar_on_images`` (the points on the images: is the calibration right? drawn once),
-            ``cameras``, ``lidar_range``, ``curvature``, ``prototypes``, ``rays`` and ``cloud``.
+        figures: which of ``lidar_on_images`` (the points on the images: is the calibration right? drawn once) and of
+            the names that the method declares (``picture_titles``); None draws all but its ``pictures_on_request``.
         stride: pixels between rendered camera rays.
         max_points: LiDAR rays that are rendered at most.
     """
@@ -46,7 +50,7 @@ class PretrainVisualizationHook(Hook):
         interval: int = 500,
         frames: Sequence[int] = (0,),
         dataset: str = 'val',
-        figures: Sequence[str] = (lidar_on_images.NAME, 'cameras', 'lidar_range', 'curvature', 'prototypes', 'rays'),
+        figures: Optional[Sequence[str]] = None,
         stride: int = 8,
         max_points: int = 8192,
     ) -> None:
@@ -56,16 +60,14 @@ class PretrainVisualizationHook(Hook):
             )
         if dataset not in ('val', 'train'):
             raise ConfigError(f"dataset must be 'val' or 'train', got {dataset!r}")
-        known = {*FIGURES, lidar_on_images.NAME}
-        if set(figures) - known:
-            raise ConfigError(f'figures: {sorted(set(figures) - known)} cannot be drawn; choose from {sorted(known)}')
-        self.interval, self.frames, self.dataset, self.figures = interval, tuple(frames), dataset, tuple(figures)
+        self.interval, self.frames, self.dataset, self.figures = interval, tuple(frames), dataset, figures
         self.stride, self.max_points = stride, max_points
         self._drawn_at: Optional[int] = None
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Check the choice of frames; draw the untrained model."""
+        """Check the choice of pictures and frames; draw the untrained model."""
+        self._names(unwrapped(runner.model))
         if self.dataset == 'val' and runner._val_loop is None:
             raise ConfigError(
                 "PretrainVisualizationHook(dataset='val') needs a val_dataloader; add one or set dataset='train'"
@@ -101,17 +103,26 @@ class PretrainVisualizationHook(Hook):
         """Render the frames and hand the figures to the visualizer."""
         first, self._drawn_at = self._drawn_at is None, step
         model = unwrapped(runner.model)
+        names = [name for name in self._names(model) if first or name != lidar_on_images.NAME]
+        options = dict(stride=self.stride, max_points=self.max_points, state=f'iteration {step}')
         with undisturbed(model):
             for seed in (random.seed, np.random.seed, torch.manual_seed):
                 seed(0)  # a dataset that augments shows the same view every time
             for index in self.frames:
                 batch = single_batch(model, self._dataset(runner), index)
-                frame = render_frame(model, batch, self.stride, self.max_points, state=f'iteration {step}')
-                figures = frame_figures(frame, [name for name in self.figures if name in FIGURES])
-                if first and lidar_on_images.NAME in self.figures and frame.cameras:
-                    figures[lidar_on_images.NAME] = lidar_on_images.batch_figure(model, batch)
-                for name, figure in figures.items():
-                    runner.visualizer.add_image(f'frame{index}_{name}', to_pixels(figure), step)
+                for name, picture in pictures_of(model, batch, names, **options).items():
+                    runner.visualizer.add_image(f'frame{index}_{name}', to_pixels(draw(picture)), step)
+
+    def _names(self, model: nn.Module) -> List[str]:
+        known = known_pictures(model)
+        unknown = sorted(set(self.figures or ()) - set(known))
+        if unknown:
+            raise ConfigError(
+                f'PretrainVisualizationHook: {type(model).__name__} has no pictures {unknown}; choose from {known}'
+            )
+        if self.figures is not None:
+            return list(self.figures)
+        return [name for name in known if name not in getattr(model, 'pictures_on_request', ())]
 
     def _dataset(self, runner: Runner):
         loop = runner.val_loop if self.dataset == 'val' else runner.train_loop

@@ -6,17 +6,13 @@ rerun is not a requirement of training; it is imported when a recording is made 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 import numpy as np
-from matplotlib import colormaps
 
-from .colours import prototype_colours
-from .figures import ERROR_SHOWN_M
-from .render_frame import FramePicture
+from ..pretrain.pictures import Image, Points
+from .colours import to_rgba
 
-#: What the clouds are coloured by, each its own entity ``world/<name>`` and view.
-CLOUDS = ('curvature', 'prototype', 'prototype_camera', 'range_error')
 _POINT_RADIUS_M = 0.06
 _JPEG_QUALITY = 85
 
@@ -41,21 +37,6 @@ def import_rerun() -> Any:
     return rerun
 
 
-def point_colours(frame: FramePicture) -> Dict[str, np.ndarray]:
-    """(N, 3) uint8 RGB of the frame's points by each quantity that its model has."""
-    top = max(float(np.percentile(frame.curvature, 98)), 1e-6) if len(frame.curvature) else 1.0
-    error = np.abs(frame.rendered_range_m - frame.range_m)
-    colours = dict(
-        curvature=colormaps['turbo'](np.clip(frame.curvature / top, 0, 1))[:, :3],
-        range_error=colormaps['inferno'](np.clip(error / ERROR_SHOWN_M, 0, 1))[:, :3],
-    )
-    table = prototype_colours(frame.num_prototypes)
-    for name in ('prototype', 'prototype_camera'):
-        if getattr(frame, name) is not None:
-            colours[name] = table[getattr(frame, name)]
-    return {name: np.round(255 * rgb).astype(np.uint8) for name, rgb in colours.items()}
-
-
 def pinhole_of(meta: dict, index: int) -> Tuple[np.ndarray, np.ndarray]:
     """Intrinsics (3, 3) of the augmented image, and camera -> augmented LiDAR frame (4, 4), of one camera."""
     cam2img = np.asarray(meta['cam2img'][index], dtype=np.float64)[:3, :3]
@@ -78,7 +59,8 @@ class Recording:
         self.rr = import_rerun()
         out.parent.mkdir(parents=True, exist_ok=True)
         self.stream = self.rr.RecordingStream(name)
-        self.stream.save(out, default_blueprint=self._blueprint())
+        self.stream.save(out)
+        self._names: Dict[str, None] = {}  # of the clouds, in order
         self.stream.log('world', self.rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
 
     def _blueprint(self) -> Any:
@@ -86,37 +68,44 @@ class Recording:
         shared = ['+ /world/cameras/**', '+ /world/boxes']
         views = [
             blueprint.Spatial3DView(origin='world', name=name, contents=[f'+ /world/{name}', *shared])
-            for name in CLOUDS
+            for name in self._names
         ]
-        views.append(blueprint.Spatial3DView(origin='world', name='rendered', contents=['+ /world/rendered', *shared]))
         return blueprint.Blueprint(blueprint.Tabs(*views), collapse_panels=True)
 
-    def add(self, index: int, frame: FramePicture, meta: dict, boxes: np.ndarray, labels: Iterable[str]) -> None:
+    def add(
+        self,
+        index: int,
+        clouds: Dict[str, Points],
+        photos: Sequence[Image],
+        meta: dict,
+        boxes: np.ndarray,
+        labels: Iterable[str],
+    ) -> None:
         """Add a frame at time ``index``.
 
         Args:
             index: position on the timeline ``frame``.
-            frame: its rendering.
+            clouds: each its own entity ``world/<name>`` and view.
+            photos: the images, in the order of the calibration.
             meta: metainfo of its data sample (calibration).
             boxes: (M, 7) centre of gravity, size along x, y, z and yaw; un-augmented LiDAR frame, metres, radians.
             labels: class names of the boxes.
         """
         rr = self.rr
         self.stream.set_time('frame', sequence=index)
-        for name, colours in point_colours(frame).items():
-            self.stream.log(f'world/{name}', rr.Points3D(frame.points, colors=colours, radii=_POINT_RADIUS_M))
-        direction = (frame.points - frame.origins) / np.maximum(frame.range_m, 1e-6)[:, None]
-        ends = frame.origins + frame.rendered_range_m[:, None] * direction
-        self.stream.log('world/rendered', rr.Points3D(ends, colors=(70, 160, 255), radii=_POINT_RADIUS_M))
-        self._add_cameras(frame, meta)
+        self._names.update(dict.fromkeys(clouds))
+        for name, cloud in clouds.items():
+            colours = np.round(255 * to_rgba(cloud.shown)[:, :3]).astype(np.uint8)
+            self.stream.log(f'world/{name}', rr.Points3D(cloud.points, colors=colours, radii=_POINT_RADIUS_M))
+        self._add_cameras(photos, meta)
         self._add_boxes(np.asarray(boxes, np.float32), list(labels), np.asarray(meta['lidar_aug_matrix']))
 
-    def _add_cameras(self, frame: FramePicture, meta: dict) -> None:
+    def _add_cameras(self, photos: Sequence[Image], meta: dict) -> None:
         rr = self.rr
-        for index, camera in enumerate(frame.cameras):
+        for index, photo in enumerate(photos):
             intrinsics, to_lidar = pinhole_of(meta, index)
-            path = f'world/cameras/{camera.name}'
-            height, width = camera.rgb.shape[:2]
+            path = f'world/cameras/{photo.title}'
+            height, width = photo.rgb.shape[:2]
             self.stream.log(path, rr.Transform3D(mat3x3=to_lidar[:3, :3], translation=to_lidar[:3, 3]))
             self.stream.log(
                 path,
@@ -127,7 +116,7 @@ class Recording:
                     image_plane_distance=3.0,
                 ),
             )
-            pixels = np.round(255 * camera.rgb).astype(np.uint8)
+            pixels = np.round(255 * photo.rgb).astype(np.uint8)
             self.stream.log(path, rr.Image(pixels).compress(jpeg_quality=_JPEG_QUALITY))
 
     def _add_boxes(self, boxes: np.ndarray, labels: list, lidar_aug: np.ndarray) -> None:
@@ -147,5 +136,6 @@ class Recording:
 
     def close(self) -> None:
         """Write everything to the file."""
+        self.stream.send_blueprint(self._blueprint(), make_active=False)
         self.stream.flush()
         self.stream.disconnect()

@@ -1,7 +1,5 @@
-# clap_pandaset.py with what docs/curvature.md recommends for curvature sampling, as in clap_sim.py: half of the input
-# masked, an SDF held metric near the surface, curvature at the scale of a few decimetres, some LiDAR rays uniform and
-# all of them weighted by how rare they are.
-_base_ = ['../clap_pandaset.py']
+# clap_pandaset.py with what docs/results/curvature.md recommends for curvature sampling; see clap_sim.py.
+_base_ = '../clap_pandaset.py'
 
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),

@@ -1,18 +1,24 @@
 # The detector of the simulated comparison on real frames of PandaSet. nuScenes' average precision from the info file,
 # as in bevfusion_pandaset_100pct.py.
-_base_ = ['./finetune_sim.py']
+_base_ = './finetune_sim.py'
 
 data_root = '{{$CLAP_DATA_ROOT:data}}/pandaset/'
 frames = dict(data_root=data_root, data_prefix=dict(_delete_=True, pts='lidar', sweeps='lidar', img=''))
-# PandaSet's points come with their time (1 sets it to 0), its images from 1080 x 1920.
-train_pipeline = _base_.train_pipeline
-del train_pipeline[1]
-train_pipeline[3].update(resize_lim=[0.0834, 0.0934])  # labels are read at 2
-val_pipeline = _base_.val_pipeline
-del val_pipeline[1]
-val_pipeline[2].update(resize_lim=[0.088, 0.088])
-train_dataloader = dict(dataset=dict(ann_file='pandaset_infos_train.pkl', pipeline=train_pipeline, **frames))
-val_dataloader = dict(dataset=dict(ann_file='pandaset_infos_val.pkl', pipeline=val_pipeline, **frames))
+# PandaSet's points come with their time, which `sweeps` sets to 0; its images from 1080 x 1920.
+train_dataloader = dict(
+    dataset=dict(
+        frames,
+        ann_file='pandaset_infos_train.pkl',
+        pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.0834, 0.0934])),
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        frames,
+        ann_file='pandaset_infos_val.pkl',
+        pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.088, 0.088])),
+    )
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(
     _delete_=True,
@@ -22,3 +28,4 @@ val_evaluator = dict(
 )
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(interval=10))
+del frames

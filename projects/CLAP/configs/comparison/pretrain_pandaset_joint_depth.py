@@ -1,13 +1,6 @@
 # Row 2 of the paper's Table 4: joint pre-training with UniPAD's depth-aware rays, without prototypes. Such rays need no
 # surface, hence no warm-up.
-_base_ = ['./pretrain_pandaset_joint_curvature.py']
+_base_ = './pretrain_pandaset_joint_curvature.py'
 
 model = dict(ray_sampler=dict(_delete_=True, type='DepthRaySampler', num_lidar_rays=768, num_camera_rays=48))
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(type='SamplingWarmupHook', warmup_epochs=0),
-    dict(type='NonFiniteLossHook'),
-    dict(type='DatasetCheckHook'),
-    dict(type='UnmaskedNormHook', num_frames=12, interval=100),
-    dict(type='RunRecordHook'),
-]
+default_hooks = dict(warmup=dict(warmup_epochs=0))

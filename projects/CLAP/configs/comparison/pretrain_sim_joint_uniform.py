@@ -1,4 +1,4 @@
-# For docs/curvature.md: joint pre-training with uniform rays, beside depth-aware ones and the two kinds of curvature.
-_base_ = ['./pretrain_sim_joint_depth.py']
+# For docs/results/curvature.md: joint pre-training with uniform rays.
+_base_ = './pretrain_sim_joint_depth.py'
 
 model = dict(ray_sampler=dict(type='UniformRaySampler'))

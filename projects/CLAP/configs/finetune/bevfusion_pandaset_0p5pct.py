@@ -1,5 +1,3 @@
-# 0.5 % of PandaSet's labels, drawn uniformly: every 200th training frame, repeated to keep
-# the number of iterations. Of 12 training frames that is one.
-_base_ = ['./bevfusion_pandaset_100pct.py']
-
-train_dataloader = dict(dataset=dict(load_interval=200, keep_length=True))
+# 0.5 % of PandaSet's labels: every 200th training frame. Of 12 training frames that is one.
+_base_ = './bevfusion_pandaset_100pct.py'
+train_dataloader = dict(dataset=dict(load_interval=200))

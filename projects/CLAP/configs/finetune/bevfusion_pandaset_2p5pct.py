@@ -1,5 +1,3 @@
-# 2.5 % of PandaSet's labels, drawn uniformly: every 40th training frame, repeated to keep
-# the number of iterations. Of 12 training frames that is one.
-_base_ = ['./bevfusion_pandaset_100pct.py']
-
-train_dataloader = dict(dataset=dict(load_interval=40, keep_length=True))
+# 2.5 % of PandaSet's labels: every 40th training frame. Of 12 training frames that is one.
+_base_ = './bevfusion_pandaset_100pct.py'
+train_dataloader = dict(dataset=dict(load_interval=40))

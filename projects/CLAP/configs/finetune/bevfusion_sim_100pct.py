@@ -5,11 +5,22 @@
 #   python tools/train.py projects/CLAP/configs/finetune/bevfusion_sim_100pct.py \
 #     --cfg-options load_from=clap_sim_export.pth
 _base_ = [
-    '../../../../configs/_base_/datasets/det_sim.py',
+    '../../../../configs/_base_/datasets/sim.py',
     '../../../../configs/_base_/models/bevfusion_small.py',
     '../../../../configs/_base_/schedules/det_6e.py',
-    '../../../../configs/_base_/default_runtime.py',
+    '../../../../configs/_base_/finetune_runtime.py',
 ]
+
+model = dict(
+    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
+    view_transform=dict(image_size=_base_.image_size),
+    bbox_head=dict(num_classes=len(_base_.class_names)),
+)
+train_dataloader = _base_.detection.train_dataloader
+val_dataloader = _base_.detection.val_dataloader
+test_dataloader = val_dataloader
+val_evaluator = _base_.detection.val_evaluator
+test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
@@ -19,11 +30,3 @@ param_scheduler = [
 train_cfg = dict(max_epochs=12, val_interval=12)
 default_hooks = dict(logger=dict(interval=10))
 log_processor = dict(window_size=10)
-custom_hooks = [
-    dict(type='StepSeedHook'),
-    dict(type='NonFiniteLossHook'),
-    dict(type='DatasetCheckHook'),
-    dict(type='RunRecordHook'),
-    # load_from=FILE: a table of what was loaded; the run stops if an encoder got less than this share.
-    dict(type='TransferReportHook', min_share=0.99),
-]

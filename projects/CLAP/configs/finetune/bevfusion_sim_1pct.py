@@ -1,5 +1,3 @@
-# 1 % of the simulated world's labels, drawn uniformly: every 100th training frame, repeated to keep
-# the number of iterations.
-_base_ = ['./bevfusion_sim_100pct.py']
-
-train_dataloader = dict(dataset=dict(load_interval=100, keep_length=True))
+# 1 % of the simulated world's labels: every 100th training frame.
+_base_ = './bevfusion_sim_100pct.py'
+train_dataloader = dict(dataset=dict(load_interval=100))

@@ -1,5 +1,3 @@
-# 2.5 % of the simulated world's labels, drawn uniformly: every 40th training frame, repeated to keep
-# the number of iterations.
-_base_ = ['./bevfusion_sim_100pct.py']
-
-train_dataloader = dict(dataset=dict(load_interval=40, keep_length=True))
+# 2.5 % of the simulated world's labels: every 40th training frame.
+_base_ = './bevfusion_sim_100pct.py'
+train_dataloader = dict(dataset=dict(load_interval=40))

@@ -15,9 +15,10 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
-from types import ModuleType
-from typing import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any, Iterator, Sequence, TextIO
 
 from ...errors import ConfigError
 
@@ -38,6 +39,7 @@ TABLES = (
     'map',
 )
 FULL_IMAGE = (1600, 900)
+SCRIPTS = '.mim/tools/dataset_converters'
 
 
 def write_nuscenes_infos(
@@ -61,7 +63,9 @@ def write_nuscenes_infos(
     from nuscenes.nuscenes import NuScenes
     from nuscenes.utils import splits
 
-    converter, updater = _script('nuscenes_converter'), _script('update_infos_to_v2')
+    converter, updater = (_private(f'{SCRIPTS}/{name}') for name in ('nuscenes_converter', 'update_infos_to_v2'))
+    told = {'track_iter_progress': functools.partial(progress, file=sys.stdout)}
+    converter.mmengine = updater.mmengine = SimpleNamespace(**{**vars(mmengine), **told})
     nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
     present = {s['name']: s['token'] for s in converter.get_available_scenes(nusc)}
     train_names, val_names = (
@@ -69,9 +73,11 @@ def write_nuscenes_infos(
     )
     train = {present[n] for n in train_names if n in present}
     val = {present[n] for n in val_names if n in present}
-    with plain_progress():
-        infos = dict(zip(('train', 'val'), converter._fill_trainval_infos(nusc, train, val, max_sweeps=max_sweeps)))
-    updater.NuScenes = lambda **_: nusc
+    infos = dict(zip(('train', 'val'), converter._fill_trainval_infos(nusc, train, val, max_sweeps=max_sweeps)))
+    boxes = _private('datasets/convert_utils')
+    # Image boxes are clipped at the true image size, not at 1600 x 900.
+    boxes.post_process_coords = functools.partial(boxes.post_process_coords, imsize=_camera_size(nusc))
+    updater.get_nuscenes_2d_boxes, updater.NuScenes = boxes.get_nuscenes_2d_boxes, lambda **_: nusc
     work = Path(tempfile.mkdtemp(prefix='.infos-', dir=out))
     paths = []
     try:
@@ -79,8 +85,8 @@ def write_nuscenes_infos(
             path = work / 'v1' / f'{prefix}_infos_{split}.pkl'
             path.parent.mkdir(exist_ok=True)
             mmengine.dump({'infos': items, 'metadata': {'version': version}}, str(path))
-            # The script speaks of overwriting the original, which here is a temporary file; its progress bar stays.
-            with plain_progress(), _image_size(_camera_size(nusc)), contextlib.redirect_stdout(io.StringIO()):
+            # The script speaks of overwriting the original, which here is a temporary file.
+            with contextlib.redirect_stdout(io.StringIO()):
                 updater.update_nuscenes_infos(pkl_path=str(path), out_dir=str(work))
             _make_relative(work / path.name, root)
             paths.append(Path(shutil.move(str(work / path.name), str(out / path.name))))
@@ -89,30 +95,18 @@ def write_nuscenes_infos(
     return paths
 
 
-@contextlib.contextmanager
-def plain_progress() -> Iterator[None]:
-    """MMEngine's progress bars as a line for every tenth of the work, where they would fill a file with ``\\r``."""
-    from mmengine.utils import ProgressBar, Timer
+def progress(items: Sequence[Any], file: TextIO) -> Iterator[Any]:
+    """The items one by one, with MMEngine's bar on a terminal; elsewhere a line for every tenth of them."""
+    import mmengine
 
-    if sys.stdout.isatty():
-        yield
+    if file.isatty():
+        yield from mmengine.track_iter_progress(items, file=file)
         return
-
-    def update(bar: ProgressBar, num_tasks: int = 1) -> None:
-        tenth = 10 * bar.completed // max(bar.task_num, 1)
-        bar.completed += num_tasks
-        if 10 * bar.completed // max(bar.task_num, 1) > tenth:
-            bar.file.write(f'{bar.completed} of {bar.task_num}, {bar.timer.since_start():.0f} s\n')
-
-    def start(bar: ProgressBar) -> None:
-        bar.timer = Timer()
-
-    kept = ProgressBar.start, ProgressBar.update
-    ProgressBar.start, ProgressBar.update = start, update
-    try:
-        yield
-    finally:
-        ProgressBar.start, ProgressBar.update = kept
+    start = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        if 10 * done // len(items) > 10 * (done - 1) // len(items):
+            print(f'{done} of {len(items)}, {time.monotonic() - start:.0f} s', file=file)
 
 
 def check_tables(root: Path, version: str) -> None:
@@ -136,14 +130,14 @@ def check_tables(root: Path, version: str) -> None:
         raise FileNotFoundError(f'{root / "samples"} is missing: unpack the sensor archives of {version} below --root')
 
 
-def _script(name: str) -> ModuleType:
-    """Load one of mmdetection3d's converter scripts as a module that no import statement can see."""
+def _private(name: str) -> ModuleType:
+    """A file of mmdetection3d as a module of our own, which no import statement can see and which may be changed."""
     import mmdet3d
 
-    path = Path(mmdet3d.__file__).parent / '.mim' / 'tools' / 'dataset_converters' / f'{name}.py'
+    path = Path(mmdet3d.__file__).parent / f'{name}.py'
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing: install the mmdet3d 1.4.0 wheel, which ships its converters there')
-    spec = importlib.util.spec_from_file_location(f'_clap_mmdet3d_{name}', path)
+    spec = importlib.util.spec_from_file_location(f'_clap_mmdet3d_{path.stem}', path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -156,19 +150,6 @@ def _camera_size(nusc) -> tuple[int, int]:
         if record['sensor_modality'] == 'camera':
             return int(record['width']), int(record['height'])
     return FULL_IMAGE
-
-
-@contextlib.contextmanager
-def _image_size(size: tuple[int, int]) -> Iterator[None]:
-    """Let mmdetection3d clip image boxes at the true image size; its converter assumes 1600 x 900."""
-    from mmdet3d.datasets import convert_utils
-
-    original = convert_utils.post_process_coords
-    convert_utils.post_process_coords = functools.partial(original, imsize=size)
-    try:
-        yield
-    finally:
-        convert_utils.post_process_coords = original
 
 
 def _make_relative(path: Path, root: Path) -> None:

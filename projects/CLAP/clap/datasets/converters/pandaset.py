@@ -31,6 +31,7 @@ from mmengine.logging import print_log
 from PIL import Image
 
 from ...errors import DataError
+from ...files.atomic_file import write_atomic
 from .pandaset_boxes import CLASSES, collect_tracks, make_instances
 from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
 from .pandaset_reader import Sequence, find_sequences
@@ -192,7 +193,7 @@ def _earlier_sweeps(info: dict, earlier: List[dict]) -> List[dict]:
 
 
 def _write_infos(infos: List[dict], path: Path) -> Path:
-    """Writes one info file, whole or not at all (an interrupted run leaves no half file under the final name)."""
+    """Writes one info file, whole or not at all."""
     metainfo = dict(
         dataset='pandaset',
         version='1.0',
@@ -200,8 +201,5 @@ def _write_infos(infos: List[dict], path: Path) -> Path:
         categories={name: index for index, name in enumerate(CLASSES)},
     )
     data_list = [dict(info, sample_idx=index) for index, info in enumerate(infos)]
-    temporary = path.with_name(path.name + '.part')
-    with temporary.open('wb') as file:
-        pickle.dump(dict(metainfo=metainfo, data_list=data_list), file, protocol=4)
-    os.replace(temporary, path)
+    write_atomic(path, pickle.dumps(dict(metainfo=metainfo, data_list=data_list), protocol=4))
     return path

@@ -12,6 +12,9 @@ from typing import Dict, List, Mapping, Tuple
 
 import numpy as np
 import pandas as pd
+import torch
+
+from ...functional import inside_box
 
 # nuScenes' ten detection classes, in NuScenesDataset's order.
 CLASSES = (
@@ -117,12 +120,8 @@ def make_instances(
 def count_points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Points (N, >=3) inside each box (M, 7) = centre of gravity, l, w, h, yaw -> (M,) int."""
     counts = np.zeros(len(boxes), dtype=np.int64)
-    for index, (x, y, z, length, width, height, yaw) in enumerate(boxes):
-        reach = 0.5 * np.hypot(length, width)
-        near = points[(np.abs(points[:, 0] - x) <= reach) & (np.abs(points[:, 1] - y) <= reach)]
-        dx, dy, dz = near[:, 0] - x, near[:, 1] - y, near[:, 2] - z
-        along, across = np.cos(yaw) * dx + np.sin(yaw) * dy, np.cos(yaw) * dy - np.sin(yaw) * dx
-        counts[index] = np.count_nonzero(
-            (np.abs(along) <= length / 2) & (np.abs(across) <= width / 2) & (np.abs(dz) <= height / 2)
-        )
+    for index, box in enumerate(boxes):
+        reach = 0.5 * np.hypot(box[3], box[4])
+        near = points[(np.abs(points[:, 0] - box[0]) <= reach) & (np.abs(points[:, 1] - box[1]) <= reach)]
+        counts[index] = inside_box(torch.from_numpy(near), torch.from_numpy(box)).sum()
     return counts

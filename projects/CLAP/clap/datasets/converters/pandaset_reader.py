@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.spatial.transform import Rotation, Slerp
 
 from ...errors import DataError, DatasetError
-from ...files.restricted_pickle import read_table
+from ...files.pickled_table import read_table
 
 # The order of nuScenes' info files: front, front right, front left, back, back left, back right.
 CAMERAS = ('front_camera', 'front_right_camera', 'front_left_camera', 'back_camera', 'left_camera', 'right_camera')

@@ -10,20 +10,12 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 import torch
 from torch import Tensor, nn
 
+from ...encoders import view_transform
 from ...errors import CheckpointError
+from ...files.text_table import text_table
 
-#: The encoders that pre-training and detection share, in the order of the data's way.
-ENCODERS = (
-    'pts_middle_encoder',
-    'img_backbone',
-    'img_neck',
-    'view_transform',
-    'fusion_layer',
-    'pts_backbone',
-    'pts_neck',
-)
 #: Entries that follow from the configuration and are no weights.
-GEOMETRY = tuple(f'view_transform.{name}' for name in ('dx', 'bx', 'nx', 'frustum'))
+GEOMETRY = tuple(f'view_transform.{name}' for name in view_transform.GEOMETRY)
 
 
 def checkpoint_state(content: Any, name: str = 'the file') -> Dict[str, Tensor]:
@@ -202,18 +194,20 @@ def mismatch(model: nn.Module, source: Mapping[str, Tensor], name: str, error: E
 def table(reports: Mapping[str, ModuleReport], asked: Iterable[str], mark: str = '*') -> str:
     """The report for people; modules that were asked for carry ``mark``."""
     asked = set(asked)
-    lines = [
-        f'{"module":<22}{"entries":>8}{"loaded":>8}{"missing":>9}{"shape":>7}{"refused":>9}{"unexpected":>12}'
-        f'{"share":>9}'
+    rows = [
+        [
+            f'{mark if name in asked else " "} {name}',
+            report.total,
+            report.taken,
+            len(report.missing),
+            len(report.other_shape),
+            len(report.not_taken) + len(report.not_finite),
+            len(report.unexpected),
+            f'{report.share:.2%}' if report.total else '-',
+        ]
+        for name, report in reports.items()
     ]
-    for name, report in reports.items():
-        share = f'{report.share:>9.2%}' if report.total else f'{"-":>9}'
-        lines.append(
-            f'{(mark if name in asked else " ") + " " + name:<22}{report.total:>8}{report.taken:>8}'
-            f'{len(report.missing):>9}{len(report.other_shape):>7}'
-            f'{len(report.not_taken) + len(report.not_finite):>9}{len(report.unexpected):>12}{share}'
-        )
-    return '\n'.join(lines)
+    return text_table(['module', 'entries', 'loaded', 'missing', 'shape', 'refused', 'unexpected', 'share'], rows)
 
 
 def problems(reports: Mapping[str, ModuleReport], asked: Iterable[str], min_share: float) -> List[str]:

@@ -11,9 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from ...encoders.encoder_base import ENCODERS
 from ...errors import CheckpointError
 from ...files.atomic_file import write_atomic
-from .compare import ENCODERS, GEOMETRY, checkpoint_state
+from .compare import GEOMETRY, checkpoint_state
 from .read import load_checkpoint_file
 
 #: View transform of mmdetection3d's lidar-cam voxel0075 configuration: steps, first centres, cells, last frustum point.

@@ -15,7 +15,7 @@ import types
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import IO, Any, Callable, Dict, Optional
 from urllib.parse import urlparse
 
 import numpy as np
@@ -24,6 +24,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from ...errors import CheckpointError
+from ...files.unpickle import RestrictedUnpickler
 from .plain_state import restore_message_hub
 
 _STATISTICS = ('min', 'max', 'current', 'mean')
@@ -61,14 +62,13 @@ def _restricted_pickle() -> types.ModuleType:
     for name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_parameter'):
         allowed[f'torch._utils.{name}'] = getattr(torch._utils, name)
 
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            full = f'{"builtins" if module == "__builtin__" else module}.{name}'
-            if full in allowed:
-                return allowed[full]
-            if module == 'torch' and (name.endswith('Storage') or isinstance(getattr(torch, name, None), torch.dtype)):
-                return getattr(torch, name)
-            raise pickle.UnpicklingError(full)
+    for name in dir(torch):
+        if name.endswith('Storage') or isinstance(getattr(torch, name), torch.dtype):
+            allowed[f'torch.{name}'] = getattr(torch, name)
+
+    class Unpickler(RestrictedUnpickler):
+        def __init__(self, file: IO[bytes], **options: Any) -> None:
+            super().__init__(file, stand_ins=allowed, **options)
 
     restricted = types.ModuleType('restricted_pickle')
     restricted.Unpickler = Unpickler  # type: ignore[attr-defined]

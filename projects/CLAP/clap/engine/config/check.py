@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from typing import Any, Iterator, List, Optional, Set, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
 
 from mmdet3d import registry
 from mmengine.config import Config
@@ -39,6 +39,8 @@ _TAKEN_BY_RUNNER = {
     'optim_wrapper': {'constructor', 'paramwise_cfg'},
     'param_scheduler': {'convert_to_iter_based'},
 }
+#: Hooks that MMEngine's runner has by itself; ``default_hooks`` changes them without a ``type``.
+HOOKS_OF_MMENGINE = ('runtime_info', 'timer', 'logger', 'param_scheduler', 'checkpoint', 'sampler_seed')
 _ROOTS = (
     'model',
     'train_dataloader',
@@ -80,6 +82,13 @@ def find_class(name: str) -> Optional[type]:
     return None
 
 
+def _without_type(named: Optional[dict], known: Iterable[str] = ()) -> Tuple[dict, Set[str]]:
+    """Entries of a dict of hooks or transforms that would change one which is not there, and the names that are."""
+    named = named or {}
+    changed = {name: entry for name, entry in named.items() if isinstance(entry, dict) and 'type' not in entry}
+    return changed, set(known) | set(named) - set(changed)
+
+
 def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
     """Dicts without a ``type`` whose reader is known: path, content, accepted keys, name of the reader."""
     model = cfg.get('model', {})
@@ -95,15 +104,14 @@ def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
             yield name, cfg[name], (accepted_keys(DataLoader) or set()) | {'num_batch_per_epoch'}, 'DataLoader'
+            steps = cfg[name].get('dataset', {}).get('pipeline')
+            if isinstance(steps, dict):
+                yield f'{name}.dataset.pipeline', *_without_type(steps), 'pipeline'
     if cfg.get('env_cfg'):
         yield 'env_cfg', cfg.env_cfg, {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}, 'env_cfg'
     if cfg.get('auto_scale_lr'):
         yield 'auto_scale_lr', cfg.auto_scale_lr, {'enable', 'base_batch_size'}, 'auto_scale_lr'
-    if cfg.get('default_hooks'):
-        # An entry with a type is a hook of the user's; one without changes a hook that must be there.
-        known = {'runtime_info', 'timer', 'logger', 'param_scheduler', 'checkpoint', 'sampler_seed'}
-        changed = {name: hook for name, hook in cfg.default_hooks.items() if hook and 'type' not in hook}
-        yield 'default_hooks', changed, known, 'default_hooks'
+    yield 'default_hooks', *_without_type(cfg.get('default_hooks'), HOOKS_OF_MMENGINE), 'default_hooks'
 
 
 def _unread(path: str, node: dict, accepted: Set[str], reader: str) -> Iterator[str]:
@@ -194,8 +202,21 @@ def check_options(cfg: Config, options: dict) -> None:
         raise ConfigError('\n'.join(problems))
 
 
+def doubled_hooks(cfg: Config) -> List[str]:
+    """One line per entry of ``custom_hooks`` whose kind has a name in ``default_hooks``: both would run."""
+    named = {hook['type']: name for name, hook in (cfg.get('default_hooks') or {}).items() if hook and 'type' in hook}
+    listed = cfg.get('custom_hooks') or []
+    if not isinstance(listed, (list, tuple)):
+        return [f'custom_hooks is a {type(listed).__name__}, expected a list; hooks of ours: default_hooks.NAME.KEY']
+    return [
+        f'custom_hooks: {hook["type"]} is there already; change it by its name: default_hooks.{named[hook["type"]]}'
+        for hook in listed
+        if isinstance(hook, dict) and hook.get('type') in named
+    ]
+
+
 def check_config(cfg: Config) -> None:
-    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read.
+    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, and every doubled hook.
 
     Args:
         cfg: the whole configuration; the modules it names must have been imported.
@@ -203,3 +224,6 @@ def check_config(cfg: Config) -> None:
     problems = unknown_keys(cfg)
     if problems:
         raise ConfigError('configuration keys that nothing reads:\n  ' + '\n  '.join(problems))
+    problems = doubled_hooks(cfg)
+    if problems:
+        raise ConfigError('hooks that cannot be used as given:\n  ' + '\n  '.join(problems))

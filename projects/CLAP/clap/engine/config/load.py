@@ -76,9 +76,10 @@ def check_load_from(cfg: Config) -> None:
     The encoders are what must arrive. Heads come along from a whole checkpoint if they fit, as in fine-tuning: an
     export has none, and to go on with other heads is a reason for ``load_from``.
     """
-    hooks = cfg.get('custom_hooks') or []
-    if cfg.get('load_from') and not cfg.get('resume') and all(h.get('type') != 'TransferReportHook' for h in hooks):
-        cfg.custom_hooks = [*hooks, dict(type='TransferReportHook')]
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or [])]
+    checked = any(hook and hook.get('type') == 'TransferReportHook' for hook in hooks)
+    if cfg.get('load_from') and not cfg.get('resume') and not checked:
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='TransferReportHook')]
 
 
 def use_amp(cfg: Config) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmdet3d import registry
 from mmengine.config import Config, DictAction
@@ -12,6 +13,8 @@ from mmengine.config import Config, DictAction
 from ...errors import ConfigError
 from .check import accepted_keys, find_class
 
+#: What a data set's file says once, and the keys under which pipelines and models have copies of it.
+_COPIES = dict(point_cloud_range=('point_cloud_range',), image_size=('image_size', 'final_dim'))
 _DICT = re.compile(r'\s*(\{.*\}|dict\(.*\))\s*$', re.DOTALL)
 
 
@@ -41,12 +44,16 @@ def parse_options(options: List[str]) -> dict:
 def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
     """Merge overrides into ``cfg``; where one changes a ``type``, inherited keys that the new type lacks are dropped.
 
+    ``point_cloud_range`` and ``image_size`` of the top level change their copies in pipelines and model too.
+
     Returns:
         a line for every dict that lost keys.
 
     Raises:
         ConfigError: an override leads into something that is no dict or list.
     """
+    for name in sorted(set(_COPIES) & set(overrides)):
+        _replace(cfg, _COPIES[name], cfg.get(name), overrides[name])
     try:
         cfg.merge_from_dict(overrides)
     except (KeyError, TypeError, AttributeError) as error:
@@ -66,6 +73,14 @@ def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
         if dropped:
             said.append(f'{name}={value}: it does not know {", ".join(f"{place}.{key}" for key in dropped)}; dropped')
     return said
+
+
+def _replace(node: Any, keys: Sequence[str], old: Any, new: Any) -> None:
+    for key, value in enumerate(node) if isinstance(node, list) else node.items():
+        if key in keys and value == old:
+            node[key] = copy.copy(new)
+        elif isinstance(value, (dict, list)):
+            _replace(value, keys, old, new)
 
 
 def _at(cfg: Config, place: str) -> Any:

@@ -12,8 +12,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ...encoders.encoder_base import ENCODERS
 from ...errors import CheckpointError, ConfigError
-from ..checkpoint.compare import ENCODERS, checkpoint_state, compare, other_geometry, problems, table
+from ..checkpoint.compare import checkpoint_state, compare, other_geometry, problems, table
 from ..unwrapped import unwrapped
 
 
@@ -110,8 +111,8 @@ class TransferReportHook(Hook):
                 + '\n'
                 + table(reports, asked)
                 + '\nGive a checkpoint of the same encoders. To '
-                "start from a part of them on purpose, name the part: dict(type='TransferReportHook', modules=[...]) "
-                'in custom_hooks'
+                "start from a part of them on purpose, name the part: "
+                "default_hooks.transfer=dict(type='TransferReportHook', modules=[...])"
             )
 
     @staticmethod

@@ -1,27 +1,27 @@
-"""Everything that the pictures of one frame show, as arrays."""
+"""What CLAP makes of one frame, as arrays: its rendering, curvature, prototypes and rays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..functional import project_points
 from ..modules import BoundField
-from ..pretrain.samplers import BaseRaySampler, CurvatureRaySampler, SampledRays
-from ..pretrain.samplers.base import camera_rays, lidar_rays, valid_pixels
 from ..structures import CameraViews, KeyframeSweep
+from .pictures import Image, photos, title_of
+from .samplers import BaseRaySampler, CurvatureRaySampler
+from .samplers.base import SampledRays, camera_rays, lidar_rays, valid_pixels
 
 
 @dataclass(frozen=True)
-class CameraPicture:
+class Camera:
     """One camera: what it saw, and what the model makes of it on a grid of every ``stride``-th pixel."""
 
-    name: str
-    rgb: np.ndarray  # (H, W, 3) in [0, 1], augmented image
+    photo: Image  # (H, W) pixels, augmented image
     rendered_rgb: np.ndarray  # (h, w, 3)
     rendered_range_m: np.ndarray  # (h, w), NaN where the ray misses the volume
     curvature: np.ndarray  # (H, W) weight of each pixel in curvature sampling, 1/m
@@ -30,11 +30,11 @@ class CameraPicture:
 
 
 @dataclass(frozen=True)
-class FramePicture:
+class Frame:
     """One frame; points in metres, (augmented) LiDAR frame."""
 
     title: str  # file of the sweep, state of the model, what its encoder was shown
-    cameras: List[CameraPicture]
+    cameras: List[Camera]
     points: np.ndarray  # (N, 3) keyframe points in the volume
     origins: np.ndarray  # (N, 3) where the sensor was
     range_m: np.ndarray  # (N,) observed
@@ -43,26 +43,30 @@ class FramePicture:
     prototype: Optional[np.ndarray]  # (N,) index of the prototype of the point's BEV cell, LiDAR branch
     prototype_camera: Optional[np.ndarray]  # (N,) the same by the camera branch
     num_prototypes: int
-    drawn: np.ndarray  # (M, 3) points that the active sampler draws
-    drawn_origins: np.ndarray  # (M, 3)
+    rays: np.ndarray  # (M, 2, 3) start and end of the rays that the active sampler draws
     sampler: str  # class of the active sampler
+
+    @property
+    def error_m(self) -> np.ndarray:
+        """(N,) of the rendered range."""
+        return np.abs(self.rendered_range_m - self.range_m)
 
 
 @torch.no_grad()
 def render_frame(
-    model: torch.nn.Module,
+    model: nn.Module,
     batch: dict,
-    stride: int = 4,
+    stride: Optional[int] = 4,
     max_points: Optional[int] = None,
     seed: int = 0,
     state: str = '',
-) -> FramePicture:
+) -> Frame:
     """Render LiDAR rays and a grid of camera rays of the first sample of a batch.
 
     Args:
         model: a :class:`CLAP` in evaluation mode.
         batch: ``inputs`` and ``data_samples`` on the model's device.
-        stride: pixels between camera rays.
+        stride: pixels between camera rays; None renders no camera.
         max_points: at most so many LiDAR rays, a fixed draw of them; all if None.
         seed: of the sampler's draw that is shown.
         state: of the model, for the title: iteration or checkpoint.
@@ -71,35 +75,33 @@ def render_frame(
     encoded = model.encode_masked(inputs, metas)
     field = model.render_head.decode(encoded.fused_bev)[0]
     sweep, views = model.sweeps(inputs, metas)[0], model.views(inputs, metas)[0]
-    everything = replace(sweep, heldout=torch.zeros_like(sweep.heldout))
-    index = _thin(model.warmup_sampler.candidates(field, everything), max_points)
+    everywhere = torch.ones_like(sweep.heldout)
+    index = _thin(model.warmup_sampler.candidates(field, sweep, everywhere), max_points)
     points, rays = sweep.points[index], lidar_rays(sweep, index)
-    by_lidar = by_camera = None
+    maps = (None, None)
     if model.prototype_head is not None:
-        by_lidar, by_camera = (m[0] for m in model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev))
-    generator = torch.Generator(points.device).manual_seed(seed)
-    drawn = model.active_sampler(field, sweep, views, generator)
-    weights, pixel_weights = curvature_maps(model.ray_sampler, field, everything, index, views)
-    return FramePicture(
-        title='; '.join(filter(None, [str(metas[0].get('lidar_path', '')).rsplit('/', 1)[-1], state, _shown(model)])),
-        cameras=_cameras(model, field, views, metas[0], stride, pixel_weights, by_camera, drawn),
+        maps = tuple(cells[0] for cells in model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev))
+    drawn = model.active_sampler(field, sweep, views, torch.Generator(points.device).manual_seed(seed))
+    weights, pixel_weights = curvature_maps(model.ray_sampler, field, sweep, index, views)
+    masked = model.training and model.masking is not None
+    ends = torch.stack([drawn.lidar.origins, sweep.points[drawn.lidar.source]], dim=1)
+    return Frame(
+        title=title_of(metas[0], state, 'input masked' if masked else 'whole input (not masked)'),
+        cameras=[
+            _camera(model, field, views, photo, number, stride, pixel_weights[number], maps[1], drawn)
+            for number, photo in enumerate(photos(views if stride else None, metas[0]))
+        ],
         points=points.cpu().numpy(),
         origins=rays.origins.cpu().numpy(),
         range_m=rays.targets.cpu().numpy(),
         rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
         curvature=weights.cpu().numpy(),
-        prototype=_look_up(by_lidar, field, points),
-        prototype_camera=_look_up(by_camera, field, points),
-        num_prototypes=0 if by_lidar is None else len(model.prototype_head.prototypes),
-        drawn=sweep.points[drawn.lidar.source].cpu().numpy(),
-        drawn_origins=drawn.lidar.origins.cpu().numpy(),
+        prototype=_look_up(maps[0], field, points),
+        prototype_camera=_look_up(maps[1], field, points),
+        num_prototypes=0 if maps[0] is None else len(model.prototype_head.prototypes),
+        rays=ends.cpu().numpy(),
         sampler=type(model.active_sampler).__name__,
     )
-
-
-def _shown(model: torch.nn.Module) -> str:
-    """What :meth:`CLAP.encode_masked` feeds the encoders in the model's present mode."""
-    return 'input masked' if model.training and model.masking is not None else 'whole input (not masked)'
 
 
 def _thin(index: Tensor, count: Optional[int]) -> Tensor:
@@ -138,46 +140,35 @@ def _look_up(cells: Optional[Tensor], field: BoundField, points: Tensor) -> Opti
     place = ((points[..., :2] - field.box_min[:2]) / extent * size).floor().long()
     inside = ((points >= field.box_min) & (points <= field.box_max)).all(-1)
     place = torch.minimum(place.clamp(min=0), size.long() - 1)
-    return (
-        torch.where(inside, cells[place[..., 0], place[..., 1]], -torch.ones_like(inside, dtype=cells.dtype))
-        .cpu()
-        .numpy()
-    )
+    found = cells[place[..., 0], place[..., 1]]
+    return torch.where(inside, found, -torch.ones_like(found)).cpu().numpy()
 
 
-def _cameras(
-    model: torch.nn.Module,
+def _camera(
+    model: nn.Module,
     field: BoundField,
-    views: Optional[CameraViews],
-    meta: dict,
+    views: CameraViews,
+    photo: Image,
+    index: int,
     stride: int,
-    weights: Optional[Tensor],
+    weights: Tensor,
     prototypes: Optional[Tensor],
     drawn: SampledRays,
-) -> List[CameraPicture]:
-    pictures, count = [], 0 if views is None else len(views.rgb)
-    names = meta.get('cam_names') or [f'camera {i}' for i in range(count)]
-    for index in range(count):
-        height, width = views.rgb.shape[-2:]
-        rows = torch.arange(stride // 2, height, stride, device=views.rgb.device)
-        columns = torch.arange(stride // 2, width, stride, device=views.rgb.device)
-        grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
-        rays = camera_rays(views, grid.reshape(1, -1, 2), first=index)
-        out = model.render_head.render(field, rays, with_rgb=True)
-        seen = rays.origins + out.range_m[:, None] * rays.directions
-        shape = grid.shape[:2]
-        prototype = _look_up(prototypes, field, seen)
-        range_m = torch.where(out.valid, out.range_m, torch.full_like(out.range_m, float('nan')))
-        source = drawn.camera.source
-        pictures.append(
-            CameraPicture(
-                name=names[index],
-                rgb=views.rgb[index].permute(1, 2, 0).clamp(0, 1).cpu().numpy(),
-                rendered_rgb=out.rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
-                rendered_range_m=range_m.view(shape).cpu().numpy(),
-                curvature=weights[index].cpu().numpy(),
-                prototype=None if prototype is None else prototype.reshape(shape),
-                drawn=source[source[:, 0] == index][:, 1:].cpu().numpy(),
-            )
-        )
-    return pictures
+) -> Camera:
+    height, width = views.rgb.shape[-2:]
+    rows = torch.arange(stride // 2, height, stride, device=views.rgb.device)
+    columns = torch.arange(stride // 2, width, stride, device=views.rgb.device)
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing='ij'), dim=-1)
+    shape, source = grid.shape[:2], drawn.camera.source
+    rays = camera_rays(views, grid.reshape(1, -1, 2), first=index)
+    out = model.render_head.render(field, rays, with_rgb=True)
+    seen = rays.origins + out.range_m[:, None] * rays.directions
+    range_m = torch.where(out.valid, out.range_m, torch.full_like(out.range_m, float('nan')))
+    return Camera(
+        photo=photo,
+        rendered_rgb=out.rgb.view(*shape, 3).clamp(0, 1).cpu().numpy(),
+        rendered_range_m=range_m.view(shape).cpu().numpy(),
+        curvature=weights.cpu().numpy(),
+        prototype=_look_up(prototypes, field, seen.view(*shape, 3)),
+        drawn=source[source[:, 0] == index][:, 1:].cpu().numpy(),
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from projects.CLAP.clap.files.restricted_pickle import read_table
+from projects.CLAP.clap.files.pickled_table import read_table
 
 
 def _table() -> pd.DataFrame:
