@@ -80,7 +80,9 @@ def _refusals(plan_file: Path, work: Path) -> None:
     options = ['optim_wrapper.optimizer.lr=0.5']
     tuned = dict(config='finetune.py', options=options)
     changed = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN, finetune=tuned))
-    with pytest.raises(PlanError, match=r'its record was made with other configuration .*now .*lr=0\.5.*or remove'):
+    with pytest.raises(
+        PlanError, match='record was made with other configuration .*job.py has the former one.*or remove'
+    ):
         run_jobs(changed, work, ONLY, slots=1)
     plan = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN))
     (weights,) = (work / 'weights').glob('clap-*.pth')
@@ -119,7 +121,7 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(plan_file: 
         ),
         tmp_path / 'work',
     )
-    with pytest.raises(PlanError, match=r'its unfinished run was made .*lr=1\.0'):
+    with pytest.raises(PlanError, match='its unfinished run was made with other configuration'):
         changed.done(job)
 
 
@@ -157,7 +159,7 @@ def test_weights_are_those_of_the_plan_and_of_the_runs_begin(plan_file: Path, tm
 def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path, tmp_path: Path, monkeypatch) -> None:
     rows = [dict(arms=['random'], share=9, epochs=1, seeds=[0, 1])]
     plan = read_plan(write_plan(plan_file.parent, pretrain={}, arms=PLAN['arms'][:1], subject='random', rows=rows))
-    with pytest.raises(PlanError, match=r'-seed1 .11.11 % of the labels, first frame 7.*smallest share .*=3'):
+    with pytest.raises(PlanError, match=r'-seed1 .every 9th frame is labelled, the first is 7.*smallest share .*=3'):
         list_jobs(plan, tmp_path / 'work', [])
     copied = tmp_path / 'data' / 'sim'
     shutil.copytree(tiny_dataset(), copied)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.job_config import JobConfigs, plain
 from projects.CLAP.comparison.jobs import all_jobs, select
@@ -114,7 +115,6 @@ def row(**changes) -> list:
         (dict(arms=[*PLAN['arms'], dict(name='clip', weights='clip')]), 'arm clip: pre-training clip is not known'),
         (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'encoder neck is not known'),
         (dict(arms=[*PLAN['arms'], dict(name='random')]), 'a name comes twice'),
-        (dict(pretrain=dict(PLAN['pretrain'], more=PLAN['pretrain']['clap'])), 'no arm starts from more'),
         (dict(pretrain=dict(PLAN['pretrain'], clap=dict(config='pretrain.py'))), 'pretrain.clap: epochs missing'),
     ],
 )
@@ -196,13 +196,10 @@ def test_the_place_of_the_data_and_of_the_run_is_no_part_of_the_fingerprint(monk
     assert len(found) == 1
 
 
-def test_the_spelling_of_hooks_and_transforms_is_no_part_of_the_fingerprint() -> None:
+def test_a_written_configuration_is_the_same_read_again(tmp_path: Path) -> None:
+    """Transforms among it: they have names, whose order MMEngine does not keep."""
     plan = read_plan(CONFIGS / 'samplers_sim.py')
-    cfg = JobConfigs(plan, Path('weights')).config(all_jobs(plan)[0])
-    other = Config(cfg.to_dict())
-    other.default_hooks.update({hook.type: hook for hook in other.pop('custom_hooks', ())})
-    dataset = other.train_dataloader.dataset
-    steps = dataset.pipeline.values() if isinstance(dataset.pipeline, dict) else dataset.pipeline
-    dataset.pipeline = {f'step{place}': step for place, step in enumerate(steps)}
-    dataset.pipeline.left_out = None
-    assert plain(other) == plain(cfg)
+    for job in all_jobs(plan)[:1] + all_jobs(plan)[-1:]:
+        cfg = JobConfigs(plan, tmp_path).config(job)
+        cfg.dump(str(tmp_path / 'job.py'))
+        assert plain(load_config(str(tmp_path / 'job.py'))) == plain(cfg)

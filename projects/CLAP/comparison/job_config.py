@@ -130,16 +130,12 @@ def _hooks(cfg: Any) -> Dict[str, Any]:
 def plain(cfg: Config) -> Dict[str, Any]:
     """A configuration in plain containers, without what has no influence and without the place of the data.
 
-    Hooks stand by type and transforms in a list, however the files spell them.
+    Hooks stand by type, however the files name them.
     """
     every = json.loads(json.dumps(cfg.to_dict(), default=str))
     content = {key: every[key] for key in _INFLUENCE if key in every}
     hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
     content['hooks'] = {hook['type']: hook for hook in hooks}
-    for name in ('train_dataloader', 'val_dataloader'):
-        steps = content[name]['dataset'].get('pipeline', [])
-        steps = list(steps.values()) if isinstance(steps, dict) else steps
-        content[name]['dataset']['pipeline'] = [step for step in steps if step]
     roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
     return _without(content, sorted(roots - {''}, key=len, reverse=True))
 

@@ -47,9 +47,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Optional[str]:
     return text_table(head, rows, markdown=True) if rows else None
 
 
-# ---------------------------------------------------------------- figures as text
-
-
 def _pm(value: Spread, digits: int = 2) -> str:
     """``12.34 ± 0.56``; one seed has no deviation."""
     if value.mean is None:
@@ -64,24 +61,16 @@ def _signed(value: Difference) -> str:
     return f'{value.mean:+.2f}' + (f' ({value.low:+.2f} to {value.high:+.2f})' if value.low is not None else '')
 
 
-def _p(value: Difference) -> str:
-    """``0.012``, ``< 0.0001``, or why there is none."""
-    if value.p is not None:
-        return f'{value.p:.2g}' if value.p >= 1e-4 else '< 0.0001'
-    return {0: _DASH, 1: 'one seed'}.get(value.count, 'no spread')
-
-
-def _p_is(value: Difference) -> str:
-    told = _p(value)
-    return told if value.p is None else f'p {told if told.startswith("<") else f"= {told}"}'
+def _p(value: Difference, name: str = '') -> str:
+    """``0.012`` or ``< 0.0001`` (with a name ``p = 0.012``), or why there is none."""
+    if value.p is None:
+        return {0: _DASH, 1: 'one seed'}.get(value.count, 'no spread')
+    return f'{name and f"{name} = "}{value.p:.2g}' if value.p >= 1e-4 else f'{name} < 0.0001'.strip()
 
 
 def _where(results: Results, cell: Cell) -> str:
     frozen = ', encoders frozen' if cell.frozen else ''
     return f'{results.frames(cell.share)} frames, {cell.epochs} epoch{"s" if cell.epochs > 1 else ""}{frozen}'
-
-
-# ---------------------------------------------------------------- parts
 
 
 def verdict(results: Results) -> List[str]:
@@ -97,10 +86,10 @@ def verdict(results: Results) -> List[str]:
         chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not more than chance'
         told.append(
             f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
-            f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p_is(gain)}, {gain.count} seeds{chance}.'
+            f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p(gain, "p")}, {gain.count} seeds{chance}.'
         )
     gains = {cell: results.gain('mAP', subject.name, cell) for cell in others if not cell.frozen}
-    more = [f'{_where(results, c)}: {g.mean:+.2f}, {_p_is(g)}' for c, g in gains.items() if g.mean is not None]
+    more = [f'{_where(results, c)}: {g.mean:+.2f}, {_p(g, "p")}' for c, g in gains.items() if g.mean is not None]
     return [*told[:1], *([f'With other labels and lengths: {"; ".join(more)}.'] if more else []), *told[1:]]
 
 
@@ -140,24 +129,14 @@ def _loaded(found: Dict[int, Record]) -> str:
 def _pretrainings(results: Results) -> Optional[str]:
     """What the pre-trainings themselves reached."""
     rows = []
-    for name in results.plan.pretrain:
-        records = results.pretrained(name)
-        if not records:
-            continue
-        bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
-        first, figures = next(iter(records.values())), {key: _figure(records, key) for key, _ in _RANGES}
-        within = {seed: 100 * value for seed, value in _figure(records, 'range_within_1m').items()}
-        rows.append(
-            [
-                name,
-                f'{first["epochs"]} ({first["iterations"]})',
-                str(len(records)),
-                *[_pm(spread(figures[key]), 3) for key, _ in _RANGES],
-                _pm(spread(within), 1),
-                _pm(spread(_figure(records, 'rgb_ratio'))),
-                '; '.join(dict.fromkeys(bad)) or 'none',
-            ]
-        )
+    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
+        for first in list(records.values())[:1]:
+            bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
+            within = {seed: 100 * value for seed, value in _figure(records, 'range_within_1m').items()}
+            ranges = [_pm(spread(_figure(records, key)), 3) for key, _ in _RANGES]
+            colour = _pm(spread(_figure(records, 'rgb_ratio')))
+            row = [name, f'{first["epochs"]} ({first["iterations"]})', str(len(records)), *ranges]
+            rows.append([*row, _pm(spread(within), 1), colour, '; '.join(dict.fromkeys(bad)) or 'none'])
     head = ['pre-training', 'epochs (iterations)', 'seeds', *[title for _, title in _RANGES]]
     return _table([*head, 'within 1 m (%)', "colour error / mean colour's", 'bad health figures'], rows)
 
@@ -181,7 +160,7 @@ def _range_changes(results: Results) -> Optional[str]:
             mine, theirs = _figure(records, key), _figure(base, key)
             change = {seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in mine if seed in theirs}
             tested = paired(change, dict.fromkeys(change, 0.0))
-            row.append(f'{_signed(tested)}, {_p_is(tested)}' if tested.count else _DASH)
+            row.append(f'{_signed(tested)}, {_p(tested, "p")}' if tested.count else _DASH)
         rows.append(row)
     return _table(['pre-training', *[f'{title} (95 % CI)' for _, title in _RANGES]], rows)
 

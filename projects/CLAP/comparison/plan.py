@@ -16,6 +16,14 @@ class PlanError(ConfigError):
 
 
 @dataclass(frozen=True)
+class Detector:
+    """How detectors are trained: a configuration and its overrides."""
+
+    config: Path
+    options: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pretraining:
     """A pre-training. Arms start from its first seed; further ones show the spread of the pre-training itself."""
 
@@ -23,14 +31,6 @@ class Pretraining:
     epochs: int
     options: Tuple[str, ...] = ()
     seeds: Tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True)
-class Detector:
-    """How detectors are trained: a configuration and its overrides."""
-
-    config: Path
-    options: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,6 @@ class Plan:
 def share_name(interval: int) -> str:
     """``20`` -> ``5pct``, ``40`` -> ``2p5pct``: part of a job's name."""
     return f'{100 / interval:.4g}pct'.replace('.', 'p')
-
-
-def share_title(interval: int) -> str:
-    """``20`` -> ``5 %``."""
-    return f'{100 / interval:.4g} %'
 
 
 def label_offset(seed: int, interval: int) -> int:

@@ -107,6 +107,3 @@ def _check(plan: Plan) -> None:
     shares = {row.share for row in plan.rows}
     if len({share_name(share) for share in shares}) < len(shares):
         raise PlanError(f'rows: shares {sorted(shares)} have the same names; leave one of them out')
-    unused = set(plan.pretrain) - {stage for arm in plan.arms for stage, _ in arm.weights}
-    if unused:
-        raise PlanError(f'pretrain: no arm starts from {", ".join(sorted(unused))}; add an arm, or leave it out')

@@ -18,7 +18,7 @@ from projects.CLAP.clap.engine.live_panel import duration
 from projects.CLAP.clap.files.project import ROOT
 
 from .jobs import Job
-from .records import MissingEvaluation, Record, read_record, without_prefix
+from .records import MissingEvaluation, without_prefix
 from .workplace import Workplace
 
 _ENVIRONMENT = {
@@ -30,17 +30,17 @@ TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
+_FIGURES = {'mAP': 'mAP', 'NDS': 'NDS', 'range_median_m': 'median range error of held-back rays (m)'}
 
 
 @dataclass
 class Running:
-    """A job's process, its log and when the job began."""
+    """A job's process and its log; ``testing`` where it makes up for a missing evaluation."""
 
     job: Job
     process: subprocess.Popen
     log: Path
-    begun: float
-    testing: bool = False
+    testing: bool
 
 
 @dataclass
@@ -63,18 +63,13 @@ class Pool:
     failed: Dict[str, str] = field(default_factory=dict)  # job -> why, and where its log is
     running: List[Running] = field(default_factory=list)
     stopped: Optional[int] = None  # the signal
-    _rates: Dict[str, float] = field(default_factory=dict)  # kind -> seconds of an epoch
 
     def run(self) -> None:
         """Until nothing is left or a signal comes; children are gone either way."""
-        self._total, self._done = len(self.jobs), len(self.jobs) - len(self.left)
-        waiting = {job.name for job in self.left}
-        for job in self.jobs:
-            if job.name not in waiting:
-                self._learn(read_record(self.place.record_path(job)))
+        self._done = len(self.jobs) - len(self.left)
         before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
-            self.say(f'{self._total} jobs, {self._done} done, {self.slots} at once{self._time_left()}')
+            self.say(f'{len(self.jobs)} jobs, {self._done} done, {self.slots} at once')
             while (self.left or self.running) and self.stopped is None:
                 self._start_what_can()
                 if not self.running:
@@ -94,31 +89,25 @@ class Pool:
         with open(self.place.folder / 'progress.log', 'a') as file:
             file.write(line + '\n')
 
-    # ------------------------------------------------------------ starting
-
     def _start_what_can(self) -> None:
         waiting = {job.name for job in self.left} | {one.job.name for one in self.running}
         for job in list(self.left):
             broken = [name for name in job.needs if name in self.failed]
             if broken:
                 self.left.remove(job)
-                self.failed[job.name] = f'not run, it needs {", ".join(broken)}'
-                self.say(f'not run    {job.name}: it needs {", ".join(broken)}')
+                self._fail(job, f'not run, it needs {", ".join(broken)}')
             elif len(self.running) < self.slots and not waiting & set(job.needs):
                 self.left.remove(job)
-                self._start(job)
+                goes_on = (self.place.run_dir(job) / 'last_checkpoint').is_file()
+                try:
+                    arguments = self.place.prepare(job)
+                except (RuntimeError, ValueError, OSError) as error:
+                    self._fail(job, str(error))
+                    continue
+                self._launch(job, [TRAIN, *arguments])
+                self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
 
-    def _start(self, job: Job) -> None:
-        goes_on = (self.place.run_dir(job) / 'last_checkpoint').is_file()
-        try:
-            arguments = self.place.prepare(job)
-        except (RuntimeError, ValueError, OSError) as error:
-            self._fail(job, str(error))
-            return
-        self._launch(job, [TRAIN, *arguments])
-        self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
-
-    def _launch(self, job: Job, command: List[str], testing_since: Optional[float] = None) -> None:
+    def _launch(self, job: Job, command: List[str], testing: bool = False) -> None:
         log = self.place.run_dir(job) / 'printed.log'
         with open(log, 'ab') as file:
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
@@ -130,37 +119,31 @@ class Pool:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.running.append(Running(job, process, log, testing_since or time.monotonic(), testing_since is not None))
-
-    # ------------------------------------------------------------ ending
+        self.running.append(Running(job, process, log, testing))
 
     def _ended(self, one: Running) -> None:
         self.running.remove(one)
-        code = one.process.returncode
-        if code:
-            self._fail(one.job, f'{_last_error(one.log)} (exit {code}; log {one.log})')
+        if one.process.returncode:
+            self._fail(one.job, f'{_last_error(one.log)} (exit {one.process.returncode}; log {one.log})')
             return
         try:
             metrics = without_prefix(json.loads(one.log.read_text().strip().splitlines()[-1])) if one.testing else None
-            record = self.place.finish(one.job, time.monotonic() - one.begun, metrics)
+            record = self.place.finish(one.job, metrics)
         except MissingEvaluation as error:  # the training was stopped between its last step and its evaluation
             if one.testing:
                 self._fail(one.job, f'{error}, and tools/test.py printed none (log {one.log})')
                 return
             folder = self.place.run_dir(one.job)
             command = [TEST, str(folder / 'job.py'), self.place.checkpoint(folder), '--work-dir', str(folder / 'test')]
-            self._launch(one.job, command, testing_since=one.begun)
-            return
+            self._launch(one.job, command, testing=True)
         except (RuntimeError, ValueError, OSError, LookupError) as error:
             self._fail(one.job, f'{error} (log {one.log})')
-            return
-        self._done += 1
-        self._learn(record)
-        metrics = record['metrics']
-        names = {'mAP': 'mAP', 'NDS': 'NDS', 'range_median_m': 'median range error of held-back rays (m)'}
-        told = ', '.join(f'{title} {metrics[name]:.4f}' for name, title in names.items() if name in metrics)
-        took = duration(record['seconds'])
-        self.say(f'finished   {one.job.name}: {told}, {took}; {self._done} of {self._total}{self._time_left()}')
+        else:
+            self._done += 1
+            found = record['metrics']
+            told = ', '.join(f'{title} {found[name]:.4f}' for name, title in _FIGURES.items() if name in found)
+            took = f'{duration(record["seconds"])}; {self._done} of {len(self.jobs)}'
+            self.say(f'finished   {one.job.name}: {told}, {took}')
 
     def _fail(self, job: Job, why: str) -> None:
         self.failed[job.name] = why
@@ -182,16 +165,6 @@ class Pool:
                 one.process.wait()
             self.say(f'stopped    {one.job.name}')
         self.running.clear()
-
-    def _learn(self, record: Record) -> None:
-        self._rates[record['kind']] = record['seconds'] / record['epochs']
-
-    def _time_left(self) -> str:
-        """As the last job of every kind took; nothing before each has one."""
-        jobs = [*self.left, *(one.job for one in self.running)]
-        if not jobs or any(job.kind not in self._rates for job in jobs):
-            return ''
-        return f', about {duration(sum(self._rates[job.kind] * job.epochs for job in jobs) / self.slots)} left'
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:

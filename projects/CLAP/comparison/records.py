@@ -6,12 +6,12 @@ import json
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, Optional
 
 from projects.CLAP.clap.engine.run_record import read_card
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
-from projects.CLAP.clap.report.gather import RunData, gather, recent
+from projects.CLAP.clap.report.gather import gather
 from projects.CLAP.clap.report.health import findings
 
 from .jobs import Job, detector_name
@@ -102,20 +102,19 @@ def without_prefix(figures: Dict[str, Any]) -> Metrics:
     }
 
 
-def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics] = None) -> Record:
+def collect(job: Job, work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
     """The record of a job whose training has ended, without its configuration and data.
 
     Args:
         job: the job.
         work_dir: of the training.
-        seconds: that the last process took.
         metrics: figures of the final evaluation, if they are not in the training's own log.
 
     Raises:
         MissingEvaluation: the log has no final evaluation, and ``metrics`` is None.
         CheckpointError: the training has not reached its end.
     """
-    run, sessions = gather(work_dir), read_card(work_dir)
+    sessions = read_card(work_dir)
     iterations = max((session['last_iter'] for session in sessions), default=0)
     if not sessions or iterations < sessions[-1]['max_iters']:
         raise CheckpointError(
@@ -134,34 +133,24 @@ def collect(job: Job, work_dir: Path, seconds: float, metrics: Optional[Metrics]
         interval=job.interval,
         offset=job.offset,
         iterations=iterations,
-        seconds=seconds + _seconds(sessions[:-1]),
+        seconds=sum(map(_seconds, sessions)),
         sessions=len(sessions),
         metrics=final,
-        loss=_loss(run),
         code=list({json.dumps(session['code']): session['code'] for session in sessions}.values()),
         hardware=sessions[-1]['hardware'],
         versions=sessions[-1]['versions'],
     )
     if job.kind == 'pretrain':
-        record['health'] = {row.title: dict(value=row.value, level=row.level) for row in findings(run)}
+        record['health'] = {row.title: dict(value=row.value, level=row.level) for row in findings(gather(work_dir))}
     else:
         record['transfer'] = _transfer(work_dir)
     return record
 
 
-def _seconds(sessions: List[dict]) -> float:
-    """Wall time of interrupted sessions, as far as it is known."""
-    total = 0.0
-    for session in sessions:
-        end = session.get('ended') or session.get('last_seen') or session['started']
-        total += (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
-    return total
-
-
-def _loss(run: RunData) -> Dict[str, float]:
-    """Mean of the first and of the last five log lines."""
-    curve = run.train.get('loss', [])
-    return dict(first=recent(curve[:5]), last=recent(curve))
+def _seconds(session: dict) -> float:
+    """Wall time of a session, as far as it is known."""
+    end = session.get('ended') or session.get('last_seen') or session['started']
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
 
 
 def _transfer(work_dir: Path) -> Optional[Dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .jobs import all_jobs, pretrain_name
-from .plan import Cell, Plan, PlanError, share_title
+from .plan import Cell, Plan, PlanError, share_name
 from .records import Record
 from .statistics import Difference, Spread, paired, spread
 
@@ -51,7 +51,7 @@ class Results:
             self._same(f'iterations of an epoch of {what}', same, lambda r: r['iterations'] / r['epochs'])
         for arm in self.plan.arms:
             for cell in self.plan.cells:
-                same, where = list(self.cell(arm.name, cell).values()), f'{arm.name}, {share_title(cell.share)}'
+                same, where = list(self.cell(arm.name, cell).values()), f'{arm.name}, {share_name(cell.share)}'
                 self._same(f'options ({where})', same, lambda r: r['options'])
                 self._same(f'pre-trained weights ({where})', same, lambda r: r['weights'])
 

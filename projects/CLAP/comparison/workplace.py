@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
-
-from mmengine.config import Config
 
 from projects.CLAP.clap.engine.checkpoint.export import merge_encoders, weights_digest
 from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
@@ -22,7 +19,7 @@ from projects.CLAP.clap.files.project import ROOT
 from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
 from .jobs import Job, all_jobs, needs_of
-from .plan import Plan, PlanError, share_title
+from .plan import Plan, PlanError
 from .records import Metrics, Record, collect, read_record, read_records, write_record
 
 _MARK = 'made_from.json'
@@ -65,9 +62,11 @@ class Workplace:
             weights=self._digest(weights) if weights is not None and weights.is_file() else None,
         )
 
-    def subset(self, job: Job) -> Dict[str, Any]:
-        """Labelled frames and boxes of a detector's job."""
+    def subset(self, job: Job) -> Optional[Dict[str, Any]]:
+        """Labelled frames and boxes of a detector's job; None for a pre-training."""
         key = (job.kind, job.interval, job.offset)
+        if job.interval is None:
+            return None
         if key not in self._subsets:
             self._subsets[key] = labelled_subset(self.configs.config(job))
         return self._subsets[key]
@@ -100,22 +99,10 @@ class Workplace:
         other = [names[key] for key in asked if made.get(key) != asked[key]]
         if other:
             raise PlanError(
-                f'{job.name}: its {what} was made with other {", other ".join(other)} than the plan asks for now'
-                f'{self._difference(job)}. It is not used and not overwritten. Give --work-dir another folder for the '
-                f'changed plan, undo the change, or remove {path} to run this job again'
+                f'{job.name}: its {what} was made with other {", other ".join(other)} than the plan asks for now '
+                f'({self.run_dir(job)}/job.py has the former one). It is not used and not overwritten: give --work-dir '
+                f'another folder, undo the change, or remove {path} to run this job again'
             )
-
-    def _difference(self, job: Job) -> str:
-        """Where a job's configuration begins to differ from that of its last run."""
-        before = self.run_dir(job) / 'job.py'
-        if not before.is_file():
-            return ''
-        both = [Config.fromfile(str(before)), self.configs.config(job)]
-        for cfg in both:
-            cfg.pop('work_dir', None)
-        old, new = (cfg.pretty_text.split() for cfg in both)
-        lines = [line[2:] for line in difflib.ndiff(old, new) if line.startswith('+ ')]
-        return f' (now {" ".join(lines[:4])})' if lines else ''
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
         """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
@@ -133,13 +120,11 @@ class Workplace:
         left = [job for job in jobs if job.name not in done]
         for job in left:
             self.made_from(job)
-            if job.interval is None:
-                continue
             try:
                 self.subset(job)
             except ValueError as error:
                 raise PlanError(
-                    f'{job.name} ({share_title(job.interval)} of the labels, first frame {job.offset}): {error}'
+                    f'{job.name} (every {job.interval}th frame is labelled, the first is {job.offset}): {error}'
                 ) from error
         return left
 
@@ -198,27 +183,24 @@ class Workplace:
             raise CheckpointError(f'{run_dir} has no checkpoint (any more)')
         return str(found[0])
 
-    def finish(self, job: Job, seconds: float, metrics: Optional[Metrics] = None) -> Record:
-        """Write the record of a job whose training has ended, and free the disk; ``seconds`` that its process took.
+    def finish(self, job: Job, metrics: Optional[Metrics] = None) -> Record:
+        """Write the record of a job whose training has ended, and free the disk (a pre-training keeps one checkpoint).
 
         Raises:
             MissingEvaluation: see :func:`collect`.
         """
-        record = collect(job, self.run_dir(job), seconds, metrics)
+        record = collect(job, self.run_dir(job), metrics)
         # What it was made from when it began, whatever lies there now.
         record.update(json.loads((self.run_dir(job) / _MARK).read_text()))
         record.update(
             common=self.configs.common(job),
             config=os.path.relpath(self.plan.source(job.kind, job.arm).config, ROOT),
             options=list(self.plan.options(job.kind, job.arm)),
+            labels=self.subset(job),
         )
-        if job.kind != 'pretrain':
-            record.update(labels=self.subset(job))
         write_record(self.record_path(job), record)
         found = resumable_checkpoints(self.run_dir(job))
-        for path in (
-            found[1:] if job.kind == 'pretrain' else found
-        ):  # detectors start from the last one of a pre-training
+        for path in found[1:] if job.kind == 'pretrain' else found:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
         return record

@@ -137,6 +137,7 @@ def test_range_and_image_size_are_one_key_each(config: str) -> None:
     assert '-54.0' in load_config(path).pretty_text and '-54.0' not in cfg.pretty_text
     assert cfg.model.voxelize_cfg.point_cloud_range == small and cfg.model.view_transform.image_size == image
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        steps = loader.dataset.pipeline
-        assert steps.image_aug.final_dim == image and steps.point_range.point_cloud_range == small
+        steps = {step.type: step for step in loader.dataset.pipeline}
+        assert steps['CLAPImageAug3D'].final_dim == image
+        assert steps['PointsRangeFilter'].point_cloud_range == small
         assert steps.object_range is None or steps.object_range.point_cloud_range == small

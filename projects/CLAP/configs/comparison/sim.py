@@ -41,7 +41,7 @@ seeing = [
 curved = [
     *shallow,
     *seeing,
-    'custom_hooks.1.warmup_epochs=4',
+    'default_hooks.warmup.warmup_epochs=4',
     'model.ray_sampler.uniform_share=0.25',
     'model.ray_sampler.importance=0.0',
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
+from ...datasets.clap_dataset import steps_of
 from ...errors import ConfigError
 from ..checkpoint.read import allow_mmengine_checkpoints
 from .check import check_config, check_options
@@ -53,8 +54,19 @@ def load_config(
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     check_config(cfg)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        _list_pipelines(cfg.get(name) or {})
     allow_mmengine_checkpoints()
     return cfg
+
+
+def _list_pipelines(loader: Dict[str, Any]) -> None:
+    """Give transforms that have names as a list: MMEngine sorts the keys of a dictionary when it dumps one."""
+    dataset = loader.get('dataset')
+    while dataset:
+        if 'pipeline' in dataset:
+            dataset['pipeline'] = steps_of(dataset['pipeline'])
+        dataset = dataset.get('dataset')  # of a wrapper
 
 
 def _join_on_cpu(cfg: Config) -> None:
