@@ -140,4 +140,4 @@ def test_range_and_image_size_are_one_key_each(config: str) -> None:
         steps = {step.type: step for step in loader.dataset.pipeline}
         assert steps['CLAPImageAug3D'].final_dim == image
         assert steps['PointsRangeFilter'].point_cloud_range == small
-        assert steps.object_range is None or steps.object_range.point_cloud_range == small
+        assert steps.get('ObjectRangeFilter', steps['PointsRangeFilter']).point_cloud_range == small
