@@ -1,9 +1,9 @@
 # The detector on the simulated world with all labels; the smaller shares build on this file.
 #   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
 #   python tools/train.py projects/CLAP/configs/clap_sim.py
-#   python tools/export_weights.py work_dirs/clap_sim/epoch_8.pth clap_sim_export.pth
+#   python tools/export_weights.py work_dirs/clap_sim/epoch_8.pth encoders.pth
 #   python tools/train.py projects/CLAP/configs/finetune/bevfusion_sim_100pct.py \
-#     --cfg-options load_from=clap_sim_export.pth
+#     --cfg-options load_from=encoders.pth
 _base_ = [
     '../../../../configs/_base_/datasets/sim.py',
     '../../../../configs/_base_/models/bevfusion_small.py',
