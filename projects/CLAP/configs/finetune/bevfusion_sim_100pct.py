@@ -7,7 +7,7 @@
 _base_ = [
     '../../../../configs/_base_/datasets/sim.py',
     '../../../../configs/_base_/models/bevfusion_small.py',
-    '../../../../configs/_base_/schedules/det_6e.py',
+    '../../../../configs/_base_/schedules/det_small.py',
     '../../../../configs/_base_/finetune_runtime.py',
 ]
 
@@ -22,11 +22,6 @@ test_dataloader = val_dataloader
 val_evaluator = _base_.detection.val_evaluator
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=12, val_interval=12)
 default_hooks = dict(logger=dict(interval=10))
 log_processor = dict(window_size=10)
