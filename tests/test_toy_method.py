@@ -41,7 +41,7 @@ def test_no_shared_room_names_the_parts_of_a_method(room: str) -> None:
 
 @pytest.fixture(scope='module')
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the toy, with every hook but the warm-up of ray samplers."""
+    """A run of the toy, with every hook."""
     folder = tmp_path_factory.mktemp('toy')
     write_dataset(folder, 4)
     path = pretraining(folder, folder / 'toy.py', epochs=1, pictures=dict(interval=1, figures=['heights']))
@@ -50,7 +50,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = ('render_head', 'ray_sampler', 'prototype_head')
     cfg.model = {key: value for key, value in tiny_model().items() if key not in parts}
     cfg.model.update(type='HeightPretrainer', channels=16)
-    cfg.default_hooks.warmup = None
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
     cfg.default_hooks.pictures.dataset = 'train'

@@ -35,7 +35,7 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    from projects.CLAP.clap.engine.config.load import check_load_from, load_config, use_amp
+    from projects.CLAP.clap.engine.config.load import check_load_from, load_config, skip_downloads, use_amp
     from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
     from projects.CLAP.clap.engine.lock import is_first_process, locked_work_dir
     from projects.CLAP.clap.engine.runner import QuietRunner
@@ -53,6 +53,7 @@ def main() -> None:
         elif args.resume:
             cfg.resume, cfg.load_from = True, args.resume
         check_load_from(cfg)
+        skip_downloads(cfg)
         QuietRunner.from_cfg(cfg).train()
 
 

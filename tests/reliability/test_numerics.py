@@ -160,7 +160,7 @@ def test_gradients_are_clipped_as_the_configuration_says() -> None:
     wrapper = build_optim_wrapper(
         model,
         dict(
-            type='OptimWrapper',
+            type='CheckedOptimWrapper',
             optimizer=dict(type='SGD', lr=1.0),
             clip_grad=dict(max_norm=limit, error_if_nonfinite=True),
         ),

@@ -4,7 +4,7 @@
 _base_ = [
     '../../../configs/_base_/datasets/pandaset.py',
     '../../../configs/_base_/models/clap_small.py',
-    '../../../configs/_base_/schedules/clap_12e.py',
+    '../../../configs/_base_/schedules/clap_small.py',
     '../../../configs/_base_/default_runtime.py',
 ]
 
@@ -20,10 +20,6 @@ val_dataloader = dict(dataset=dict(ann_file='pandaset_infos_all.pkl'))
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=40, val_interval=5)
 default_hooks = dict(
     logger=dict(interval=7),

@@ -4,7 +4,7 @@
 _base_ = [
     '../../../configs/_base_/datasets/sim.py',
     '../../../configs/_base_/models/clap_small.py',
-    '../../../configs/_base_/schedules/clap_12e.py',
+    '../../../configs/_base_/schedules/clap_small.py',
     '../../../configs/_base_/default_runtime.py',
 ]
 
@@ -20,10 +20,6 @@ model = dict(
     ray_sampler=dict(mode='secant', scale_m=0.4, power=2.0, uniform_share=0.15, importance=0.75),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min=0.0, by_epoch=True, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=8, val_interval=4)
 default_hooks = dict(
     logger=dict(interval=5),

@@ -8,7 +8,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from projects.CLAP.clap.engine.config.load import check_load_from, load_config
+from projects.CLAP.clap.engine.config.load import check_load_from, load_config, skip_downloads
+from projects.CLAP.clap.errors import ConfigError
 
 OTHER, CHECK = dict(type='StepSeedHook'), dict(type='TransferReportHook', min_share=0.5)
 
@@ -28,6 +29,26 @@ def test_load_from_is_checked_once_and_behind_the_hooks_of_the_configuration(cfg
     cfg = Config(cfg)
     check_load_from(cfg)
     assert cfg.custom_hooks == hooks
+
+
+def test_nothing_is_fetched_for_a_backbone_that_a_checkpoint_brings(tmp_path: Path) -> None:
+    fetched = dict(type='Pretrained', checkpoint='https://example.org/swin.pth')
+    for name, entry in (('with', 'img_backbone.a'), ('without', 'pts_neck.a')):
+        torch.save(dict(state_dict={entry: torch.zeros(1)}), tmp_path / f'{name}.pth')
+    for options, left in (
+        (dict(), fetched),
+        (dict(load_from=str(tmp_path / 'with.pth')), None),
+        (dict(load_from=str(tmp_path / 'without.pth')), fetched),
+        (dict(resume=True), None),
+    ):
+        cfg = Config(dict(model=dict(img_backbone=dict(init_cfg=fetched)), **options))
+        skip_downloads(cfg)
+        assert cfg.model.img_backbone.init_cfg == left, options
+
+
+def test_a_plan_of_a_comparison_is_no_run(repo_root: Path) -> None:
+    with pytest.raises(ConfigError, match='label_efficiency.py'):
+        load_config(str(repo_root / 'projects/CLAP/configs/comparison/sim.py'))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='where there is a GPU the CPU does not train')

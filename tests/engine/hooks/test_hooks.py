@@ -135,7 +135,7 @@ def test_the_warmup_hook_names_a_wrong_model_and_a_wrong_length(tmp_path: Path) 
         SamplingWarmupHook(-1)
     run = runner(tmp_path)
     run.model = torch.nn.Linear(1, 1)
-    with pytest.raises(TypeError, match='CLAP'):
+    with pytest.raises(ValueError, match='CLAP'):
         SamplingWarmupHook(1).before_train_iter(run, 0)
 
 

@@ -14,7 +14,7 @@ from ..files.unpickle import load_info_pickle
 MIN_DETERMINANT = 1e-8
 #: How each kind of data set is made, by the first word of its info file's name; ``{folder}`` is the data set's.
 MAKE = {
-    'sim': 'python tools/create_data.py sim --out {folder} --scenes 4 --frames 20',
+    'sim': 'python tools/create_data.py sim --out {folder} --scenes 4 --frames 12',
     'pandaset': 'python tools/create_data.py pandaset --root /path/to/pandaset --out {folder}',
     'nuscenes': 'python tools/create_data.py nuscenes --root {folder} --out {folder}',
 }

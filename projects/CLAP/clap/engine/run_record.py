@@ -21,7 +21,7 @@ from ..files.project import ROOT
 CARD_NAME = 'run_card.json'
 #: Variables that decide what a command reads and how fast it is; no others are recorded.
 _VARIABLES = ('CLAP_DATA_ROOT', 'CUDA_VISIBLE_DEVICES', 'OMP_NUM_THREADS')
-_PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'spconv', 'spconv-cu118', 'numpy')
+_PACKAGES = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmdet3d', 'numpy')
 
 
 def now() -> str:
@@ -48,11 +48,9 @@ def code_version(root: Path = ROOT) -> Dict[str, Any]:
 def versions() -> Dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
     found = dict(python=platform.python_version())
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    installed = {str(package.metadata['Name']): package.version for package in metadata.distributions()}
+    spconv = [name for name in installed if name.startswith('spconv')]  # spconv-cu118 and its like
+    found.update({name: installed[name] for name in (*_PACKAGES, *spconv) if name in installed})
     if torch.version.cuda:
         found['cuda'] = torch.version.cuda
     return found

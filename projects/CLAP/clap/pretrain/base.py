@@ -60,6 +60,7 @@ class Pretrainer(CLAPEncoderBase):
         geometry = {key: cfg[key] for key in ('point_cloud_range', 'voxel_size') if key in cfg}
         self.masking = InputMasking(**geometry, **masking) if masking else None
         self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.warming_up = False  # SamplingWarmupHook decides
         self.step_counts: Dict[str, int] = {}  # what the last step worked on, e.g. rays; told per second
         self.on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
         self._generator: Optional[torch.Generator] = None
@@ -79,7 +80,16 @@ class Pretrainer(CLAPEncoderBase):
     @classmethod
     def declare(cls, facts: Dict[str, float]) -> Declaration:
         """Rules and charts of the method's figures; ``facts`` are those of the run, {} if they are not known."""
-        return Declaration(pictures=tuple(cls.picture_titles.items()))
+        return Declaration()
+
+    @property
+    def phases(self) -> Tuple[str, str]:
+        """What is done in the warm-up, and after it; the same for a method that has none."""
+        return '', ''
+
+    def phase_figures(self) -> Dict[str, float]:
+        """Figures of a log line that tell the phase, see ``warming_up``."""
+        return {}
 
     @classmethod
     def variants(cls, options: dict, names: Sequence[str]) -> Dict[str, dict]:

@@ -76,7 +76,6 @@ class CLAP(Pretrainer):
         counts = {key: ray_sampler[key] for key in RAY_COUNTS if key in ray_sampler}
         self.warmup_sampler = TASK_UTILS.build({'type': 'UniformRaySampler', **counts, **(warmup_sampler or {})})
         self.grey_images = grey_images
-        self.warming_up = False  # SamplingWarmupHook decides
         self.ray_counts: Tuple[int, int] = (0, 0)  # LiDAR and camera rays of the last step
 
     # ---------------------------------------------------------------- the step
@@ -218,7 +217,7 @@ class CLAP(Pretrainer):
     @classmethod
     def declare(cls, facts: Dict[str, float]) -> Declaration:
         """See :mod:`.clap_health`."""
-        return declaration(facts, cls.picture_titles)
+        return declaration(facts)
 
     @property
     def phases(self) -> Tuple[str, str]:

@@ -10,12 +10,11 @@ from typing import Dict, Tuple
 from .declaration import Chart, Declaration, HealthRule, Limits
 
 
-def declaration(facts: Dict[str, float], pictures: Dict[str, str]) -> Declaration:
+def declaration(facts: Dict[str, float]) -> Declaration:
     """What the report shows; ``facts`` as :meth:`CLAP.facts` gives them."""
     return Declaration(
         rules=(*_RANGE_AND_COLOUR, *_prototypes(facts.get('num_prototypes')), _sharpness(facts), *_RAYS, _ENRICHMENT),
         charts=_CHARTS,
-        pictures=tuple(pictures.items()),
     )
 
 

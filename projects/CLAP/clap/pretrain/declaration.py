@@ -90,18 +90,16 @@ class Chart:
 
 @dataclass(frozen=True)
 class Declaration:
-    """Everything that a report shows of a method; ``pictures``: name -> title, in the order of the tabs."""
+    """What a report shows of a method's figures."""
 
     rules: Tuple[HealthRule, ...] = ()
     charts: Tuple[Chart, ...] = ()
-    pictures: Tuple[Tuple[str, str], ...] = ()
 
     def to_json(self) -> Dict[str, List[Any]]:
         """Plain containers."""
         return dict(
             rules=[asdict(rule) for rule in self.rules],
             charts=[asdict(chart) for chart in self.charts],
-            pictures=[list(pair) for pair in self.pictures],
         )
 
     @classmethod
@@ -114,5 +112,4 @@ class Declaration:
         return cls(
             rules=tuple(HealthRule(**{**plain(rule), 'limits': Limits(**rule['limits'])}) for rule in content['rules']),
             charts=tuple(Chart(**plain(chart)) for chart in content['charts']),
-            pictures=tuple((name, title) for name, title in content['pictures']),
         )

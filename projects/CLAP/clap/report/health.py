@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Type
 
 from mmdet3d.registry import MODELS
 
@@ -23,12 +23,24 @@ def declared(run: RunData) -> Declaration:
     for session in run.sessions:  # the first knows the state before training
         try:
             return Declaration.from_json(session['method'])
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             continue
     facts = next((session['facts'] for session in run.sessions if session.get('facts')), {})
+    method = _named_by_configuration(run)
+    return method.declare(facts) if method is not None else Declaration()
+
+
+def picture_titles(run: RunData) -> Dict[str, str]:
+    """Name -> title of the method's pictures, in the order of their tabs."""
+    told = next((session['method'] for session in run.sessions if isinstance(session.get('method'), dict)), {})
+    method = _named_by_configuration(run)
+    return told.get('pictures') or (method.picture_titles if method is not None else {})
+
+
+def _named_by_configuration(run: RunData) -> Optional[Type[Pretrainer]]:
     named = re.search(r"^model = dict\(.*?^    type='(\w+)'", run.config_text, re.M | re.S)
-    cls = MODELS.get(named.group(1)) if named else MODELS.get('CLAP')
-    return cls.declare(facts) if isinstance(cls, type) and issubclass(cls, Pretrainer) else Declaration()
+    found = MODELS.get(named.group(1) if named else 'CLAP')
+    return found if isinstance(found, type) and issubclass(found, Pretrainer) else None
 
 
 def findings(run: RunData) -> List[Finding]:

@@ -12,7 +12,7 @@ from ..findings import Finding
 from ..pretrain.declaration import Chart
 from .charts import chart
 from .gather import Curve, RunData, marks_of
-from .health import declared, findings
+from .health import declared, findings, picture_titles
 from .images import by_frame, data_uri, evenly
 from .verdict import summary
 
@@ -203,7 +203,7 @@ def _figures(run: RunData, max_steps: int, width: int) -> str:
             '<p>None: add dict(type=\'PretrainVisualizationHook\') to the hooks, or draw a checkpoint with '
             'tools/visualize.py.</p>'
         )
-    titles, blocks = {**dict(declared(run).pictures), **_EVERY_PICTURE}, []
+    titles, blocks = {**picture_titles(run), **_EVERY_PICTURE}, []
     rank = {name: place for place, name in enumerate(titles)}
     for frame, figures in by_frame(run.images).items():
         steps = evenly(sorted(set().union(*figures.values())), max_steps)

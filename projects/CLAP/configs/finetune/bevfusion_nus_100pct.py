@@ -1,6 +1,6 @@
 # BEVFusion on nuScenes with all labels; the smaller shares build on this file.
 #   tools/dist_train.sh projects/CLAP/configs/finetune/bevfusion_nus_100pct.py 8 \
-#     --cfg-options load_from=clap_export.pth model.img_backbone.init_cfg=None
+#     --cfg-options load_from=encoders.pth
 # Without load_from: the random arm (encoders from scratch, the image backbone from supervised Swin-T). Another share:
 # train_dataloader.dataset.load_interval=20 is every 20th frame, repeated to keep the number of iterations.
 _base_ = [

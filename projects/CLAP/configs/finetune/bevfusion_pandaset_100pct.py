@@ -3,7 +3,7 @@
 _base_ = [
     '../../../../configs/_base_/datasets/pandaset.py',
     '../../../../configs/_base_/models/bevfusion_small.py',
-    '../../../../configs/_base_/schedules/det_6e.py',
+    '../../../../configs/_base_/schedules/det_small.py',
     '../../../../configs/_base_/finetune_runtime.py',
 ]
 
@@ -18,11 +18,6 @@ test_dataloader = val_dataloader
 val_evaluator = _base_.detection.val_evaluator
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=60, val_interval=60)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=5))
 log_processor = dict(window_size=10)

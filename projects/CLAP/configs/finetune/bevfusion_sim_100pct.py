@@ -1,13 +1,13 @@
 # The detector on the simulated world with all labels; the smaller shares build on this file.
 #   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
 #   python tools/train.py projects/CLAP/configs/clap_sim.py
-#   python tools/export_weights.py work_dirs/clap_sim/epoch_8.pth clap_sim_export.pth
+#   python tools/export_weights.py work_dirs/clap_sim/epoch_8.pth encoders.pth
 #   python tools/train.py projects/CLAP/configs/finetune/bevfusion_sim_100pct.py \
-#     --cfg-options load_from=clap_sim_export.pth
+#     --cfg-options load_from=encoders.pth
 _base_ = [
     '../../../../configs/_base_/datasets/sim.py',
     '../../../../configs/_base_/models/bevfusion_small.py',
-    '../../../../configs/_base_/schedules/det_6e.py',
+    '../../../../configs/_base_/schedules/det_small.py',
     '../../../../configs/_base_/finetune_runtime.py',
 ]
 
@@ -22,11 +22,6 @@ test_dataloader = val_dataloader
 val_evaluator = _base_.detection.val_evaluator
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
-]
 train_cfg = dict(max_epochs=12, val_interval=12)
 default_hooks = dict(logger=dict(interval=10))
 log_processor = dict(window_size=10)

@@ -13,7 +13,8 @@ from mmengine.registry import init_default_scope
 
 from ...datasets.clap_dataset import steps_of
 from ...errors import ConfigError
-from ..checkpoint.read import allow_mmengine_checkpoints
+from ..checkpoint.compare import checkpoint_state
+from ..checkpoint.read import allow_mmengine_checkpoints, load_checkpoint_file
 from .check import check_config, check_options
 from .overrides import apply_options, parse_options
 
@@ -52,6 +53,11 @@ def load_config(
         torch.set_flush_denormal(True)
         _join_on_cpu(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
+    if 'model' not in cfg:
+        raise ConfigError(
+            f'{path} has no model: it is no configuration of a run. A plan of a comparison is run by '
+            'tools/analysis_tools/label_efficiency.py'
+        )
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     check_config(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
@@ -92,6 +98,18 @@ def check_load_from(cfg: Config) -> None:
     checked = any(hook and hook.get('type') == 'TransferReportHook' for hook in hooks)
     if cfg.get('load_from') and not cfg.get('resume') and not checked:
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='TransferReportHook')]
+
+
+def skip_downloads(cfg: Config) -> None:
+    """Leave out the weights that the image backbone would fetch where a checkpoint brings its own."""
+    backbone, source = cfg.model.get('img_backbone'), cfg.get('load_from')
+    if not backbone or not backbone.get('init_cfg'):
+        return
+    brings = cfg.get('resume')
+    if not brings and source and Path(source).is_file():
+        brings = any(key.startswith('img_backbone.') for key in checkpoint_state(load_checkpoint_file(source), source))
+    if brings:
+        backbone.init_cfg = None
 
 
 def use_amp(cfg: Config) -> None:

@@ -49,7 +49,9 @@ class RunRecordHook(Hook):
         facts = model.facts() if isinstance(model, Pretrainer) else {}
         about: Dict[str, Any] = dict(facts=dict(facts, parameters=sum(p.numel() for p in model.parameters())))
         if isinstance(model, Pretrainer):
-            about['method'] = dict(name=type(model).__name__, **model.declare(facts).to_json())
+            about['method'] = dict(
+                name=type(model).__name__, pictures=model.picture_titles, **model.declare(facts).to_json()
+            )
         about['marks'] = [mark for hook in runner.hooks if hasattr(hook, 'marks') for mark in hook.marks(runner)]
         return about
 

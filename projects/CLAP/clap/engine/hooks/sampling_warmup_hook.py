@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple
 
-import torch
 from mmdet3d.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...errors import ConfigError
+from ...pretrain.base import Pretrainer
 from ..unwrapped import unwrapped
 
 
@@ -54,7 +54,7 @@ class SamplingWarmupHook(Hook):
         model = self._model(runner)
         model.warming_up = runner.epoch < self.warmup_epochs
         self._figures = model.phase_figures()
-        if model.warming_up != self._last:
+        if model.warming_up != self._last and model.phases[0]:
             runner.logger.info(
                 f'ray sampling from epoch {runner.epoch + 1}: {model.phases[not model.warming_up]}'
                 f' ({"warm-up" if model.warming_up else "main"}; {self.warmup_epochs} warm-up epochs)'
@@ -67,11 +67,11 @@ class SamplingWarmupHook(Hook):
             runner.message_hub.update_scalar(f'train/{name}', value)
 
     @staticmethod
-    def _model(runner: Runner) -> torch.nn.Module:
+    def _model(runner: Runner) -> Pretrainer:
         model = unwrapped(runner.model)
-        if not hasattr(model, 'warming_up'):
+        if not isinstance(model, Pretrainer):
             raise ConfigError(
-                f'SamplingWarmupHook is for a method with a warm-up such as CLAP, got {type(model).__name__}; '
-                'leave the hook out'
+                f'SamplingWarmupHook is for a pre-training method such as CLAP, got {type(model).__name__}; leave the '
+                'hook out: default_hooks.warmup=None'
             )
         return model
