@@ -198,10 +198,8 @@ def test_the_way_to_own_data_can_be_gone(tmp_path: Path, monkeypatch: pytest.Mon
         [sys.executable, 'convert_mine.py', 'mine'], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == '3 frames', done.stderr
-    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'ablations' / 'clap_pandaset_metric.py'
-    (tmp_path / 'clap_mine.py').write_text(
-        block_named('config').replace('./ablations/clap_pandaset_metric.py', str(base))
-    )
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset_recommended.py'
+    (tmp_path / 'clap_mine.py').write_text(block_named('config').replace('./clap_pandaset_recommended.py', str(base)))
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
     cfg = load_config(
         str(tmp_path / 'clap_mine.py'), ['model.ray_sampler.num_lidar_rays=64', 'model.ray_sampler.num_camera_rays=8']
@@ -249,8 +247,8 @@ def test_the_pages_configuration_fills_its_window(width: int, height: int, tmp_p
     """No black band at the side or on top, whatever the size of the images."""
     from projects.CLAP.clap.datasets.transforms.image_aug import draw_augmentation
 
-    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'ablations' / 'clap_pandaset_metric.py'
-    text = block_named('config').replace('./ablations/clap_pandaset_metric.py', str(base))
+    base = ROOT / 'projects' / 'CLAP' / 'configs' / 'clap_pandaset_recommended.py'
+    text = block_named('config').replace('./clap_pandaset_recommended.py', str(base))
     assert text.count('width, height = 1920, 1080') == 1
     (tmp_path / 'clap_mine.py').write_text(text.replace('1920, 1080', f'{width}, {height}'))
     cfg = Config.fromfile(str(tmp_path / 'clap_mine.py'), import_custom_modules=False)

@@ -9,7 +9,7 @@ _base_ = [
 ]
 
 # Rendering loss, masking and Eq. 12 are the paper's here; clap_sim.py has what works better for curvature sampling,
-# ablations/clap_pandaset_metric.py brings it to these frames.
+# clap_pandaset_recommended.py brings it to these frames.
 model = dict(
     voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
     view_transform=dict(image_size=_base_.image_size),

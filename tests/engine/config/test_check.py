@@ -64,6 +64,30 @@ def test_a_missing_file_and_a_bad_override() -> None:
         load_config(str(CONFIGS / 'clap_sim.py'), ['model'])
 
 
+@pytest.mark.parametrize(
+    'option,hint',
+    [
+        ('detection.val_evaluator.ann_file=x', 'read no more'),
+        ('data_root=x', 'read no more'),
+        ('default_hooks.warmup.warmup_epochs=1', 'leaves default_hooks.warmup out'),
+    ],
+)
+def test_an_override_that_nothing_would_obey_is_refused(option: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint):
+        load_config(str(CONFIGS / 'finetune' / 'bevfusion_sim_100pct.py'), [option])
+
+
+def test_what_a_configuration_leaves_out_can_be_added_by_its_type() -> None:
+    options = ['default_hooks.warmup.type=SamplingWarmupHook', 'default_hooks.warmup.warmup_epochs=1']
+    cfg = load_config(str(CONFIGS / 'finetune' / 'bevfusion_sim_100pct.py'), options)
+    assert cfg.default_hooks.warmup == dict(type='SamplingWarmupHook', warmup_epochs=1)
+
+
+def test_a_plain_optimiser_wrapper_is_looked_after() -> None:
+    cfg = load_config(str(CONFIGS / 'clap_sim.py'), ['optim_wrapper.type=OptimWrapper'])
+    assert cfg.optim_wrapper.type == 'CheckedOptimWrapper'
+
+
 def test_a_hook_that_has_a_name_cannot_be_listed_again(tmp_path: Path) -> None:
     """A configuration of before hooks had names would run each of them twice."""
     own = tmp_path / 'own.py'

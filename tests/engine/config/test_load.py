@@ -39,9 +39,10 @@ def test_nothing_is_fetched_for_a_backbone_that_a_checkpoint_brings(tmp_path: Pa
         (dict(), fetched),
         (dict(load_from=str(tmp_path / 'with.pth')), None),
         (dict(load_from=str(tmp_path / 'without.pth')), fetched),
-        (dict(resume=True), None),
+        (dict(resume=True, load_from='epoch_1.pth'), None),
+        (dict(resume=True), fetched),  # no checkpoint is there yet
     ):
-        cfg = Config(dict(model=dict(img_backbone=dict(init_cfg=fetched)), **options))
+        cfg = Config(dict(model=dict(img_backbone=dict(init_cfg=fetched)), work_dir=str(tmp_path / 'run'), **options))
         skip_downloads(cfg)
         assert cfg.model.img_backbone.init_cfg == left, options
 

@@ -60,7 +60,8 @@ class QuietRunner(Runner):
     def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
         """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""
         kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
-        super().register_default_hooks(kept)
+        # By name: a configuration that was written down has its keys sorted, and must run its hooks in the same order.
+        super().register_default_hooks(dict(sorted(kept.items())))
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file."""

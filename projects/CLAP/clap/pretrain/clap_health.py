@@ -134,11 +134,12 @@ def _prototypes(count: float | None) -> Tuple[HealthRule, ...]:
 
 
 def _sharpness(facts: Dict[str, float]) -> HealthRule:
-    start = facts.get('initial_inv_s', 20.0855)  # exp(10 v) of v = 0.3
+    start = facts.get('initial_inv_s')
+    fallen = dict(low_bad=0.1 * start, low_watch=0.95 * start) if start else {}
     return HealthRule(
         'Sharpness of the surface (inv_s)',
         ('inv_s',),
-        Limits(low_bad=0.1 * start, low_watch=0.95 * start, high_watch=5e3, high_bad=1e5),
+        Limits(**fallen, high_watch=5e3, high_bad=1e5),
         (
             'It has not fallen.',
             'It has fallen: the surface is getting blurred.',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from mmdet3d import registry
 from mmengine.config import Config
@@ -182,18 +182,24 @@ def unknown_keys(cfg: Config) -> List[str]:
     return sorted(problems)
 
 
-def check_options(cfg: Config, options: dict) -> None:
+def check_options(cfg: Config, options: dict, also: Sequence[str] = ()) -> None:
     """Raise :class:`ConfigError` for overrides of something that the configuration does not have.
 
     Args:
         cfg: the configuration before the overrides are merged in.
         options: the command line's overrides by dotted name.
+        also: names that are obeyed besides the runner's own.
     """
-    known = set(cfg.keys()) | set(inspect.signature(Runner.__init__).parameters)
+    known = set(inspect.signature(Runner.__init__).parameters) | {'auto_scale_lr', 'custom_imports', *also}
     problems = []
     for name in options:
         top = name.split('.')[0]
-        if top not in known:
+        if top in cfg and top not in known:
+            problems.append(
+                f"--cfg-options {name}: '{top}' is a part that configuration files are made of, and is read no more; "
+                'change it where it went (train_dataloader..., val_evaluator..., model...)'
+            )
+        elif top not in known:
             near = difflib.get_close_matches(top, known, n=1)
             problems.append(
                 f"--cfg-options {name}: there is no '{top}'" + (f"; did you mean '{near[0]}'?" if near else '')

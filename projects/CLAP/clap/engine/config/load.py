@@ -15,8 +15,9 @@ from ...datasets.clap_dataset import steps_of
 from ...errors import ConfigError
 from ..checkpoint.compare import checkpoint_state
 from ..checkpoint.read import allow_mmengine_checkpoints, load_checkpoint_file
+from ..hooks.atomic_checkpoint_hook import resumable_checkpoints
 from .check import check_config, check_options
-from .overrides import apply_options, parse_options
+from .overrides import COPIES, apply_options, parse_options
 
 
 def load_config(
@@ -41,7 +42,7 @@ def load_config(
         )
     cfg = Config.fromfile(path)
     overrides = parse_options(options or [])
-    check_options(cfg, overrides)
+    check_options(cfg, overrides, COPIES)
     for line in apply_options(cfg, overrides):
         if is_main_process():
             print(line, file=sys.stderr)
@@ -62,6 +63,9 @@ def load_config(
     check_config(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         _list_pipelines(cfg.get(name) or {})
+    # The same wrapper, which NonFiniteLossHook can ask to look at the gradients.
+    if cfg.get('optim_wrapper') and cfg.optim_wrapper.get('type', 'OptimWrapper') == 'OptimWrapper':
+        cfg.optim_wrapper.type = 'CheckedOptimWrapper'
     allow_mmengine_checkpoints()
     return cfg
 
@@ -105,7 +109,7 @@ def skip_downloads(cfg: Config) -> None:
     backbone, source = cfg.model.get('img_backbone'), cfg.get('load_from')
     if not backbone or not backbone.get('init_cfg'):
         return
-    brings = cfg.get('resume')
+    brings = cfg.get('resume') and bool(source or resumable_checkpoints(Path(cfg.work_dir)))
     if not brings and source and Path(source).is_file():
         brings = any(key.startswith('img_backbone.') for key in checkpoint_state(load_checkpoint_file(source), source))
     if brings:
@@ -114,10 +118,8 @@ def skip_downloads(cfg: Config) -> None:
 
 def use_amp(cfg: Config) -> None:
     """Switch the optimiser wrapper to automatic mixed precision."""
-    if cfg.optim_wrapper.type not in ('CheckedOptimWrapper', 'OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(
-            f'--amp needs optim_wrapper.type CheckedOptimWrapper or OptimWrapper, got {cfg.optim_wrapper.type}'
-        )
+    if cfg.optim_wrapper.type not in ('CheckedOptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'--amp needs optim_wrapper.type CheckedOptimWrapper, got {cfg.optim_wrapper.type}')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     if cfg.optim_wrapper.get('clip_grad'):  # the loss scaler looks for infinite gradients itself, and skips the step
         cfg.optim_wrapper.clip_grad['error_if_nonfinite'] = False

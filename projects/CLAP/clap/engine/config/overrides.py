@@ -14,7 +14,7 @@ from ...errors import ConfigError
 from .check import accepted_keys, find_class
 
 #: What a data set's file says once, and the keys under which pipelines and models have copies of it.
-_COPIES = dict(point_cloud_range=('point_cloud_range',), image_size=('image_size', 'final_dim'))
+COPIES = dict(point_cloud_range=('point_cloud_range',), image_size=('image_size', 'final_dim'))
 _DICT = re.compile(r'\s*(\{.*\}|dict\(.*\))\s*$', re.DOTALL)
 
 
@@ -52,8 +52,10 @@ def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
     Raises:
         ConfigError: an override leads into something that is no dict or list.
     """
-    for name in sorted(set(_COPIES) & set(overrides)):
-        _replace(cfg, _COPIES[name], cfg.get(name), overrides[name])
+    for name in sorted(set(COPIES) & set(overrides)):
+        _replace(cfg, COPIES[name], cfg.get(name), overrides[name])
+    for name in overrides:
+        _open(cfg, name, overrides)
     try:
         cfg.merge_from_dict(overrides)
     except (KeyError, TypeError, AttributeError) as error:
@@ -73,6 +75,23 @@ def apply_options(cfg: Config, overrides: Dict[str, Any]) -> List[str]:
         if dropped:
             said.append(f'{name}={value}: it does not know {", ".join(f"{place}.{key}" for key in dropped)}; dropped')
     return said
+
+
+def _open(cfg: Config, name: str, overrides: Dict[str, Any]) -> None:
+    """Make room for an override below something that the configuration leaves out by ``None``."""
+    node: Any = cfg._cfg_dict
+    words = name.split('.')
+    for place, word in enumerate(words[:-1], 1):
+        if not isinstance(node, dict) or word not in node:
+            return
+        if node[word] is None:
+            path = '.'.join(words[:place])
+            if f'{path}.type' not in overrides:
+                raise ConfigError(
+                    f'--cfg-options {name}: this configuration leaves {path} out; {path}.type=NAME adds it'
+                )
+            node[word] = {}
+        node = node[word]
 
 
 def _replace(node: Any, keys: Sequence[str], old: Any, new: Any) -> None:

@@ -1,5 +1,5 @@
 # clap_pandaset.py with what docs/results/curvature.md recommends for curvature sampling; see clap_sim.py.
-_base_ = '../clap_pandaset.py'
+_base_ = './clap_pandaset.py'
 
 model = dict(
     masking=dict(point_ratio=0.5, image_ratio=0.5),
