@@ -19,7 +19,7 @@ from projects.CLAP.clap.errors import WorkDirBusyError
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.command import list_jobs, run_jobs
 from projects.CLAP.comparison.jobs import all_jobs
-from projects.CLAP.comparison.records import read_record, write_record
+from projects.CLAP.comparison.records import read_record, write_records
 from projects.CLAP.comparison.workplace import Workplace
 from tests.fixtures.fake_records import fake_record
 from tests.fixtures.sim_dataset import tiny_dataset
@@ -167,7 +167,7 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
     moved = read_plan(write_plan(plan_file.parent, make_data='make_it --out {data_root}'))
     job = all_jobs(moved)[-1]
     place = Workplace(moved, tmp_path / 'work')
-    write_record(place.record_path(job), fake_record(job, 0.1, **place.made_from(job)))
+    write_records(place.record_path(job), fake_record(job, 0.1, **place.made_from(job)))
     assert place.done(job)
     (copied / 'sim_infos_val.pkl').write_bytes((copied / 'sim_infos_val.pkl').read_bytes() + b'.')
     with pytest.raises(PlanError, match='its record was made with other data than'):
@@ -180,7 +180,7 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
 def test_records_of_an_earlier_version_are_not_gone_on_from(plan_file: Path, tmp_path: Path) -> None:
     plan = read_plan(plan_file)
     job = all_jobs(plan)[-1]
-    write_record(tmp_path / 'work/records/old.json', dict(fake_record(job, 0.1), format=1))
+    write_records(tmp_path / 'work/records/old.json', dict(fake_record(job, 0.1), format=1))
     with pytest.raises(PlanError, match='records of an earlier version.* --summarize still reads them'):
         list_jobs(plan, tmp_path / 'work', [])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -21,10 +21,9 @@ from .plan import Plan, PlanError
 #: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
 _INFLUENCE = (
     'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
-    'param_scheduler', 'randomness', 'env_cfg',
+    'param_scheduler', 'randomness', 'env_cfg', 'default_hooks', 'custom_hooks',
 )  # fmt: skip
-_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
-_TRANSFER = 'TransferReportHook'
+_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer', 'transfer')
 
 
 @dataclass
@@ -83,14 +82,9 @@ class JobConfigs:
             cfg.default_hooks.frozen_norm = dict(type='FrozenNormHook')
         weights = self.weights_of(job.arm)
         cfg.load_from = str(weights.resolve()) if weights else None
-        checks = [hook for hook in _hooks(cfg).values() if hook['type'] == _TRANSFER]
-        if not checks:
-            raise PlanError(f'{path}: add a {_TRANSFER}; without it a run would start from whatever happens to fit')
-        encoders = self.plan.arm(job.arm).encoders
-        if encoders is not None:
-            checks[0]['modules'] = list(encoders)
-
-    # ------------------------------------------------------------ fingerprints
+        # Without this check a run would start from whatever happens to fit.
+        check = cfg.default_hooks.setdefault('transfer', dict(type='TransferReportHook'))
+        check['modules'] = self.plan.arm(job.arm).encoders
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
@@ -99,16 +93,8 @@ class JobConfigs:
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
-        cfg = plain(self._config(job, self.plan.source(job.kind, job.arm).options))
-        cfg.pop('randomness')
-        for part, keys in (
-            (cfg['train_cfg'], ('max_epochs', 'val_interval')),
-            (cfg['train_dataloader']['dataset'], ('load_interval', 'load_offset')),
-            (cfg['hooks'].get(_TRANSFER, {}), ('modules',)),
-        ):
-            for key in keys:
-                part.pop(key, None)
-        return _digest(cfg)
+        same = replace(job, seed=0, epochs=1, interval=job.interval and 1, offset=job.offset and 0)
+        return _digest(plain(self._config(same, self.plan.source(job.kind, job.arm).options)))
 
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
@@ -121,21 +107,12 @@ class JobConfigs:
         return self._starts[arm]
 
 
-def _hooks(cfg: Any) -> Dict[str, Any]:
-    """The hooks of a configuration, those of its dictionary by name and those of its list by place."""
-    listed = {str(place): hook for place, hook in enumerate(cfg.get('custom_hooks') or ())}
-    return {name: hook for name, hook in {**cfg['default_hooks'], **listed}.items() if hook}
-
-
 def plain(cfg: Config) -> Dict[str, Any]:
-    """A configuration in plain containers, without what has no influence and without the place of the data.
-
-    Hooks stand by type, however the files name them.
-    """
+    """A configuration in plain containers, without what has no influence and without the place of the data."""
     every = json.loads(json.dumps(cfg.to_dict(), default=str))
     content = {key: every[key] for key in _INFLUENCE if key in every}
-    hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
-    content['hooks'] = {hook['type']: hook for hook in hooks}
+    for name in _NO_INFLUENCE_HOOKS:
+        content['default_hooks'].pop(name, None)
     roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
     return _without(content, sorted(roots - {''}, key=len, reverse=True))
 

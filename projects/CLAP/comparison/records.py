@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Optional
 
-from projects.CLAP.clap.engine.run_record import read_card
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.report.gather import gather
 from projects.CLAP.clap.report.health import findings
 
-from .jobs import Job, detector_name
+from .jobs import detector_name
 from .plan import Cell, PlanError
 
 FORMAT = 2
@@ -58,93 +57,48 @@ def read_records(folder: Path) -> Dict[str, Record]:
     return {record['job']: record for record in found}
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write a record; numbers that are not finite become null."""
-    write_atomic(path, (json.dumps(_finite(record), indent=1, allow_nan=False) + '\n').encode())
+def write_records(path: Path, *records: Record) -> None:
+    """Write records, one a line; numbers that are not finite become null."""
+    finite = (json.loads(json.dumps(record), parse_constant=lambda name: None) for record in records)
+    write_atomic(path, ''.join(json.dumps(record) + '\n' for record in finite).encode())
 
 
-def publish(path: Path, records: Iterable[Record]) -> None:
-    """Write records as lines of one file."""
-    write_atomic(path, ''.join(json.dumps(_finite(record), allow_nan=False) + '\n' for record in records).encode())
-
-
-def _finite(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _finite(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_finite(value) for value in node]
-    return None if isinstance(node, float) and not math.isfinite(node) else node
-
-
-def final_metrics(work_dir: Path, epochs: int) -> Optional[Metrics]:
-    """Figures of the validation after the last epoch, without their prefixes; a later session's replace earlier ones.
-
-    None if there is none.
-    """
-    found = None
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text(errors='replace').splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # cut by a kill
-            if isinstance(entry, dict) and 'iter' not in entry and entry.get('step') == epochs:
-                found = without_prefix(entry)
-    return found
-
-
-def without_prefix(figures: Dict[str, Any]) -> Metrics:
+def without_prefix(figures: Dict[str, float]) -> Metrics:
     """``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop."""
-    return {
-        name.split('/', 1)[1]: float(value)
-        for name, value in figures.items()
-        if '/' in name and isinstance(value, (int, float))
-    }
+    return {name.split('/', 1)[1]: value for name, value in figures.items() if '/' in name}
 
 
-def collect(job: Job, work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
-    """The record of a job whose training has ended, without its configuration and data.
+def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
+    """What a training that has ended adds to the record of its job.
 
     Args:
-        job: the job.
-        work_dir: of the training.
-        metrics: figures of the final evaluation, if they are not in the training's own log.
+        work_dir: of the training, which evaluates after the last epoch alone.
+        metrics: figures of that evaluation, if they are not in the training's own log.
 
     Raises:
-        MissingEvaluation: the log has no final evaluation, and ``metrics`` is None.
+        MissingEvaluation: the log has no evaluation, and ``metrics`` is None.
         CheckpointError: the training has not reached its end.
     """
-    sessions = read_card(work_dir)
-    iterations = max((session['last_iter'] for session in sessions), default=0)
-    if not sessions or iterations < sessions[-1]['max_iters']:
+    run = gather(work_dir)
+    iterations = max((session['last_iter'] for session in run.sessions), default=0)
+    if not run.sessions or iterations < run.sessions[-1]['max_iters']:
         raise CheckpointError(
             f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
         )
-    final = metrics or final_metrics(work_dir, job.epochs)
-    if not final:
-        raise MissingEvaluation(f'{work_dir} has no evaluation after epoch {job.epochs}')
-    record = dict(
-        format=FORMAT,
-        job=job.name,
-        kind=job.kind,
-        arm=job.arm,
-        seed=job.seed,
-        epochs=job.epochs,
-        interval=job.interval,
-        offset=job.offset,
+    metrics = metrics or without_prefix({name: curve[-1][1] for name, curve in run.evaluation.items()})
+    if not metrics:
+        raise MissingEvaluation(f'{work_dir} has no evaluation')
+    return dict(
         iterations=iterations,
-        seconds=sum(map(_seconds, sessions)),
-        sessions=len(sessions),
-        metrics=final,
-        code=list({json.dumps(session['code']): session['code'] for session in sessions}.values()),
-        hardware=sessions[-1]['hardware'],
-        versions=sessions[-1]['versions'],
+        seconds=sum(map(_seconds, run.sessions)),
+        sessions=len(run.sessions),
+        metrics=metrics,
+        code=list({json.dumps(session['code']): session['code'] for session in run.sessions}.values()),
+        hardware=run.sessions[-1]['hardware'],
+        versions=run.sessions[-1]['versions'],
+        health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
+        transfer=_transfer(work_dir / 'transfer.json'),
     )
-    if job.kind == 'pretrain':
-        record['health'] = {row.title: dict(value=row.value, level=row.level) for row in findings(gather(work_dir))}
-    else:
-        record['transfer'] = _transfer(work_dir)
-    return record
 
 
 def _seconds(session: dict) -> float:
@@ -153,17 +107,11 @@ def _seconds(session: dict) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
 
 
-def _transfer(work_dir: Path) -> Optional[Dict[str, Any]]:
+def _transfer(path: Path) -> Optional[Dict[str, Any]]:
     """Share of the encoders' numbers that came from the weights, all together and by module; None for random ones."""
-    path = work_dir / 'transfer.json'
     if not path.is_file():
         return None
-    content = json.loads(path.read_text())
-    modules = {name: entry for name, entry in content['modules'].items() if name != 'bbox_head' and entry['entries']}
+    modules = {name: entry for name, entry in json.loads(path.read_text())['modules'].items() if name in ENCODERS}
     total = sum(entry['numbers'] for entry in modules.values())
-    return dict(
-        share=sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1),
-        modules={name: entry['share'] for name, entry in modules.items()},
-        min_share=content['min_share'],
-        asked=content['asked'],
-    )
+    share = sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1)
+    return dict(share=share, modules={name: entry['share'] for name, entry in modules.items() if entry['entries']})

@@ -101,6 +101,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             )
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
         self._full_length = 0
+        self.label_counts: Dict[str, int] = {}  # boxes by class, of labelled data
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
         self.verify = verify
@@ -141,7 +142,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
         if self.with_annotations:
-            self._report_labels()
+            self._count_labels()
         if self.serialize_data:
             self.data_bytes, self.data_address = self._serialize_data()
         self._fully_initialized = True
@@ -174,12 +175,12 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
         return frames
 
-    def _report_labels(self) -> None:
-        """Boxes per class of the chosen frames: an error if there are none to train on, a warning for absent classes"""
+    def _count_labels(self) -> None:
+        """Boxes of the chosen frames: an error if there are none to train on, a warning for absent classes."""
         names = self.metainfo['classes']
         labels = [info['eval_ann_info' if self.test_mode else 'ann_info']['gt_labels_3d'] for info in self.data_list]
         found = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
-        counts: Dict[str, int] = {name: int((found == index).sum()) for index, name in enumerate(names)}
+        self.label_counts = counts = {name: int((found == index).sum()) for index, name in enumerate(names)}
         where = f'{self.ann_file}, {len(self.data_list)} frames'
         print_log(f'{where}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts.items()), 'current')
         if self.test_mode:

@@ -87,23 +87,25 @@ def _memory_gib() -> Optional[float]:
         return None
 
 
-def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
-    """Name, size and SHA-256 of a dataset's info file, its folder, and how many frames are used; None for one without
-    a file.
+def info_fingerprint(path: Path) -> Dict[str, Any]:
+    """Name, size and SHA-256 of an info file.
 
-    The info file names every sensor file and holds all calibration, so the same
+    It names every sensor file and holds all calibration and labels, so the same
     fingerprint means the same frames in the same order; the sensor files
     themselves are not read.
     """
+    return dict(file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
+    """Of a dataset's info file, with its folder and how many frames are used; None for one without a file."""
     frames = len(dataset)
     while not hasattr(dataset, 'ann_file') and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset  # wrappers such as RepeatDataset
     path = Path(str(getattr(dataset, 'ann_file', '') or ''))
     if not path.is_file():
         return None
-    found = dict(
-        file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), frames=frames
-    )
+    found = dict(info_fingerprint(path), frames=frames)
     return dict(found, root=_relative(str(dataset.data_root))) if getattr(dataset, 'data_root', None) else found
 
 
