@@ -14,7 +14,7 @@ from .page import PAGE, page
 from .plan import Plan
 from .plot import PLOT, label_share_plot
 from .pool import Pool
-from .records import PUBLISHED, publish, read_records
+from .records import PUBLISHED, read_records, write_records
 from .results import Results, figures
 from .workplace import Workplace
 
@@ -77,7 +77,7 @@ def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[
     target.mkdir(parents=True, exist_ok=True)
     if plan.headline is not None:
         label_share_plot(found, target / PLOT)
-    publish(target / PUBLISHED, found.records.values())
+    write_records(target / PUBLISHED, *found.records.values())
     write_atomic(target / PAGE, page(found).encode())
     print(f'{target}: {PAGE}, {PUBLISHED} ({len(found.records)} runs){f", {PLOT}" if plan.headline else ""}')
     return figures(found)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Type, TypeVar, Union
 
 from mmengine.config import Config
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.config.check import unread
 
-from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row, share_name
+from .jobs import all_jobs
+from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row
 
 T = TypeVar('T')
 
@@ -45,22 +46,17 @@ def read_plan(path: Union[str, Path]) -> Plan:
 
 def _build(kind: Type[T], where: str, content: Dict[str, Any]) -> T:
     """A dataclass from a dictionary whose keys are its fields."""
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    for key in content:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'known: {", ".join(sorted(known))}'
-            raise PlanError(f'{where}: there is no {key!r}; {hint}')
-    optional = {name for name, field in known.items() if field.default is not MISSING}
-    missing = set(known) - optional - set(content)
-    if missing:
-        raise PlanError(f'{where}: {", ".join(sorted(missing))} missing')
+    for problem in unread(where, content, {field.name for field in fields(kind)}, kind.__name__):  # type: ignore[arg-type]
+        raise PlanError(problem)
     for key in ('epochs', 'share'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
             raise PlanError(f'{where}.{key}: a whole number of at least 1 is expected; got {content[key]!r}')
     if 'seeds' in content and not content['seeds']:
         raise PlanError(f'{where}.seeds: a list with at least one seed is expected')
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    except TypeError as error:  # a key that is missing
+        raise PlanError(f'{where}: {error}') from None
 
 
 def _source(kind: Type[T], where: str, content: Dict[str, Any], folder: Path) -> T:
@@ -100,10 +96,7 @@ def _check(plan: Plan) -> None:
         _known('rows: arm', row.arms, names)
         if (plan.probe if row.frozen else plan.finetune) is None:
             raise PlanError(f'rows: {row} needs {"probe" if row.frozen else "finetune"} = dict(config=...) in the plan')
-    runs = Counter((row.cell, arm, seed) for row in plan.rows for arm in row.arms for seed in row.seeds)
-    twice = [f'{arm}, {cell}, seed {seed}' for (cell, arm, seed), count in runs.items() if count > 1]
+    names = [job.name for job in all_jobs(plan)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise PlanError(f'rows: the same run stands twice: {"; ".join(twice[:3])}')
-    shares = {row.share for row in plan.rows}
-    if len({share_name(share) for share in shares}) < len(shares):
-        raise PlanError(f'rows: shares {sorted(shares)} have the same names; leave one of them out')
+        raise PlanError(f'rows: the same run stands twice, or two shares have the same name: {", ".join(twice[:3])}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Mapping, Optional
 
@@ -13,50 +12,34 @@ BySeed = Mapping[int, float]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation (n - 1) over seeds; the latter is None for fewer than two."""
+class Estimate:
+    """Mean over seeds, standard deviation (n - 1), 95 % interval of the mean and two-sided p of the t-test against 0.
 
-    count: int
-    mean: Optional[float]
-    std: Optional[float]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean difference over the seeds that both have, with the 95 % interval and two-sided p of the paired t-test.
-
-    All but ``count`` and ``mean`` are None for fewer than two seeds, and ``p`` where every difference is the same, for
-    then there is no spread to test against.
+    ``mean`` is None without a seed, the others for fewer than two. ``p`` is also None where every value is the same,
+    for then there is no spread to test against.
     """
 
     count: int
-    mean: Optional[float]
+    mean: Optional[float] = None
+    std: Optional[float] = None
     low: Optional[float] = None
     high: Optional[float] = None
     p: Optional[float] = None
 
 
-def spread(values: BySeed) -> Spread:
-    """Mean and standard deviation of the values of all seeds."""
+def estimate(values: BySeed) -> Estimate:
+    """Of the values of all seeds."""
     numbers = np.array(list(values.values()), dtype=np.float64)
-    if not len(numbers):
-        return Spread(0, None, None)
-    return Spread(len(numbers), float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None)
-
-
-def paired(values: BySeed, baseline: BySeed) -> Difference:
-    """``values - baseline`` by seed."""
-    seeds = sorted(set(values) & set(baseline))
-    if not seeds:
-        return Difference(0, None)
-    mine, theirs = (np.array([given[seed] for seed in seeds], dtype=np.float64) for given in (values, baseline))
-    differences = mine - theirs
-    mean = float(differences.mean())
-    if len(seeds) < 2:
-        return Difference(1, mean)
-    if np.ptp(differences) <= 1e-9 * max(np.abs(mine).max(), np.abs(theirs).max()):  # the same but for rounding
-        return Difference(len(seeds), mean, mean, mean)
-    test = stats.ttest_rel(mine, theirs)
+    if len(numbers) < 2:
+        return Estimate(len(numbers), *map(float, numbers))
+    mean, std = float(numbers.mean()), float(numbers.std(ddof=1))
+    if np.ptp(numbers) < 1e-9:  # the same but for rounding
+        return Estimate(len(numbers), mean, std, mean, mean)
+    test = stats.ttest_1samp(numbers, 0.0)
     interval = test.confidence_interval(0.95)
-    p = float(test.pvalue)
-    return Difference(len(seeds), mean, float(interval.low), float(interval.high), p if math.isfinite(p) else None)
+    return Estimate(len(numbers), mean, std, float(interval.low), float(interval.high), float(test.pvalue))
+
+
+def paired(values: BySeed, baseline: BySeed) -> Estimate:
+    """``values - baseline`` by seed, over the seeds that both have: the paired t-test."""
+    return estimate({seed: value - baseline[seed] for seed, value in values.items() if seed in baseline})
