@@ -12,10 +12,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.pretrain.base import Pretrainer
 
-from .jobs import Job
+from .jobs import Job, starts
 from .plan import Plan, PlanError
 
 #: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
@@ -55,7 +56,7 @@ class JobConfigs:
         return self._config(job, self.plan.options(job.kind, job.arm))
 
     def _config(self, job: Job, options: Sequence[str]) -> Config:
-        path = str(self.plan.source(job.kind, job.arm).config)
+        path = str(self.plan.config(job.kind, job.arm))
         key = (path, tuple(options))
         if key not in self._files:
             self._files[key] = load_config(path, list(options))
@@ -84,7 +85,8 @@ class JobConfigs:
         cfg.load_from = str(weights.resolve()) if weights else None
         # Without this check a run would start from whatever happens to fit.
         check = cfg.default_hooks.setdefault('transfer', dict(type='TransferReportHook'))
-        check['modules'] = self.plan.arm(job.arm).encoders
+        named = {name for _, names in self.plan.arm(job.arm).weights for name in names or ()}
+        check['modules'] = [name for name in ENCODERS if name in named] or None
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
@@ -93,39 +95,29 @@ class JobConfigs:
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
-        same = replace(job, seed=0, epochs=1, interval=job.interval and 1, offset=job.offset and 0)
+        same = replace(job, seed=0, epochs=1, interval=job.interval and 1)
         return _digest(plain(self._config(same, self.plan.source(job.kind, job.arm).options)))
 
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
         if arm not in self._starts:
             self._starts[arm] = []
-            for name, taken in self.plan.arm(arm).weights:
-                stage = self.plan.pretrain[name]
-                job = Job('', 'pretrain', stage.seeds[0], stage.epochs, name)
+            for job, (_, taken) in zip(starts(self.plan, arm), self.plan.arm(arm).weights):
                 self._starts[arm].append([self.fingerprint(job), taken])
         return self._starts[arm]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:
     """A configuration in plain containers, without what has no influence and without the place of the data."""
-    every = json.loads(json.dumps(cfg.to_dict(), default=str))
+    text = json.dumps(cfg.to_dict(), default=str)
+    roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
+    for root in sorted(roots - {''}, key=len, reverse=True):
+        text = text.replace(f': {json.dumps(root)[:-1]}', ': "DATA/')
+    every = json.loads(text)
     content = {key: every[key] for key in _INFLUENCE if key in every}
     for name in _NO_INFLUENCE_HOOKS:
         content['default_hooks'].pop(name, None)
-    roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
-    return _without(content, sorted(roots - {''}, key=len, reverse=True))
-
-
-def _without(node: Any, roots: Sequence[str]) -> Any:
-    if isinstance(node, dict):
-        return {key: _without(value, roots) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_without(value, roots) for value in node]
-    if isinstance(node, str):
-        for root in roots:
-            node = node.replace(root, 'DATA/')
-    return node
+    return content
 
 
 def _digest(content: Any) -> str:

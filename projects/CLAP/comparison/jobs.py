@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import List, Optional, Sequence, Tuple
 
-from .plan import Cell, Plan, PlanError, label_offset, share_name
-
-KINDS = ('pretrain', 'finetune', 'probe')
+from .plan import Plan, PlanError, label_offset, share_name
 
 
 @dataclass(frozen=True)
@@ -17,52 +15,50 @@ class Job:
     """One training.
 
     Attributes:
-        name: unique, fit for a file name.
-        kind: one of :data:`KINDS`.
-        seed: of everything that is drawn.
-        epochs: length.
+        kind: ``pretrain``, ``finetune`` or ``probe``.
         arm: name of the arm; of the pre-training for a pre-training.
-        interval, offset: labelled frames are ``offset, offset + interval, ...``; None for a pre-training.
+        epochs: length.
+        seed: of everything that is drawn.
+        interval: every n-th frame is labelled; None for a pre-training.
         needs: names of the jobs that must be finished before.
     """
 
-    name: str
     kind: str
-    seed: int
-    epochs: int
     arm: str
+    epochs: int
+    seed: int
     interval: Optional[int] = None
-    offset: Optional[int] = None
     needs: Tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Unique, fit for a file name."""
+        if self.interval is None:
+            return f'pretrain-{self.arm}' + (f'-seed{self.seed}' if self.seed else '')
+        return f'{self.kind}-{self.arm}-{share_name(self.interval)}-{self.epochs}ep-seed{self.seed}'
 
-def pretrain_name(name: str, seed: int) -> str:
-    """Name of a pre-training's job."""
-    return f'pretrain-{name}' + (f'-seed{seed}' if seed else '')
+    @property
+    def offset(self) -> Optional[int]:
+        """The first labelled frame."""
+        return None if self.interval is None else label_offset(self.seed, self.interval)
 
 
-def detector_name(arm: str, cell: Cell, seed: int) -> str:
-    """Name of a detector's job."""
-    return f'{cell.kind}-{arm}-{share_name(cell.share)}-{cell.epochs}ep-seed{seed}'
-
-
-def needs_of(plan: Plan, arm: str) -> Tuple[str, ...]:
-    """Names of the pre-trainings that an arm starts from."""
-    return tuple(pretrain_name(stage, plan.pretrain[stage].seeds[0]) for stage, _ in plan.arm(arm).weights)
+def starts(plan: Plan, arm: str) -> List[Job]:
+    """The pre-trainings that an arm starts from."""
+    stages = [(name, plan.pretrain[name]) for name, _ in plan.arm(arm).weights]
+    return [Job('pretrain', name, stage.epochs, stage.seeds[0]) for name, stage in stages]
 
 
 def all_jobs(plan: Plan) -> List[Job]:
     """Every job of a plan: pre-trainings, then the rows in their order, one seed of every arm before the next."""
-    jobs = [
-        Job(pretrain_name(name, seed), 'pretrain', seed, stage.epochs, name)
-        for seed in sorted({seed for stage in plan.pretrain.values() for seed in stage.seeds})
-        for name, stage in plan.pretrain.items()
-        if seed in stage.seeds
+    stages = [Job('pretrain', name, one.epochs, seed) for name, one in plan.pretrain.items() for seed in one.seeds]
+    needs = {arm.name: tuple(job.name for job in starts(plan, arm.name)) for arm in plan.arms}
+    return sorted(stages, key=lambda job: job.seed) + [
+        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm])
+        for row in plan.rows
+        for seed in row.seeds
+        for arm in row.arms
     ]
-    for cell, seed, arm in [(row.cell, seed, arm) for row in plan.rows for seed in row.seeds for arm in row.arms]:
-        name, offset = detector_name(arm, cell, seed), label_offset(seed, cell.share)
-        jobs.append(Job(name, cell.kind, seed, cell.epochs, arm, cell.share, offset, needs_of(plan, arm)))
-    return jobs
 
 
 def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
@@ -78,10 +74,6 @@ def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
         found = [job for job in jobs if fnmatchcase(job.name, pattern)]
         if not found:
             near = difflib.get_close_matches(pattern, [job.name for job in jobs], n=3, cutoff=0.3)
-            arms = sorted({job.arm for job in jobs})
-            raise PlanError(
-                f'--only {pattern}: no job of that name; near are {", ".join(near) or "none"}. Names are '
-                f'KIND-ARM-SHARE-EPOCHSep-seedN, kinds {", ".join(KINDS)}, arms {", ".join(arms)}; * is anything'
-            )
+            raise PlanError(f'--only {pattern}: no job of that name; near are {", ".join(near)}; --dry-run lists all')
         wanted |= {name for job in found for name in (job.name, *job.needs)}
     return [job for job in jobs if job.name in wanted]

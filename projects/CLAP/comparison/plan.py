@@ -7,7 +7,6 @@ from math import gcd
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
-from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.errors import ConfigError
 
 
@@ -17,9 +16,9 @@ class PlanError(ConfigError):
 
 @dataclass(frozen=True)
 class Detector:
-    """How detectors are trained: a configuration and its overrides."""
+    """How detectors are trained: a configuration, seen from the plan's folder, and its overrides."""
 
-    config: Path
+    config: str
     options: Tuple[str, ...] = ()
 
 
@@ -27,7 +26,7 @@ class Detector:
 class Pretraining:
     """A pre-training. Arms start from its first seed; further ones show the spread of the pre-training itself."""
 
-    config: Path
+    config: str
     epochs: int
     options: Tuple[str, ...] = ()
     seeds: Tuple[int, ...] = (0,)
@@ -51,14 +50,6 @@ class Arm:
     options: Tuple[str, ...] = ()
     against: Optional[str] = None
     paper: str = ''
-
-    @property
-    def encoders(self) -> Optional[Tuple[str, ...]]:
-        """Encoders that the weights hold by declaration, in the order of the data's way; None for all."""
-        if all(names is None for _, names in self.weights):
-            return None
-        named = {name for _, names in self.weights for name in names or ()}
-        return tuple(name for name in ENCODERS if name in named)
 
 
 class Cell(NamedTuple):
@@ -135,10 +126,12 @@ class Plan:
         return tuple(seed for row in self.rows if row.cell == cell and arm in row.arms for seed in row.seeds)
 
     def source(self, kind: str, arm: str) -> Union[Pretraining, Detector]:
-        """Configuration of the jobs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
-        found = self.pretrain[arm] if kind == 'pretrain' else self.probe if kind == 'probe' else self.finetune
-        assert found is not None
-        return found
+        """How the jobs of a kind are trained; ``arm`` is the name of the pre-training for ``'pretrain'``."""
+        return self.pretrain[arm] if kind == 'pretrain' else getattr(self, kind)
+
+    def config(self, kind: str, arm: str) -> Path:
+        """The configuration file of a job."""
+        return self.path.parent / self.source(kind, arm).config
 
     def options(self, kind: str, arm: str) -> Tuple[str, ...]:
         """Overrides of a job's configuration."""

@@ -22,7 +22,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
     """Read and check a plan file.
 
     Raises:
-        FileNotFoundError: it, or a configuration that it names, does not exist.
+        FileNotFoundError: it does not exist.
         PlanError: something in it is unknown, missing or contradicts itself.
     """
     path = Path(path)
@@ -32,11 +32,11 @@ def read_plan(path: Union[str, Path]) -> Plan:
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     content.setdefault('title', content.get('name', ''))
-    for name, stage in content.get('pretrain', {}).items():
-        content['pretrain'][name] = _source(Pretraining, f'pretrain.{name}', stage, path.parent)
+    stages = content.get('pretrain', {}).items()
+    content['pretrain'] = {name: _build(Pretraining, f'pretrain.{name}', stage) for name, stage in stages}
     for name in ('finetune', 'probe'):
         if content.get(name):
-            content[name] = _source(Detector, name, content[name], path.parent)
+            content[name] = _build(Detector, name, content[name])
     content['arms'] = [_arm(arm) for arm in content.get('arms', ())]
     content['rows'] = [_build(Row, f'rows[{place}]', row) for place, row in enumerate(content.get('rows', ()))]
     plan = _build(Plan, str(path), dict(content, path=path))
@@ -57,14 +57,6 @@ def _build(kind: Type[T], where: str, content: Dict[str, Any]) -> T:
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
     except TypeError as error:  # a key that is missing
         raise PlanError(f'{where}: {error}') from None
-
-
-def _source(kind: Type[T], where: str, content: Dict[str, Any], folder: Path) -> T:
-    found = _build(kind, where, {**content, **({'config': folder / content['config']} if 'config' in content else {})})
-    config = found.config.resolve()  # type: ignore[attr-defined]
-    if not config.is_file():
-        raise FileNotFoundError(f'{where}.config: {config} does not exist (paths are relative to the plan)')
-    return found
 
 
 def _arm(content: Dict[str, Any]) -> Arm:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.run_record import duration
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.report.gather import gather
 from projects.CLAP.clap.report.health import findings
 
-from .jobs import detector_name
-from .plan import Cell, PlanError
+from .jobs import Job
+from .plan import PlanError
 
 FORMAT = 2
 PUBLISHED = 'records.jsonl'
@@ -38,8 +38,9 @@ def read_record(path: Path, text: Optional[str] = None) -> Record:
         record = json.loads(path.read_text() if text is None else text)
         if record['format'] == 1:
             if record['kind'] != 'pretrain':
-                cell = Cell(record['interval'], record['epochs'], record['kind'] == 'probe')
-                record.update(kind=cell.kind, job=detector_name(record['arm'], cell, record['seed']))
+                kind = 'probe' if record['kind'] == 'probe' else 'finetune'
+                job = Job(kind, record['arm'], record['epochs'], record['seed'], record['interval'])
+                record.update(kind=kind, job=job.name)
             record.update(format=FORMAT, fingerprint=None)
         if record['format'] != FORMAT:
             raise ValueError(f'format {record["format"]}, expected {FORMAT}')
@@ -90,7 +91,7 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
         raise MissingEvaluation(f'{work_dir} has no evaluation')
     return dict(
         iterations=iterations,
-        seconds=sum(map(_seconds, run.sessions)),
+        seconds=sum(duration(session).total_seconds() for session in run.sessions),
         sessions=len(run.sessions),
         metrics=metrics,
         code=list({json.dumps(session['code']): session['code'] for session in run.sessions}.values()),
@@ -99,12 +100,6 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
         health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
         transfer=_transfer(work_dir / 'transfer.json'),
     )
-
-
-def _seconds(session: dict) -> float:
-    """Wall time of a session, as far as it is known."""
-    end = session.get('ended') or session.get('last_seen') or session['started']
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
 
 
 def _transfer(path: Path) -> Optional[Dict[str, Any]]:

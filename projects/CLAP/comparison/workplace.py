@@ -22,7 +22,7 @@ from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs, needs_of
+from .jobs import Job, all_jobs, starts
 from .plan import Plan, PlanError
 from .records import FORMAT, Metrics, Record, outcome, read_record, read_records, write_records
 
@@ -92,10 +92,7 @@ class Workplace:
                 dataset = DATASETS.build({**given, 'pipeline': [], 'verify': 'off', 'serialize_data': False})
             finally:
                 logging.disable(logging.NOTSET)
-            frames, total, boxes = len(dataset.data_list), len(dataset), dataset.label_counts
-            absent = [name for name, count in boxes.items() if not count]
-            percent = round(100 * frames / total, 3)
-            self._subsets[key] = dict(frames=frames, of=total, percent=percent, boxes=boxes, absent=absent)
+            self._subsets[key] = dataset.labels
         return self._subsets.get(key)
 
     def done(self, job: Job) -> bool:
@@ -109,12 +106,11 @@ class Workplace:
         mark = self.run_dir(job) / _MARK
         if path.is_file():
             made = read_record(path)
-        elif mark.is_file():
-            made, path, what = json.loads(mark.read_text()), self.run_dir(job), 'unfinished run'
-        elif _checkpoints(self.run_dir(job)):
-            raise PlanError(
-                f'{job.name}: {self.run_dir(job)} has checkpoints that no run of this plan has written ({_MARK} is '
-                'missing). They are not taken for its own and not overwritten: move them away'
+        elif mark.is_file() or _checkpoints(self.run_dir(job)):  # without a mark they come from elsewhere
+            made, path, what = (
+                json.loads(mark.read_text()) if mark.is_file() else {},
+                self.run_dir(job),
+                'unfinished run',
             )
         else:
             return False
@@ -169,7 +165,7 @@ class Workplace:
             run_dir.mkdir(exist_ok=True)
             for arm in self.plan.arms if job.kind == 'pretrain' else ():  # made from an earlier run of it
                 target = self.configs.weights_of(arm.name)
-                if target is not None and job.name in needs_of(self.plan, arm.name):
+                if target is not None and job in starts(self.plan, arm.name):
                     target.unlink(missing_ok=True)
             self._make_weights(job)
             config = run_dir / 'job.py'
@@ -211,7 +207,7 @@ class Workplace:
             **outcome(run_dir, metrics),
             **json.loads((run_dir / _MARK).read_text()),  # when it began, whatever lies there now
             common=self.configs.common(job),
-            config=os.path.relpath(self.plan.source(job.kind, job.arm).config, ROOT),
+            config=os.path.relpath(self.plan.config(job.kind, job.arm), ROOT),
             options=list(self.plan.options(job.kind, job.arm)),
             labels=self.subset(job),
         )

@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -144,6 +144,12 @@ def read_card(work_dir: Path) -> List[Dict]:
         return []
     sessions = content.get('sessions') if isinstance(content, dict) else None
     return sessions if isinstance(sessions, list) else []
+
+
+def duration(session: Dict) -> timedelta:
+    """Wall time of a session, as far as it is known."""
+    end = session.get('ended') or session.get('last_seen') or session['started']
+    return datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])
 
 
 def write_card(work_dir: Path, sessions: List[Dict]) -> None:
