@@ -18,7 +18,7 @@ from projects.CLAP.clap.engine.lock import locked_work_dir
 from projects.CLAP.clap.errors import WorkDirBusyError
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.command import list_jobs, run_jobs
-from projects.CLAP.comparison.jobs import all_jobs
+from projects.CLAP.comparison.plan import all_jobs
 from projects.CLAP.comparison.records import read_record, write_records
 from projects.CLAP.comparison.workplace import Workplace
 from tests.fixtures.fake_records import fake_record

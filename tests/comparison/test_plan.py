@@ -11,8 +11,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.job_config import JobConfigs, plain
-from projects.CLAP.comparison.jobs import all_jobs, select
-from projects.CLAP.comparison.plan import Cell, label_offset, share_name
+from projects.CLAP.comparison.plan import Cell, all_jobs, label_offset, select, share_name
 from tests.fixtures.tiny_plan import CONFIGS, PLAN
 
 

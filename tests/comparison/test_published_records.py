@@ -9,9 +9,8 @@ import pytest
 from projects.CLAP.comparison import read_plan
 from projects.CLAP.comparison.command import RESULTS
 from projects.CLAP.comparison.job_config import JobConfigs
-from projects.CLAP.comparison.jobs import all_jobs
 from projects.CLAP.comparison.page import page
-from projects.CLAP.comparison.plan import Cell
+from projects.CLAP.comparison.plan import Cell, all_jobs
 from projects.CLAP.comparison.records import read_records
 from projects.CLAP.comparison.results import Results
 from tests.fixtures.tiny_plan import CONFIGS
@@ -20,7 +19,7 @@ published = pytest.mark.parametrize('name', ['sim', 'pandaset', 'samplers_sim'])
 
 
 def results(name: str) -> Results:
-    return Results.of(read_plan(CONFIGS / f'{name}.py'), read_records(RESULTS / name))
+    return Results(read_plan(CONFIGS / f'{name}.py'), read_records(RESULTS / name))
 
 
 @published

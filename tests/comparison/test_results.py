@@ -11,9 +11,8 @@ from mmengine.config import Config
 
 from projects.CLAP.comparison import Plan, PlanError, read_plan
 from projects.CLAP.comparison.command import summarize
-from projects.CLAP.comparison.jobs import all_jobs
 from projects.CLAP.comparison.page import page
-from projects.CLAP.comparison.plan import Row
+from projects.CLAP.comparison.plan import Row, all_jobs
 from projects.CLAP.comparison.records import read_record, read_records, write_records
 from projects.CLAP.comparison.results import Results
 from tests.fixtures.fake_records import fake_record, write_fakes
@@ -68,7 +67,7 @@ def test_an_arm_is_set_against_the_one_that_it_names(plan: Plan, tmp_path: Path)
     arms = (*plan.arms[:2], replace(plan.arm('clap'), against='half'))
     other = replace(plan, arms=arms)
     write_fakes(other, tmp_path, mean_ap)
-    assert rows(page(Results.of(other, read_records(tmp_path))), 'Every arm')[2][4].startswith('+2.75 ')
+    assert rows(page(Results(other, read_records(tmp_path))), 'Every arm')[2][4].startswith('+2.75 ')
 
 
 def test_pre_trainings_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
@@ -102,7 +101,7 @@ def test_missing_seeds_are_said_and_published_ones_not_lost(plan: Plan, tmp_path
     for job in write_fakes(plan, tmp_path / 'work', mean_ap):
         if (job.kind, job.arm, job.seed) == ('finetune', 'half', 1):
             (tmp_path / 'work/records' / f'{job.name}.json').unlink()
-    half = rows(page(Results.of(plan, read_records(tmp_path / 'work'))), 'Every arm')[1]
+    half = rows(page(Results(plan, read_records(tmp_path / 'work'))), 'Every arm')[1]
     assert half[1:3] == ['1 of 2', '11.00'] and half[4:6] == ['+1.00', 'one seed']
     summarize(plan, tmp_path / 'work', tmp_path / 'results')
     assert 'is left as it is' in capsys.readouterr().out
@@ -129,13 +128,13 @@ def test_records_of_different_conditions_are_not_mixed(
     jobs = {job.name: job for job in write_fakes(plan, tmp_path, mean_ap)}
     write_records(tmp_path / 'records' / f'{name}.json', fake_record(jobs[name], 0.1, **changes))
     with pytest.raises(PlanError, match=match):
-        Results.of(plan, read_records(tmp_path))
+        Results(plan, read_records(tmp_path))
 
 
 def test_records_that_nobody_asks_for_are_named_and_damaged_ones_refused(plan: Plan, tmp_path: Path) -> None:
     job = write_fakes(plan, tmp_path, mean_ap)[-1]
     write_records(tmp_path / 'records' / 'old.json', fake_record(job, 0.9, job='old', common='other'))
-    results = Results.of(plan, read_records(tmp_path))
+    results = Results(plan, read_records(tmp_path))
     assert results.foreign == ['old'] and page(results).endswith('in no table: old.\n')
     (tmp_path / 'records' / 'cut.json').write_text('{"format": 1, "jo')
     with pytest.raises(PlanError, match='cut.json is no record'):

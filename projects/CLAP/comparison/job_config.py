@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -16,8 +17,7 @@ from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.pretrain.base import Pretrainer
 
-from .jobs import Job, starts
-from .plan import Plan, PlanError
+from .plan import Job, Plan, PlanError, starts
 
 #: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
 _INFLUENCE = (
@@ -27,7 +27,7 @@ _INFLUENCE = (
 _NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer', 'transfer')
 
 
-@dataclass
+@dataclass(eq=False)
 class JobConfigs:
     """Makes the configurations of a plan's jobs; files are read once.
 
@@ -38,8 +38,6 @@ class JobConfigs:
 
     plan: Plan
     weights: Path
-    _files: Dict[Tuple, Config] = field(default_factory=dict)
-    _starts: Dict[str, List[Any]] = field(default_factory=dict)  # by arm
 
     def weights_of(self, arm: str) -> Optional[Path]:
         """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
@@ -55,12 +53,13 @@ class JobConfigs:
         """
         return self._config(job, self.plan.options(job.kind, job.arm))
 
+    @lru_cache(maxsize=None)  # noqa: B019
+    def _file(self, path: str, options: Tuple[str, ...]) -> Config:
+        return load_config(path, list(options))
+
     def _config(self, job: Job, options: Sequence[str]) -> Config:
         path = str(self.plan.config(job.kind, job.arm))
-        key = (path, tuple(options))
-        if key not in self._files:
-            self._files[key] = load_config(path, list(options))
-        cfg = copy.deepcopy(self._files[key])
+        cfg = copy.deepcopy(self._file(path, tuple(options)))
         cfg.randomness = dict(seed=job.seed)
         cfg.train_cfg.update(max_epochs=job.epochs, val_interval=job.epochs)
         for name in ('train_dataloader', 'val_dataloader'):
@@ -98,13 +97,11 @@ class JobConfigs:
         same = replace(job, seed=0, epochs=1, interval=job.interval and 1)
         return _digest(plain(self._config(same, self.plan.source(job.kind, job.arm).options)))
 
+    @lru_cache(maxsize=None)  # noqa: B019  # there is one of these for a command
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
-        if arm not in self._starts:
-            self._starts[arm] = []
-            for job, (_, taken) in zip(starts(self.plan, arm), self.plan.arm(arm).weights):
-                self._starts[arm].append([self.fingerprint(job), taken])
-        return self._starts[arm]
+        parts = zip(starts(self.plan, arm), self.plan.arm(arm).weights)
+        return [[self.fingerprint(job), taken] for job, (_, taken) in parts]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:

@@ -1,11 +1,13 @@
-"""The plan of a comparison: pre-trainings, arms that start from them, and rows of runs."""
+"""The plan of a comparison: pre-trainings, arms that start from them, rows of runs, and the jobs that these ask for."""
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from math import gcd
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from projects.CLAP.clap.errors import ConfigError
 
@@ -138,18 +140,84 @@ class Plan:
         return (*self.source(kind, arm).options, *(self.arm(arm).options if kind == 'finetune' else ()))
 
 
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        kind: ``pretrain``, ``finetune`` or ``probe``.
+        arm: name of the arm; of the pre-training for a pre-training.
+        epochs: length.
+        seed: of everything that is drawn.
+        interval: every n-th frame is labelled; None for a pre-training.
+        needs: names of the jobs that must be finished before.
+    """
+
+    kind: str
+    arm: str
+    epochs: int
+    seed: int
+    interval: Optional[int] = None
+    needs: Tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique, fit for a file name."""
+        if self.interval is None:
+            return f'pretrain-{self.arm}' + (f'-seed{self.seed}' if self.seed else '')
+        return f'{self.kind}-{self.arm}-{share_name(self.interval)}-{self.epochs}ep-seed{self.seed}'
+
+    @property
+    def offset(self) -> Optional[int]:
+        """The first labelled frame: 0 for seed 0, then spread evenly, all different at first.
+
+        Steps of about the golden section that have no divisor in common with ``interval``. It depends on nothing else,
+        so every arm of a seed has the same frames, and further seeds leave earlier ones alone.
+        """
+        if self.interval is None:
+            return None
+        step = max(1, round(0.6180339887498949 * self.interval))
+        while gcd(step, self.interval) > 1:
+            step += 1
+        return self.seed * step % self.interval
+
+
 def share_name(interval: int) -> str:
     """``20`` -> ``5pct``, ``40`` -> ``2p5pct``: part of a job's name."""
     return f'{100 / interval:.4g}pct'.replace('.', 'p')
 
 
-def label_offset(seed: int, interval: int) -> int:
-    """First labelled frame of a seed, below ``interval``: 0 for seed 0, then spread evenly, all different at first.
+def starts(plan: Plan, arm: str) -> List[Job]:
+    """The pre-trainings that an arm starts from."""
+    stages = [(name, plan.pretrain[name]) for name, _ in plan.arm(arm).weights]
+    return [Job('pretrain', name, stage.epochs, stage.seeds[0]) for name, stage in stages]
 
-    Steps of about the golden section that have no divisor in common with ``interval``. It depends on nothing else, so
-    every arm of a seed has the same frames, and further seeds leave earlier ones alone.
+
+def all_jobs(plan: Plan) -> List[Job]:
+    """Every job of a plan: pre-trainings, then the rows in their order, one seed of every arm before the next."""
+    stages = [Job('pretrain', name, one.epochs, seed) for name, one in plan.pretrain.items() for seed in one.seeds]
+    needs = {arm.name: tuple(job.name for job in starts(plan, arm.name)) for arm in plan.arms}
+    return sorted(stages, key=lambda job: job.seed) + [
+        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm])
+        for row in plan.rows
+        for seed in row.seeds
+        for arm in row.arms
+    ]
+
+
+def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
+    """The jobs whose names match one of the patterns (``*``, ``?``), and those that they need; all without patterns.
+
+    Raises:
+        PlanError: a pattern matches nothing; with the nearest names.
     """
-    step = max(1, round(0.6180339887498949 * interval))
-    while gcd(step, interval) > 1:
-        step += 1
-    return seed * step % interval
+    if not patterns:
+        return list(jobs)
+    wanted = set()
+    for pattern in patterns:
+        found = [job for job in jobs if fnmatchcase(job.name, pattern)]
+        if not found:
+            near = difflib.get_close_matches(pattern, [job.name for job in jobs], n=3, cutoff=0.3)
+            raise PlanError(f'--only {pattern}: no job of that name; near are {", ".join(near)}; --dry-run lists all')
+        wanted |= {name for job in found for name in (job.name, *job.needs)}
+    return [job for job in jobs if job.name in wanted]

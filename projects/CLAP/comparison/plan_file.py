@@ -12,8 +12,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.check import unread
 
-from .jobs import all_jobs
-from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row
+from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row, all_jobs
 
 T = TypeVar('T')
 

@@ -16,7 +16,7 @@ from typing import Dict, List, Optional, Sequence
 from projects.CLAP.clap.engine.live_panel import duration
 from projects.CLAP.clap.files.project import ROOT
 
-from .jobs import Job
+from .plan import Job
 from .records import MissingEvaluation, Record, without_prefix
 from .workplace import Workplace
 

@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.hooks.transfer_report_hook import TRANSFER_NAME
 from projects.CLAP.clap.engine.run_record import duration
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.report.gather import gather
 from projects.CLAP.clap.report.health import findings
 
-from .jobs import Job
-from .plan import PlanError
+from .plan import Job, PlanError
 
 FORMAT = 2
 PUBLISHED = 'records.jsonl'
@@ -89,6 +88,8 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
     metrics = metrics or without_prefix({name: curve[-1][1] for name, curve in run.evaluation.items()})
     if not metrics:
         raise MissingEvaluation(f'{work_dir} has no evaluation')
+    report = work_dir / TRANSFER_NAME
+    transfer = json.loads(report.read_text()) if report.is_file() else {}
     return dict(
         iterations=iterations,
         seconds=sum(duration(session).total_seconds() for session in run.sessions),
@@ -98,15 +99,5 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
         hardware=run.sessions[-1]['hardware'],
         versions=run.sessions[-1]['versions'],
         health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
-        transfer=_transfer(work_dir / 'transfer.json'),
+        transfer={key: transfer[key] for key in ('share', 'modules', 'asked') if transfer},
     )
-
-
-def _transfer(path: Path) -> Optional[Dict[str, Any]]:
-    """Share of the encoders' numbers that came from the weights, all together and by module; None for random ones."""
-    if not path.is_file():
-        return None
-    modules = {name: entry for name, entry in json.loads(path.read_text())['modules'].items() if name in ENCODERS}
-    total = sum(entry['numbers'] for entry in modules.values())
-    share = sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1)
-    return dict(share=share, modules={name: entry['share'] for name, entry in modules.items() if entry['entries']})

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, Callable, Dict, List, Tuple
 
-from .jobs import all_jobs
-from .plan import Cell, Plan, PlanError, share_name
+from .plan import Cell, Plan, PlanError, all_jobs, share_name
 from .records import Record
 from .statistics import Estimate, estimate, paired
 
 
-@dataclass
 class Results:
     """Finished jobs of a plan.
 
-    Attributes:
-        plan: the plan.
-        records: by name of the job, in the plan's order.
-        foreign: names of records that the plan does not ask for; they are in no table.
+    Args:
+        plan: the plan; ``records`` holds what it asks for, in its order.
+        found: records by name of the job; names that the plan lacks are ``foreign``, and in no table.
+
+    Raises:
+        PlanError: records of one table were made under different conditions.
     """
 
-    plan: Plan
-    records: Dict[str, Record]
-    foreign: List[str]
-
-    @classmethod
-    def of(cls, plan: Plan, found: Dict[str, Record]) -> Results:
-        """Records of a plan, by name of their jobs.
-
-        Raises:
-            PlanError: records of one table were made under different conditions.
-        """
+    def __init__(self, plan: Plan, found: Dict[str, Record]) -> None:
         jobs = [job.name for job in all_jobs(plan)]
-        results = cls(plan, {name: found[name] for name in jobs if name in found}, sorted(set(found) - set(jobs)))
-        results._check()
-        return results
+        self.plan, self.foreign = plan, sorted(set(found) - set(jobs))
+        self.records = {name: found[name] for name in jobs if name in found}
+        self._check()
 
     def _check(self) -> None:
         pretrainings = self._select(kind='pretrain')

@@ -22,8 +22,7 @@ from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs, starts
-from .plan import Plan, PlanError
+from .plan import Job, Plan, PlanError, all_jobs, starts
 from .records import FORMAT, Metrics, Record, outcome, read_record, read_records, write_records
 
 _MARK = 'made_from.json'
@@ -142,12 +141,7 @@ class Workplace:
         left = [job for job in jobs if job.name not in done]
         for job in left:
             self.made_from(job)
-            try:
-                self.subset(job)
-            except ValueError as error:
-                raise PlanError(
-                    f'{job.name} (every {job.interval}th frame is labelled, the first is {job.offset}): {error}'
-                ) from error
+            self.subset(job)
         return left
 
     # ------------------------------------------------------------ before and after a job
