@@ -73,7 +73,7 @@ def test_an_arm_is_set_against_the_one_that_it_names(plan: Plan, tmp_path: Path)
 def test_pre_trainings_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
     """Two seeds of two pre-trainings, no fine-tuning: range errors and a probe, no plot."""
     two = {name: replace(stage, seeds=(0, 1)) for name, stage in plan.pretrain.items()}
-    arms = (*plan.arms, replace(plan.arm('clap'), name='lidar', weights=(('lidar', None),)))
+    arms = (*plan.arms, replace(plan.arm('clap'), name='lidar', weights=dict(lidar=None)))
     probes = (Row(('lidar', 'clap'), 2, 1, (0, 1), frozen=True),)
     plan = replace(plan, pretrain=two, arms=arms, baseline='lidar', rows=probes)
     errors = {('lidar', 0): 1.0, ('lidar', 1): 2.0, ('clap', 0): 0.9, ('clap', 1): 1.7}

@@ -84,7 +84,7 @@ class JobConfigs:
         cfg.load_from = str(weights.resolve()) if weights else None
         # Without this check a run would start from whatever happens to fit.
         check = cfg.default_hooks.setdefault('transfer', dict(type='TransferReportHook'))
-        named = {name for _, names in self.plan.arm(job.arm).weights for name in names or ()}
+        named = {name for names in self.plan.arm(job.arm).weights.values() for name in names or ()}
         check['modules'] = [name for name in ENCODERS if name in named] or None
 
     def fingerprint(self, job: Job) -> str:
@@ -100,8 +100,8 @@ class JobConfigs:
     @lru_cache(maxsize=None)  # noqa: B019  # there is one of these for a command
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
-        parts = zip(starts(self.plan, arm), self.plan.arm(arm).weights)
-        return [[self.fingerprint(job), taken] for job, (_, taken) in parts]
+        parts = zip(starts(self.plan, arm), self.plan.arm(arm).weights.values())
+        return [[self.fingerprint(job), taken] for job, taken in parts]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:

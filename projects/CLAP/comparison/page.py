@@ -143,7 +143,7 @@ def _pretrainings(results: Results) -> List[Row]:
 def _range_changes(results: Results) -> List[Row]:
     """Range errors relative to those of the baseline's pre-training, seed by seed; none if the baseline has none."""
     plan = results.plan
-    names = [name for name, _ in plan.arm(plan.baseline).weights]
+    names = list(plan.arm(plan.baseline).weights)
     base = results.pretrained(names[0]) if len(names) == 1 else {}
     rows = []
     for name, records in ((name, results.pretrained(name)) for name in plan.pretrain if name not in names):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import gcd
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from projects.CLAP.clap.errors import ConfigError
 
@@ -17,20 +17,15 @@ class PlanError(ConfigError):
 
 
 @dataclass(frozen=True)
-class Detector:
-    """How detectors are trained: a configuration, seen from the plan's folder, and its overrides."""
+class Stage:
+    """How something is trained: a configuration, seen from the plan's folder, and its overrides.
+
+    A pre-training also has a length and seeds; arms start from the first one, further ones show its own spread.
+    """
 
     config: str
     options: Tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Pretraining:
-    """A pre-training. Arms start from its first seed; further ones show the spread of the pre-training itself."""
-
-    config: str
-    epochs: int
-    options: Tuple[str, ...] = ()
+    epochs: int = 0
     seeds: Tuple[int, ...] = (0,)
 
 
@@ -48,7 +43,7 @@ class Arm:
 
     name: str
     title: str = ''
-    weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
+    weights: Dict[str, Optional[Sequence[str]]] = field(default_factory=dict)
     options: Tuple[str, ...] = ()
     against: Optional[str] = None
     paper: str = ''
@@ -97,9 +92,9 @@ class Plan:
     baseline: str
     subject: str
     rows: Tuple[Row, ...]
-    pretrain: Dict[str, Pretraining]
-    finetune: Optional[Detector] = None
-    probe: Optional[Detector] = None
+    pretrain: Dict[str, Stage]
+    finetune: Optional[Stage] = None
+    probe: Optional[Stage] = None
     title: str = ''
     note: str = ''
     make_data: str = 'tools/create_data.py'
@@ -127,7 +122,7 @@ class Plan:
         """The seeds of an arm in a cell."""
         return tuple(seed for row in self.rows if row.cell == cell and arm in row.arms for seed in row.seeds)
 
-    def source(self, kind: str, arm: str) -> Union[Pretraining, Detector]:
+    def source(self, kind: str, arm: str) -> Stage:
         """How the jobs of a kind are trained; ``arm`` is the name of the pre-training for ``'pretrain'``."""
         return self.pretrain[arm] if kind == 'pretrain' else getattr(self, kind)
 
@@ -189,7 +184,7 @@ def share_name(interval: int) -> str:
 
 def starts(plan: Plan, arm: str) -> List[Job]:
     """The pre-trainings that an arm starts from."""
-    stages = [(name, plan.pretrain[name]) for name, _ in plan.arm(arm).weights]
+    stages = [(name, plan.pretrain[name]) for name in plan.arm(arm).weights]
     return [Job('pretrain', name, stage.epochs, stage.seeds[0]) for name, stage in stages]
 
 

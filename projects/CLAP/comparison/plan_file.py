@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Dict, Optional, Sequence, Set, Type, TypeVar, Union
 
 from mmengine.config import Config
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.check import unread
 
-from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row, all_jobs
+from .plan import Arm, Plan, PlanError, Row, Stage, all_jobs
 
 T = TypeVar('T')
 
@@ -32,10 +32,10 @@ def read_plan(path: Union[str, Path]) -> Plan:
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     content.setdefault('title', content.get('name', ''))
     stages = content.get('pretrain', {}).items()
-    content['pretrain'] = {name: _build(Pretraining, f'pretrain.{name}', stage) for name, stage in stages}
+    content['pretrain'] = {name: _build(Stage, f'pretrain.{name}', {'epochs': 0, **one}) for name, one in stages}
     for name in ('finetune', 'probe'):
         if content.get(name):
-            content[name] = _build(Detector, name, content[name])
+            content[name] = _build(Stage, name, content[name], {'config', 'options'})
     content['arms'] = [_arm(arm) for arm in content.get('arms', ())]
     content['rows'] = [_build(Row, f'rows[{place}]', row) for place, row in enumerate(content.get('rows', ()))]
     plan = _build(Plan, str(path), dict(content, path=path))
@@ -43,9 +43,9 @@ def read_plan(path: Union[str, Path]) -> Plan:
     return plan
 
 
-def _build(kind: Type[T], where: str, content: Dict[str, Any]) -> T:
-    """A dataclass from a dictionary whose keys are its fields."""
-    for problem in unread(where, content, {field.name for field in fields(kind)}, kind.__name__):  # type: ignore[arg-type]
+def _build(kind: Type[T], where: str, content: Dict[str, Any], keys: Optional[Set[str]] = None) -> T:
+    """A dataclass from a dictionary whose keys are its fields, or some of them."""
+    for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):  # type: ignore
         raise PlanError(problem)
     for key in ('epochs', 'share'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
@@ -63,9 +63,7 @@ def _arm(content: Dict[str, Any]) -> Arm:
     parts = {weights: None} if isinstance(weights, str) else weights
     for names in parts.values():
         _known(f'arm {content.get("name")}: encoder', names or (), ENCODERS)
-    taken = tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items())
-    arm = {**content, 'weights': taken}
-    return _build(Arm, f'arm {content.get("name")}', {'title': content.get('name'), **arm})
+    return _build(Arm, f'arm {content.get("name")}', {'title': content.get('name'), **content, 'weights': parts})
 
 
 def _known(what: str, used: Sequence[Optional[str]], known: Sequence[str]) -> None:
@@ -81,7 +79,7 @@ def _check(plan: Plan) -> None:
     _known('baseline', [plan.baseline], names)
     _known('subject', [plan.subject], names)
     for arm in plan.arms:
-        _known(f'arm {arm.name}: pre-training', [stage for stage, _ in arm.weights], list(plan.pretrain))
+        _known(f'arm {arm.name}: pre-training', list(arm.weights), list(plan.pretrain))
         _known(f'arm {arm.name}: against', [arm.against], names)
     for row in plan.rows:
         _known('rows: arm', row.arms, names)

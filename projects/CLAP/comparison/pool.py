@@ -27,7 +27,6 @@ _ENVIRONMENT = {
 }
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _GRACE_SECONDS = 15.0
-_FIGURES = {'mAP': 'mAP', 'NDS': 'NDS', 'range_median_m': 'median range error of held-back rays (m)'}
 
 
 @dataclass
@@ -93,7 +92,7 @@ class Pool:
             return
         self._done += 1
         found = record['metrics']
-        told = ', '.join(f'{title} {found[name]:.4f}' for name, title in _FIGURES.items() if name in found)
+        told = ', '.join(f'{name} {found[name]:.4f}' for name in ('mAP', 'NDS', 'range_median_m') if name in found)
         self.say(f'finished   {job.name}: {told}, {duration(record["seconds"])}; {self._done} of {len(self.jobs)}')
 
     async def _record(self, job: Job) -> Record:

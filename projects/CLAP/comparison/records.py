@@ -89,7 +89,7 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
     if not metrics:
         raise MissingEvaluation(f'{work_dir} has no evaluation')
     report = work_dir / TRANSFER_NAME
-    transfer = json.loads(report.read_text()) if report.is_file() else {}
+    given = json.loads(report.read_text()) if report.is_file() else dict(share=0.0, modules={})
     return dict(
         iterations=iterations,
         seconds=sum(duration(session).total_seconds() for session in run.sessions),
@@ -99,5 +99,5 @@ def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
         hardware=run.sessions[-1]['hardware'],
         versions=run.sessions[-1]['versions'],
         health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
-        transfer={key: transfer[key] for key in ('share', 'modules', 'asked') if transfer},
+        transfer=dict(share=given['share'], modules={name: one['share'] for name, one in given['modules'].items()}),
     )

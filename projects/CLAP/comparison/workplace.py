@@ -70,10 +70,11 @@ class Workplace:
                     f'{path} does not exist. Say where the data are: export CLAP_DATA_ROOT=/folder/with/the/data; or '
                     f'make them: {self.plan.make_data.format(data_root=dataset.data_root)}'
                 )
-            info = _measured(info_fingerprint, path)
+            info = _measured(info_fingerprint, path, path.stat().st_mtime_ns)
             data[name] = f'{info["file"]} {info["sha256"][:16]}'
         weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
-        digest = _measured(weights_digest, weights) if weights is not None and weights.is_file() else None
+        there = weights is not None and weights.is_file()
+        digest = _measured(weights_digest, weights, weights.stat().st_mtime_ns) if there else None
         return dict(fingerprint=self.configs.fingerprint(job), data=data, weights=digest)
 
     def subset(self, job: Job) -> Optional[Dict[str, Any]]:
@@ -174,7 +175,7 @@ class Workplace:
             return
         try:
             parts = [self.checkpoint(self.folder / 'runs' / name) for name in job.needs]
-            merge_encoders(list(zip(parts, (taken for _, taken in self.plan.arm(job.arm).weights))), str(target))
+            merge_encoders(list(zip(parts, self.plan.arm(job.arm).weights.values())), str(target))
         except CheckpointError as error:
             again = f'remove records and runs of {", ".join(job.needs)} in {self.folder}'
             raise CheckpointError(f'{error}. To pre-train again, {again}') from error
@@ -214,13 +215,8 @@ class Workplace:
 
 
 @lru_cache(maxsize=None)
-def _measured_at(measure: Callable[[Any], Any], path: Path, changed: int) -> Any:
+def _measured(measure: Callable[[Any], Any], path: Path, changed: int) -> Any:
     return measure(path)
-
-
-def _measured(measure: Callable[[Any], Any], path: Path) -> Any:
-    """``measure(path)``, again only where the file has changed."""
-    return _measured_at(measure, path, path.stat().st_mtime_ns)
 
 
 def _checkpoints(run_dir: Path) -> List[Path]:

@@ -176,7 +176,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         return frames
 
     def _count_labels(self) -> None:
-        """``frames`` that are chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
+        """``frames`` chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
 
         No box to train on is an error, absent classes are a warning.
         """

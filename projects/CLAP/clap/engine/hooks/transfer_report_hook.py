@@ -87,14 +87,13 @@ class TransferReportHook(Hook):
         runner.logger.info(f'transfer from {self._name} (* asked for, compared by value):\n' + table(reports, asked))
         found = problems(reports, asked, min_share)
         encoders = [reports[name] for name in ENCODERS if name in reports]
-        numbers = sum(r.numbers for r in encoders)
         if is_main_process():
             record = dict(
                 load_from=self._name,
                 asked=asked,
                 min_share=min_share,
                 problems=found,
-                share=sum(r.share * r.numbers for r in encoders) / max(numbers, 1),  # of all encoders
+                share=sum(r.taken_numbers for r in encoders) / max(sum(r.numbers for r in encoders), 1),
                 modules={
                     name: dict(
                         entries=r.total,
