@@ -63,7 +63,7 @@ def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_prob
     sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
     for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):
         stage['config'] = str(CONFIGS / stage['config'])
-    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5'])
+    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5', 'default_hooks.transfer=None'])
     rows = [dict(arms=['random', 'low'], share=64, epochs=1, seeds=[7], frozen=frozen) for frozen in (True, False)]
     Config(dict(sim, arms=[*sim['arms'], low], rows=rows)).dump(str(tmp_path / 'plan.py'))
     plan = read_plan(tmp_path / 'plan.py')
@@ -71,6 +71,7 @@ def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_prob
     probe_base, probe, base, tuned = (job for job in all_jobs(plan) if job.kind != 'pretrain')
     assert configs.config(tuned).optim_wrapper.optimizer.lr == 1e-5 != configs.config(base).optim_wrapper.optimizer.lr
     assert configs.common(tuned) == configs.common(base) and configs.fingerprint(tuned) != configs.fingerprint(base)
+    assert configs.config(tuned).default_hooks.transfer.type == 'TransferReportHook', 'no run goes without'
     assert plain(configs.config(probe)) == plain(configs.config(probe_base))
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from projects.CLAP.comparison.statistics import estimate, paired
+from projects.CLAP.comparison.results import estimate, paired
 
 A = {0: 12.0, 1: 15.0, 2: 11.0, 3: 14.0, 4: 13.0}
 B = {0: 10.0, 1: 12.0, 2: 10.0, 3: 11.0, 4: 12.0}

@@ -82,10 +82,11 @@ class JobConfigs:
             cfg.default_hooks.frozen_norm = dict(type='FrozenNormHook')
         weights = self.weights_of(job.arm)
         cfg.load_from = str(weights.resolve()) if weights else None
-        # Without this check a run would start from whatever happens to fit.
-        check = cfg.default_hooks.setdefault('transfer', dict(type='TransferReportHook'))
         named = {name for names in self.plan.arm(job.arm).weights.values() for name in names or ()}
-        check['modules'] = [name for name in ENCODERS if name in named] or None
+        asked = [name for name in ENCODERS if name in named] or None
+        # Without this check a run would start from whatever happens to fit.
+        check = cfg.default_hooks.get('transfer') or dict(type='TransferReportHook')
+        cfg.default_hooks.transfer = dict(check, modules=asked)
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""

@@ -9,8 +9,7 @@ from projects.CLAP.clap.files.text_table import text_table
 from .plan import Cell
 from .plot import PLOT
 from .records import PUBLISHED, Record
-from .results import Results, by_seed
-from .statistics import Estimate, estimate
+from .results import Estimate, Results, by_seed, estimate
 
 PAGE = 'README.md'
 _DASH = '–'

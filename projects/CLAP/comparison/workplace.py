@@ -102,18 +102,13 @@ class Workplace:
             PlanError: the record, or the unfinished run, is of another configuration, other data or other weights, or
                 not of a plan at all.
         """
-        path, what = self.record_path(job), 'record'
-        mark = self.run_dir(job) / _MARK
-        if path.is_file():
-            made = read_record(path)
-        elif mark.is_file() or _checkpoints(self.run_dir(job)):  # without a mark they come from elsewhere
-            made, path, what = (
-                json.loads(mark.read_text()) if mark.is_file() else {},
-                self.run_dir(job),
-                'unfinished run',
-            )
-        else:
+        record, mark = self.record_path(job), self.run_dir(job) / _MARK
+        finished, begun = record.is_file(), mark.is_file()
+        if not finished and not begun and not _checkpoints(self.run_dir(job)):
             return False
+        # Checkpoints without a mark come from elsewhere.
+        made = read_record(record) if finished else json.loads(mark.read_text()) if begun else {}
+        path, what = (record, 'record') if finished else (self.run_dir(job), 'unfinished run')
         names = dict(fingerprint='configuration or pre-training', data='data', weights='weights')
         # Weights that are not there are made, or known to be none, when the job runs.
         asked = {key: value for key, value in self.made_from(job).items() if value is not None}
@@ -124,7 +119,7 @@ class Workplace:
                 f'({self.run_dir(job)}/job.py has the former one). It is not used and not overwritten: give --work-dir '
                 f'another folder, undo the change, or remove {path} to run this job again'
             )
-        return what == 'record'
+        return finished
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
         """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
