@@ -90,7 +90,7 @@ def test_jobs_wait_for_what_they_need_and_failures_stay_alone(make) -> None:
     said = run.said()
     assert run.place.finished == ['p1', 'a', 'd'], said
     assert set(run.pool.failed) == {'p2', 'b', 'c', 'e'} and run.pool.stopped is None
-    assert 'error: the disk is full (exit 1; log' in run.pool.failed['p2']
+    assert 'error: the disk is full (exit 1) (log' in run.pool.failed['p2']
     assert str(run.place.folder / 'p2' / 'printed.log') in run.pool.failed['p2']
     assert run.pool.failed['b'] == 'not run, it needs p2' and run.pool.failed['e'] == 'its weights are truncated'
     assert said.index('finished   p1') < said.index('start      a')

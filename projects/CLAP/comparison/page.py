@@ -30,10 +30,9 @@ def page(results: Results) -> str:
     if head is not None:
         parts += _section(f'Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head]))
         parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
-    rest = [cell for cell in plan.cells if head is not None and not cell.frozen and cell != head]
-    same, other = ([cell for cell in rest if (cell.share == head.share) is kept] for kept in (True, False))
-    parts += _section('Longer and shorter fine-tuning', _arms(results, same))
-    parts += _section('Other shares of the labels', _arms(results, other))
+        rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
+        parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
+        parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))

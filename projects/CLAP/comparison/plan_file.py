@@ -45,7 +45,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
 
 def _build(kind: Type[T], where: str, content: Dict[str, Any], keys: Optional[Set[str]] = None) -> T:
     """A dataclass from a dictionary whose keys are its fields, or some of them."""
-    for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):  # type: ignore
+    for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):
         raise PlanError(problem)
     for key in ('epochs', 'share'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
@@ -85,7 +85,6 @@ def _check(plan: Plan) -> None:
         _known('rows: arm', row.arms, names)
         if (plan.probe if row.frozen else plan.finetune) is None:
             raise PlanError(f'rows: {row} needs {"probe" if row.frozen else "finetune"} = dict(config=...) in the plan')
-    names = [job.name for job in all_jobs(plan)]
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    twice = [name for name, count in Counter(job.name for job in all_jobs(plan)).items() if count > 1]
     if twice:
         raise PlanError(f'rows: the same run stands twice, or two shares have the same name: {", ".join(twice[:3])}')

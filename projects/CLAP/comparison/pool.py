@@ -87,8 +87,9 @@ class Pool:
             async with slots:
                 record = await self._record(job)
         except (RuntimeError, ValueError, OSError, LookupError, MissingEvaluation) as error:
-            self.failed[job.name] = f'{error}'
-            self.say(f'FAILED     {job.name}: {error}')
+            log = self.place.run_dir(job) / 'printed.log'
+            self.failed[job.name] = f'{error}' + (f' (log {log})' if log.is_file() else '')
+            self.say(f'FAILED     {job.name}: {self.failed[job.name]}')
             return
         self._done += 1
         found = record['metrics']
@@ -136,5 +137,5 @@ class Pool:
         if process.returncode:
             told = [line for line in lines if line.startswith('error:') or ('Error' in line and ': ' in line)]
             why = (told or lines or ['it printed nothing'])[-1][:400]
-            raise RuntimeError(f'{why} (exit {process.returncode}; log {log})')
+            raise RuntimeError(f'{why} (exit {process.returncode})')
         return lines

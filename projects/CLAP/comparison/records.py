@@ -17,7 +17,6 @@ from .plan import Job, PlanError
 
 FORMAT = 2
 PUBLISHED = 'records.jsonl'
-Metrics = Dict[str, float]
 Record = Dict[str, Any]
 
 
@@ -63,12 +62,12 @@ def write_records(path: Path, *records: Record) -> None:
     write_atomic(path, ''.join(json.dumps(record) + '\n' for record in finite).encode())
 
 
-def without_prefix(figures: Dict[str, float]) -> Metrics:
+def without_prefix(figures: Dict[str, float]) -> Dict[str, float]:
     """``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop."""
     return {name.split('/', 1)[1]: value for name, value in figures.items() if '/' in name}
 
 
-def outcome(work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
+def outcome(work_dir: Path, metrics: Optional[Dict[str, float]] = None) -> Record:
     """What a training that has ended adds to the record of its job.
 
     Args:

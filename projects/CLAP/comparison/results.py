@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 from scipy import stats
 
 from .plan import Cell, Plan, PlanError, all_jobs, share_name
 from .records import Record
-
-BySeed = Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Estimate:
     p: Optional[float] = None
 
 
-def estimate(values: BySeed) -> Estimate:
+def estimate(values: Dict[int, float]) -> Estimate:
     """Of the values of all seeds."""
     numbers = np.array(list(values.values()), dtype=np.float64)
     if len(numbers) < 2:
@@ -44,7 +42,7 @@ def estimate(values: BySeed) -> Estimate:
     return Estimate(len(numbers), mean, std, float(interval.low), float(interval.high), float(test.pvalue))
 
 
-def paired(values: BySeed, baseline: BySeed) -> Estimate:
+def paired(values: Dict[int, float], baseline: Dict[int, float]) -> Estimate:
     """``values - baseline`` by seed, over the seeds that both have: the paired t-test."""
     return estimate({seed: value - baseline[seed] for seed, value in values.items() if seed in baseline})
 
@@ -67,10 +65,8 @@ class Results:
         self._check()
 
     def _check(self) -> None:
-        pretrainings = self._select(kind='pretrain')
-        detectors = [record for record in self.records.values() if record['kind'] != 'pretrain']
-        _same('data', detectors, lambda r: r['data'])
-        _same('data of pre-training', pretrainings, lambda r: r['data']['train'])
+        _same('data', [r for r in self.records.values() if r['kind'] != 'pretrain'], lambda r: r['data'])
+        _same('data of pre-training', self._select(kind='pretrain'), lambda r: r['data']['train'])
         for name in self.plan.pretrain:
             same = self._select(kind='pretrain', arm=name)
             _same(f'configuration of pre-training {name}', same, lambda r: (r['common'], r['epochs']))

@@ -23,7 +23,7 @@ from projects.CLAP.clap.files.project import ROOT
 
 from .job_config import JobConfigs
 from .plan import Job, Plan, PlanError, all_jobs, starts
-from .records import FORMAT, Metrics, Record, outcome, read_record, read_records, write_records
+from .records import FORMAT, Record, outcome, read_record, read_records, write_records
 
 _MARK = 'made_from.json'
 
@@ -183,7 +183,7 @@ class Workplace:
             raise CheckpointError(f'{run_dir} has no checkpoint (any more)')
         return str(found[0])
 
-    def finish(self, job: Job, metrics: Optional[Metrics] = None) -> Record:
+    def finish(self, job: Job, metrics: Optional[Dict[str, float]] = None) -> Record:
         """Write the record of a job whose training has ended, and free the disk (a pre-training keeps one checkpoint).
 
         Raises:
