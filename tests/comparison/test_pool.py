@@ -60,7 +60,8 @@ class Place:
         if does == 'unrecorded':
             raise KeyError('range_median_m')
         self.finished.append(job.name)
-        return dict(seconds=1.0, metrics=metrics or dict(mAP=0.5))
+        found = {name.split('/')[1]: value for name, value in (metrics or {'nuscenes/mAP': 0.5}).items()}
+        return dict(seconds=1.0, metrics=found)
 
 
 @pytest.fixture

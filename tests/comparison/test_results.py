@@ -116,7 +116,8 @@ def test_missing_seeds_are_said_and_published_ones_not_lost(plan: Plan, tmp_path
         ('finetune-clap-50pct-1ep-seed1', dict(common='x'), 'differ in configuration of fine-tuning: .*clap-50pct-1ep'),
         ('finetune-random-50pct-2ep-seed0', dict(common='x'), 'configuration of fine-tuning'),
         ('probe-half-50pct-1ep-seed0', dict(common='x'), 'configuration of the probe'),
-        ('finetune-clap-100pct-1ep-seed0', dict(options=['lr=1']), r'options \(clap, 100pct\)'),
+        ('finetune-clap-100pct-1ep-seed0', dict(options=['lr=1']), 'seed0 is of .*lr=1'),
+        ('finetune-half-50pct-1ep-seed0', dict(epochs=7), 'the plan asks for .*1'),
         ('finetune-random-100pct-1ep-seed0', dict(data=dict(train='train.pkl 09', val='val.pkl 02')), 'differ in data'),
         ('finetune-half-50pct-1ep-seed0', dict(iterations=11), 'iterations of an epoch'),
         ('finetune-clap-100pct-1ep-seed0', dict(weights='others'), r'pre-trained weights \(clap, 100pct\)'),
@@ -129,6 +130,16 @@ def test_records_of_different_conditions_are_not_mixed(
     write_records(tmp_path / 'records' / f'{name}.json', fake_record(jobs[name], 0.1, **changes))
     with pytest.raises(PlanError, match=match):
         Results(plan, read_records(tmp_path))
+
+
+def test_info_files_that_differ_in_rounding_alone_are_one(plan: Plan, tmp_path: Path) -> None:
+    job = write_fakes(plan, tmp_path, mean_ap)[-1]
+    made = fake_record(job, 0.1)
+    rendered = dict(made['data'], train='train.pkl rendered again')
+    write_records(tmp_path / 'records' / f'{job.name}.json', dict(made, data=rendered))
+    with pytest.raises(PlanError, match='differ in data'):
+        Results(plan, read_records(tmp_path))
+    Results(replace(plan, same_data=((made['data']['train'], rendered['train']),)), read_records(tmp_path))
 
 
 def test_records_that_nobody_asks_for_are_named_and_damaged_ones_refused(plan: Plan, tmp_path: Path) -> None:

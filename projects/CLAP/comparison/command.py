@@ -40,10 +40,10 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
     for job in jobs:
         begun = (place.run_dir(job) / 'last_checkpoint').is_file()
         state = 'done' if job.name not in left else 'go on' if begun else 'to do'
-        subset, labels = place.subset(job), ''
-        if subset:
-            labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes'
-            labels += f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
+        labels = ''
+        if subset := place.subset(job):
+            absent = f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
+            labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes{absent}'
         print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}')
     return dict(plan=plan.name, jobs=len(jobs), done=len(jobs) - len(left))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
@@ -38,28 +38,23 @@ class JobConfigs:
 
     plan: Plan
     weights: Path
+    _load: Any = field(default_factory=lambda: lru_cache(maxsize=None)(load_config))
 
     def weights_of(self, arm: str) -> Optional[Path]:
         """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
         start = self._start(arm)
         return self.weights / f'{arm}-{_digest(start)[:8]}.pth' if start else None
 
-    def config(self, job: Job) -> Config:
-        """The configuration that a job is run with.
+    def config(self, job: Job, options: Optional[Tuple[str, ...]] = None) -> Config:
+        """The configuration that a job is run with; ``options`` stand in for those of the plan.
 
         Raises:
             PlanError: the file is not of the kind that is needed.
             ConfigError, FileNotFoundError: see :func:`load_config`.
         """
-        return self._config(job, self.plan.options(job.kind, job.arm))
-
-    @lru_cache(maxsize=None)  # noqa: B019
-    def _file(self, path: str, options: Tuple[str, ...]) -> Config:
-        return load_config(path, list(options))
-
-    def _config(self, job: Job, options: Sequence[str]) -> Config:
         path = str(self.plan.config(job.kind, job.arm))
-        cfg = copy.deepcopy(self._file(path, tuple(options)))
+        asked = self.plan.options(job.kind, job.arm) if options is None else options
+        cfg = copy.deepcopy(self._load(path, asked))
         cfg.randomness = dict(seed=job.seed)
         cfg.train_cfg.update(max_epochs=job.epochs, val_interval=job.epochs)
         for name in ('train_dataloader', 'val_dataloader'):
@@ -96,7 +91,7 @@ class JobConfigs:
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
         same = replace(job, seed=0, epochs=1, interval=job.interval and 1)
-        return _digest(plain(self._config(same, self.plan.source(job.kind, job.arm).options)))
+        return _digest(plain(self.config(same, self.plan.source(job.kind, job.arm).options)))
 
     @lru_cache(maxsize=None)  # noqa: B019  # there is one of these for a command
     def _start(self, arm: str) -> List[Any]:

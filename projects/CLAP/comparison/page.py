@@ -40,9 +40,8 @@ def page(results: Results) -> str:
 
 
 def _section(title: str, rows: List[Row]) -> List[str]:
-    return (
-        [f'## {title}', text_table(list(rows[0]), [list(row.values()) for row in rows], markdown=True)] if rows else []
-    )
+    table = text_table(list(rows[0]), [list(row.values()) for row in rows], markdown=True) if rows else ''
+    return [f'## {title}', table] if rows else []
 
 
 def _pm(value: Estimate, digits: int = 2) -> str:
@@ -81,7 +80,7 @@ def verdict(results: Results) -> List[str]:
         if gain.mean is None:
             continue
         own, base = (results.spread('mAP', arm.name, cell) for arm in (subject, baseline))
-        chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not more than chance'
+        chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not significant'
         told.append(
             f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
             f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p(gain, "p")}, {gain.count} seeds{chance}.'
@@ -166,5 +165,5 @@ def _made(results: Results) -> str:
         f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
         'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
         'starts from one pre-training, so that p does not cover another one. Every run is a line of '
-        f'[{PUBLISHED}]({PUBLISHED}), with its options, code, data, hardware and figures of every class.{foreign}'
+        f'[{PUBLISHED}]({PUBLISHED}), with its options, configuration, code, data, hardware and all figures.{foreign}'
     )

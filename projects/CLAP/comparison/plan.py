@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import gcd
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from projects.CLAP.clap.errors import ConfigError
 
@@ -83,7 +83,8 @@ class Plan:
     """What a plan file declares; ``projects/CLAP/configs/comparison/sim.py`` shows every key.
 
     The first row with trained encoders is the headline. ``subject`` is the arm of which the verdict speaks, ``note`` a
-    sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``.
+    sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``,
+    ``same_data`` info files, as records name them, that differ in rounding alone.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Plan:
     note: str = ''
     make_data: str = 'tools/create_data.py'
     workers: int = 0
+    same_data: Tuple[Tuple[str, ...], ...] = ()
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -129,6 +131,11 @@ class Plan:
     def config(self, kind: str, arm: str) -> Path:
         """The configuration file of a job."""
         return self.path.parent / self.source(kind, arm).config
+
+    def data_of(self, record: Dict[str, Any], *parts: str) -> Tuple[str, ...]:
+        """Info files of a run; of those that ``same_data`` says differ in rounding alone, the first."""
+        names = [record['data'][part] for part in parts]
+        return tuple(next((same[0] for same in self.same_data if name in same), name) for name in names)
 
     def options(self, kind: str, arm: str) -> Tuple[str, ...]:
         """Overrides of a job's configuration."""

@@ -48,8 +48,7 @@ def _draw(axes: plt.Axes, results: Results) -> None:
                 color=_COLOURS[place % len(_COLOURS)],
                 marker=_MARKERS[place % len(_MARKERS)],
                 linestyle=_LINES[line % len(_LINES)],
-                markersize=4.5,
-                linewidth=1.2,
+                **dict(markersize=4.5, linewidth=1.2),
             )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
     axes.set(xscale='log', xlabel='share of the frames with labels', ylabel='mAP (points)', ylim=(0.0, None))

@@ -17,7 +17,7 @@ from projects.CLAP.clap.engine.live_panel import duration
 from projects.CLAP.clap.files.project import ROOT
 
 from .plan import Job
-from .records import MissingEvaluation, Record, without_prefix
+from .records import MissingEvaluation, Record
 from .workplace import Workplace
 
 _ENVIRONMENT = {
@@ -99,15 +99,14 @@ class Pool:
     async def _record(self, job: Job) -> Record:
         folder = self.place.run_dir(job)
         goes_on = (folder / 'last_checkpoint').is_file()
-        arguments = self.place.prepare(job)
         self.say(f'{"go on" if goes_on else "start":<10} {job.name}')
-        await self._process(job, TRAIN, *arguments)
+        await self._process(job, TRAIN, *self.place.prepare(job))
         try:
             return self.place.finish(job)
         except MissingEvaluation:  # the training was stopped between its last step and its evaluation
             arguments = [str(folder / 'job.py'), self.place.checkpoint(folder), '--work-dir', str(folder / 'test')]
             printed = await self._process(job, TEST, *arguments)
-            return self.place.finish(job, without_prefix(json.loads(printed[-1])))
+            return self.place.finish(job, json.loads(printed[-1]))
 
     async def _process(self, job: Job, *command: str) -> List[str]:
         """Run a command; the lines of the job's log."""

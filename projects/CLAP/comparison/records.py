@@ -62,17 +62,12 @@ def write_records(path: Path, *records: Record) -> None:
     write_atomic(path, ''.join(json.dumps(record) + '\n' for record in finite).encode())
 
 
-def without_prefix(figures: Dict[str, float]) -> Dict[str, float]:
-    """``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop."""
-    return {name.split('/', 1)[1]: value for name, value in figures.items() if '/' in name}
-
-
 def outcome(work_dir: Path, metrics: Optional[Dict[str, float]] = None) -> Record:
     """What a training that has ended adds to the record of its job.
 
     Args:
         work_dir: of the training, which evaluates after the last epoch alone.
-        metrics: figures of that evaluation, if they are not in the training's own log.
+        metrics: figures of that evaluation as ``tools/test.py`` prints them, if they are not in the training's log.
 
     Raises:
         MissingEvaluation: the log has no evaluation, and ``metrics`` is None.
@@ -84,7 +79,9 @@ def outcome(work_dir: Path, metrics: Optional[Dict[str, float]] = None) -> Recor
         raise CheckpointError(
             f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
         )
-    metrics = metrics or without_prefix({name: curve[-1][1] for name, curve in run.evaluation.items()})
+    named = metrics or {name: curve[-1][1] for name, curve in run.evaluation.items()}
+    # ``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop.
+    metrics = {name.split('/', 1)[1]: value for name, value in named.items() if '/' in name}
     if not metrics:
         raise MissingEvaluation(f'{work_dir} has no evaluation')
     report = work_dir / TRANSFER_NAME

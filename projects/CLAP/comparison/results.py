@@ -65,21 +65,26 @@ class Results:
         self._check()
 
     def _check(self) -> None:
-        _same('data', [r for r in self.records.values() if r['kind'] != 'pretrain'], lambda r: r['data'])
-        _same('data of pre-training', self._select(kind='pretrain'), lambda r: r['data']['train'])
+        for job in all_jobs(self.plan):
+            asked = dict(epochs=job.epochs, options=list(self.plan.options(job.kind, job.arm)))
+            made = {key: self.records.get(job.name, asked)[key] for key in asked}
+            if made != asked:
+                raise PlanError(
+                    f'the record of {job.name} is of {made}, the plan asks for {asked}; undo the change, or give the '
+                    'changed plan a --work-dir of its own'
+                )
+        data = self.plan.data_of
+        _same('data', [r for r in self.records.values() if r['kind'] != 'pretrain'], lambda r: data(r, 'train', 'val'))
+        _same('data of pre-training', self._select(kind='pretrain'), lambda r: data(r, 'train'))
         for name in self.plan.pretrain:
-            same = self._select(kind='pretrain', arm=name)
-            _same(f'configuration of pre-training {name}', same, lambda r: (r['common'], r['epochs']))
+            _same(f'configuration of {name}', self._select(kind='pretrain', arm=name), lambda r: r['common'])
         for kind, what in (('finetune', 'fine-tuning'), ('probe', 'the probe')):
             same = self._select(kind=kind)
             _same(f'configuration of {what}', same, lambda r: r['common'])
             _same(f'iterations of an epoch of {what}', same, lambda r: r['iterations'] / r['epochs'])
         for arm, cell in product(self.plan.arms, self.plan.cells):
-            same, where = list(self.cell(arm.name, cell).values()), f'{arm.name}, {share_name(cell.share)}'
-            _same(f'options ({where})', same, lambda r: r['options'])
-            _same(f'pre-trained weights ({where})', same, lambda r: r['weights'])
-
-    # ------------------------------------------------------------ looking up
+            where = f'{arm.name}, {share_name(cell.share)}'
+            _same(f'pre-trained weights ({where})', list(self.cell(arm.name, cell).values()), lambda r: r['weights'])
 
     def _select(self, **asked: Any) -> List[Record]:
         return [r for r in self.records.values() if all(r[key] == value for key, value in asked.items())]
@@ -91,8 +96,7 @@ class Results:
 
     def pretrained(self, name: str) -> Dict[int, Record]:
         """Records of a pre-training by seed."""
-        found = {record['seed']: record for record in self._select(kind='pretrain', arm=name)}
-        return {seed: found[seed] for seed in self.plan.pretrain[name].seeds if seed in found}
+        return {record['seed']: record for record in self._select(kind='pretrain', arm=name)}
 
     def values(self, metric: str, arm: str, cell: Cell) -> Dict[int, float]:
         """A figure of an arm in a cell by seed, in points (percent)."""
