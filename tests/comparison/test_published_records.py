@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.comparison import read_plan
 from projects.CLAP.comparison.command import RESULTS
-from projects.CLAP.comparison.job_config import JobConfigs
+from projects.CLAP.comparison.job_config import JobConfigs, plain
 from projects.CLAP.comparison.jobs import all_jobs
 from projects.CLAP.comparison.page import page
 from projects.CLAP.comparison.plan import Cell
@@ -31,6 +32,16 @@ def test_records_are_of_the_configurations_of_today(name: str, tmp_path: Path) -
     jobs = all_jobs(found.plan)
     assert [job.name for job in jobs] == list(found.records) and not found.foreign
     assert [job.name for job in jobs if found.records[job.name]['fingerprint'] != configs.fingerprint(job)] == []
+
+
+def test_another_least_range_is_not_taken_for_the_published_one() -> None:
+    cfg = load_config(str(CONFIGS / 'pretrain_sim_clap.py'))
+    published = plain(cfg)
+    assert 'min_range_m' not in published['model']['ray_sampler']
+    cfg.model.ray_sampler.min_range_m = 2.5
+    assert plain(cfg) != published
+    del cfg.model.ray_sampler['min_range_m']  # the default of today
+    assert plain(cfg) != published
 
 
 @published

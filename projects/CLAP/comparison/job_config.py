@@ -136,6 +136,12 @@ def plain(cfg: Config) -> Dict[str, Any]:
     content = {key: every[key] for key in _INFLUENCE if key in every}
     hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
     content['hooks'] = {hook['type']: hook for hook in hooks}
+    sampler = content['model'].get('ray_sampler')
+    if sampler:
+        # Published records were made without the key, when 1 m was the default; without it 2.5 m are meant today.
+        range_m = sampler.pop('min_range_m', None)
+        if range_m != 1.0:
+            sampler['min_range_m'] = range_m
     roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
     return _without(content, sorted(roots - {''}, key=len, reverse=True))
 
