@@ -1,4 +1,4 @@
-# PandaSet: the spinning LiDAR's keyframe sweep (64 beams, no earlier sweeps), six cameras, no random shift of the frame;
+# PandaSet: the spinning LiDAR's keyframe sweep (64 beams, no earlier sweeps), six cameras, no random shift;
 # otherwise as nus.py, but for the metric: nuScenes' average precision, computed from the info file, since PandaSet has
 # no nuScenes tables.
 # Another folder: export CLAP_DATA_ROOT=/where/the/data/are (with pandaset/ in it).

@@ -1,5 +1,5 @@
-# The simulated driving world (nuScenes' layout, 225 x 400 images): keyframe + 4 sweeps, no random shift of
-# the frame; otherwise as nus.py.
+# The simulated driving world (nuScenes' layout, 225 x 400 images): keyframe + 4 sweeps,
+# no random shift; otherwise as nus.py.
 # Another folder: export CLAP_DATA_ROOT=/where/the/data/are (with sim/ in it).
 _base_ = './nus.py'
 

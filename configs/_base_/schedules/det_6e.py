@@ -1,6 +1,6 @@
-# Fine-tuning the detector as OpenPCDet's bevfusion.yaml, which the paper's detection was run with: AdamW with decay 0.01,
-# clipping at 35, learning rate 1e-4 for 8 x 3 samples, six epochs, beta1 from 0.9 to 0.81 and back. A share of the labels
-# is repeated, so that every share takes as many iterations.
+# Fine-tuning the detector as OpenPCDet's bevfusion.yaml does, which is the paper's code base for detection: AdamW with
+# decay 0.01, clipping at 35, learning rate 1e-4 for 8 x 3 samples, six epochs, beta1 from 0.9 to 0.81 and back. A share
+# of the labels is repeated, so that every share takes as many iterations.
 optim_wrapper = dict(
     type='CheckedOptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.01),

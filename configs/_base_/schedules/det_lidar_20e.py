@@ -1,6 +1,6 @@
-# First stage of mmdetection3d's BEVFusion, the LiDAR detector: 20 cyclic epochs at 8 x 4 samples, the learning rate from
-# 1e-4 to 1e-3 and down to 1e-8. A run of another length moves all ends.
-# beta1 goes to 0.895 and then to 1, as in mmdetection3d: 0.85 / 0.95 and 1 are factors of 0.9 in the original BEVFusion.
+# First stage of mmdetection3d's BEVFusion, the LiDAR detector: 20 cyclic epochs at 8 x 4 samples, the learning rate
+# from 1e-4 to 1e-3 and down to 1e-8. A run of another length moves all ends.
+# beta1 goes to 0.895 and then to 1, as in mmdetection3d; in OpenPCDet 0.85 / 0.95 and 1 are factors of 0.9.
 _base_ = './det_6e.py'
 
 optim_wrapper = dict(optimizer=dict(lr=1e-4))

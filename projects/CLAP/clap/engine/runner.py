@@ -90,7 +90,7 @@ class QuietRunner(Runner):
         was, now = (checkpoint.get('param_schedulers') or [], self.param_schedulers or [])
         if isinstance(now, list) and len(was) != len(now):
             raise CheckpointError(
-                f'the checkpoint has {len(was)} parameter schedulers, this configuration {len(now)}: it was written with '
-                'another recipe, and could not go on as it began. Go on with the configuration that the run wrote into '
-                'its work directory, or start anew from the weights: load_from=FILE without --resume'
+                f'the checkpoint has {len(was)} parameter schedulers, this configuration {len(now)}: it is of another '
+                'recipe, and could not go on as it began. Go on with the configuration that the run wrote into its '
+                'work directory, or start anew from the weights: load_from=FILE without --resume'
             )

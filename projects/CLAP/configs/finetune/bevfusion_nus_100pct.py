@@ -3,11 +3,11 @@
 #   tools/dist_train.sh projects/CLAP/configs/finetune/bevfusion_nus_100pct.py 8 \
 #     --cfg-options load_from=encoders.pth
 # Without load_from: the random arm (encoders from scratch, the image backbone from supervised Swin-T). Another share:
-# train_dataloader.dataset.load_interval=20 is every 20th frame, resampled over classes and repeated to an epoch's length.
+# train_dataloader.dataset.load_interval=20 is every 20th frame, balanced over classes, repeated to an epoch's length.
 #
-# As OpenPCDet, which the paper's detection was run with: balanced resampling (an epoch has 123 580 frames of 28 130),
-# boxes with a LiDAR point, 8 x 3 samples, schedule. Six epochs are 120 of the frames of 5 %; the paper has 108 and
-# raises them until random initialisation gains no more, then takes the same number for every arm (train_cfg.max_epochs).
+# As OpenPCDet, the paper's code base for detection: balanced resampling (an epoch draws 123 580 times from the 28 130
+# frames), boxes with a LiDAR point, 8 x 3 samples, schedule. Six epochs are 120 balanced passes over 5 %; the paper
+# has 108, as many as random initialisation gains from, and every arm the same (train_cfg.max_epochs raises them).
 # Different: frames are counted by the boxes that train, there also by those that only radar met; Swin-T starts from
 # ImageNet, there from nuImages (model.img_backbone.init_cfg.checkpoint=FILE).
 _base_ = [

@@ -2,9 +2,9 @@
 # epochs. Its weights start bevfusion_nus_lidar_cam.py.
 #   tools/dist_train.sh projects/CLAP/configs/finetune/bevfusion_nus_lidar.py 8 --cfg-options load_from=encoders.pth
 # As there: class-balanced frames (about 123 000 an epoch), valid boxes, frames that keep no box replaced, schedule.
-# Different: no ObjectSample, which there pastes objects of other frames in until epoch 15. mmdetection3d's fails with
-# numpy 1.24 to 1.26, draws from a state that a resumed run does not have, and its database holds boxes of all frames, so
-# that a share of the labels would not be one. Frames and order are drawn from the run's seed.
+# Different: no ObjectSample, which there pastes objects of other frames in until epoch 15, so that less is to be
+# expected. mmdetection3d's fails with numpy 1.24 to 1.26, draws from a state that a resumed run does not have, and
+# takes objects of all frames, so that a share of the labels would not be one. Frames are drawn from the run's seed.
 _base_ = [
     '../../../../configs/_base_/datasets/nus_detection.py',
     '../../../../configs/_base_/models/bevfusion_voxel0075_swint.py',

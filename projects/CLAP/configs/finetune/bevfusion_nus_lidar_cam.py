@@ -2,8 +2,8 @@
 # from the LiDAR detector that bevfusion_nus_lidar.py trains.
 #   tools/dist_train.sh projects/CLAP/configs/finetune/bevfusion_nus_lidar_cam.py 8 \
 #     --cfg-options load_from=work_dirs/bevfusion_nus_lidar/epoch_20.pth
-# As there: class-balanced frames (about 123 000 an epoch), valid boxes, frames that keep no box replaced, schedule. Swin-T
-# starts from ImageNet; the figures there are from nuImages' (model.img_backbone.init_cfg.checkpoint=FILE).
+# As there: class-balanced frames (about 123 000 an epoch), valid boxes, frames that keep no box replaced, schedule.
+# Swin-T starts from ImageNet, for the figures there from nuImages (model.img_backbone.init_cfg.checkpoint=FILE).
 # Different: frames and order are drawn from the run's seed, and a resumed run keeps them. The shares of the paper's
 # protocol are in bevfusion_nus_100pct.py and its children.
 _base_ = [
