@@ -30,8 +30,8 @@ LIDAR, FUSED, PAPER = (f'finetune/bevfusion_nus_{name}' for name in ('lidar', 'l
 NO_CAMERA = dict(img_backbone=None, img_neck=None, view_transform=None, fusion_layer=None)
 
 
-def read(name: str) -> Config:
-    return load_config(str(CONFIGS / f'{name}.py'))
+def read(name: str, *options: str) -> Config:
+    return load_config(str(CONFIGS / f'{name}.py'), list(options))
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_passes_of_a_share_are_more_than_the_papers_108() -> None:
     assert cfg.train_cfg.max_epochs * cfg.train_dataloader.dataset.load_interval == 120 >= 108
 
 
-def rates(name: str, batches: int = 50) -> tuple:
+def rates(name: str, batches: int = 50, *options: str) -> tuple:
     """Learning rate and beta1 of every iteration, with so many batches an epoch."""
-    cfg = read(name)
+    cfg = read(name, *options)
     wrapper = build_optim_wrapper(torch.nn.Linear(1, 1), cfg.optim_wrapper)
     schedulers = []
     for step in cfg.param_scheduler:
@@ -165,6 +165,11 @@ def test_the_papers_schedule_is_openpcdets() -> None:
     assert lr[0] == pytest.approx(1e-4 / 3) and max(lr[500:]) < 1e-4
     assert near(lr[500:], [cosine(1e-4, 1e-7, i / 1200) for i in range(500, 1200)], 1e-2)
     assert near(beta, cycle(0.9, 0.8052631, 0.9, 480, 1200))
+    lr, beta = rates(PAPER, 200, 'train_cfg.max_epochs=9')  # iterations raised
+    assert near(lr[500:], [cosine(1e-4, 1e-7, i / 1800) for i in range(500, 1800)], 1e-2)
+    assert near(beta, cycle(0.9, 0.8052631, 0.9, 720, 1800))
+    with pytest.raises(ConfigError, match='turn must be a share of the run'):
+        rates(PAPER, 200, 'param_scheduler.2.turn=1')
 
 
 def test_the_lidar_detector_is_the_fused_one_without_cameras() -> None:
@@ -256,15 +261,8 @@ def test_a_killed_class_balanced_run_goes_on_with_the_same_frames_and_augmentati
         'train_dataloader.dataset.class_balanced': True,
         'train_dataloader.dataset.metainfo': dict(classes=['car', 'truck']),
         'param_scheduler': [
-            dict(
-                type='CosineAnnealingMomentum',
-                eta_min=0.85 / 0.95,
-                begin=0,
-                end=1,
-                by_epoch=True,
-                convert_to_iter_based=True,
-            ),
-            dict(type='CosineAnnealingMomentum', eta_min=1, begin=1, end=3, by_epoch=True, convert_to_iter_based=True),
+            dict(type='CyclicMomentum', eta_min=0.8052631, end=2, by_epoch=True, convert_to_iter_based=True),
+            dict(type='CosineAnnealingMomentum', eta_min=1, begin=2, end=3, by_epoch=True, convert_to_iter_based=True),
         ],
     }
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'

@@ -9,16 +9,8 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=1 / 3, begin=0, end=500, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min_ratio=1e-3, by_epoch=True, convert_to_iter_based=True),
-    # MOMS and PCT_START 0.4. A longer run keeps beta1 at 0.9 after its sixth epoch unless these ends are moved, too.
-    dict(
-        type='CosineAnnealingMomentum',
-        eta_min=0.8052631,
-        begin=0,
-        end=2.4,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-    dict(type='CosineAnnealingMomentum', eta_min=0.9, begin=2.4, end=6, by_epoch=True, convert_to_iter_based=True),
+    # Like the learning rate, as long as the run is, whatever train_cfg.max_epochs.
+    dict(type='CyclicMomentum', eta_min=0.8052631, turn=0.4, by_epoch=True, convert_to_iter_based=True),
 ]
 train_cfg = dict(type='ResumableEpochLoop', max_epochs=6, val_interval=6)
 val_cfg = dict(type='ValLoop')
