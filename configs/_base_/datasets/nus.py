@@ -34,7 +34,7 @@ train = dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],
         scale_ratio_range=[0.9, 1.1],
-        translation_std=[0.0, 0.0, 0.0],
+        translation_std=[0.5, 0.5, 0.5],
     ),
     flip=dict(type='CLAPRandomFlip3D', flip_ratio_bev_horizontal=0.5, flip_ratio_bev_vertical=0.5),
     point_range=dict(type='PointsRangeFilter', point_cloud_range=point_cloud_range),

@@ -1,5 +1,6 @@
-# PandaSet: the spinning LiDAR's keyframe sweep (64 beams, no earlier sweeps), six cameras; otherwise as nus.py, but for
-# the metric: nuScenes' average precision, computed from the info file, since PandaSet has no nuScenes tables.
+# PandaSet: the spinning LiDAR's keyframe sweep (64 beams, no earlier sweeps), six cameras, no random shift;
+# otherwise as nus.py, but for the metric: nuScenes' average precision, computed from the info file, since PandaSet has
+# no nuScenes tables.
 # Another folder: export CLAP_DATA_ROOT=/where/the/data/are (with pandaset/ in it).
 _base_ = './nus.py'
 
@@ -12,7 +13,11 @@ train_dataloader = dict(
     dataset=dict(
         frames,
         ann_file='pandaset_infos_all.pkl',  # few frames: all train, and held-back rays of each are measured
-        pipeline=dict(sweeps=None, image_aug=dict(final_dim=image_size, resize_lim=[0.185, 0.22])),
+        pipeline=dict(
+            sweeps=None,
+            image_aug=dict(final_dim=image_size, resize_lim=[0.185, 0.22]),
+            lidar_aug=dict(translation_std=[0.0, 0.0, 0.0]),
+        ),
     ),
 )
 val_dataloader = dict(

@@ -1,4 +1,5 @@
-# The simulated driving world (nuScenes' layout, 225 x 400 images): keyframe + 4 sweeps; otherwise as nus.py.
+# The simulated driving world (nuScenes' layout, 225 x 400 images): keyframe + 4 sweeps,
+# no random shift; otherwise as nus.py.
 # Another folder: export CLAP_DATA_ROOT=/where/the/data/are (with sim/ in it).
 _base_ = './nus.py'
 
@@ -11,7 +12,11 @@ train_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         ann_file='sim_infos_train.pkl',
-        pipeline=dict(sweeps=sweeps, image_aug=dict(final_dim=image_size, resize_lim=[0.84, 1.0])),
+        pipeline=dict(
+            sweeps=sweeps,
+            image_aug=dict(final_dim=image_size, resize_lim=[0.84, 1.0]),
+            lidar_aug=dict(translation_std=[0.0, 0.0, 0.0]),
+        ),
     ),
 )
 val_dataloader = dict(

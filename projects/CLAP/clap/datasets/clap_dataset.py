@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 
 from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
+from .class_balance import balanced_frames, draws_per_class, frames_by_class
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
@@ -52,6 +53,10 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         load_interval: every n-th of these frames, starting with the first: a uniform share of 1 / n.
         load_offset: which of these frames is the first one, below ``load_interval``: another share of the same size.
         keep_length: an epoch stays as long as with all frames of the file, the chosen ones repeat.
+        class_balanced: draw the chosen frames once, with replacement, so that each class is drawn for equally often, as
+            mmdet3d's ``CBGSDataset`` does; from the run's seed with :class:`SeededSampler`, else from 0. With
+            ``keep_length`` the drawn list repeats until it is as long as that of all frames.
+        absent_classes: a class without a box in the chosen frames: ``'warn'`` and go on without it, or ``'stop'``.
         metainfo: overrides the classes.
         box_type_3d: as in mmdet3d.
         use_valid_flag: keep boxes by ``bbox_3d_isvalid`` instead of by their number of points.
@@ -77,6 +82,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         load_interval: int = 1,
         load_offset: int = 0,
         keep_length: bool = False,
+        class_balanced: bool = False,
+        absent_classes: str = 'warn',
         metainfo: Optional[dict] = None,
         box_type_3d: str = 'LiDAR',
         use_valid_flag: bool = False,
@@ -90,7 +97,11 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             raise ConfigError(f"verify must be 'stat', 'full' or 'off', got {verify!r}")
         if on_broken_frame not in ('stop', 'skip'):
             raise ConfigError(f"on_broken_frame must be 'stop' or 'skip', got {on_broken_frame!r}")
+        if absent_classes not in ('warn', 'stop'):
+            raise ConfigError(f"absent_classes must be 'warn' or 'stop', got {absent_classes!r}")
         self.on_broken_frame, self.dropped_frames = on_broken_frame, []
+        if class_balanced and (test_mode or not with_annotations):
+            raise ConfigError('class_balanced=True needs with_annotations=True, and is for training (test_mode=False)')
         if filter_empty_gt and not with_annotations:
             raise ConfigError('filter_empty_gt=True needs with_annotations=True: without labels every frame is empty')
         if not isinstance(load_interval, int) or load_interval < 1:
@@ -100,7 +111,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 f'load_offset must be a whole number below load_interval = {load_interval}, got {load_offset!r}'
             )
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
-        self._full_length = 0
+        self.class_balanced, self.absent_classes = class_balanced, absent_classes
+        self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
+        self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
@@ -138,18 +151,26 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         """
         if self._fully_initialized:
             return
-        self.data_list = self._chosen(self.load_data_list())
+        frames = self.load_data_list()
+        self._full_length = len(frames)
+        self.data_list = self._chosen(frames)
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
         if self.with_annotations:
             self._count_labels()
+        self._order = np.arange(len(self.data_list))
+        if self.class_balanced:
+            everywhere, self._by_class = self._frames_by_class(frames), self._frames_by_class(self.data_list)
+            self._full_length = draws_per_class(everywhere) * sum(len(own) > 0 for own in everywhere)
+            self._order = balanced_frames(self._by_class, 0)
+            print_log(f'{self.ann_file}: {len(self._order)} frames of an epoch, balanced over classes', 'current')
         if self.serialize_data:
             self.data_bytes, self.data_address = self._serialize_data()
         self._fully_initialized = True
 
     def _chosen(self, frames: List[dict]) -> List[dict]:
         """The frames that ``indices`` and ``load_interval`` leave."""
-        self._full_length = total = len(frames)
+        total = len(frames)
         if isinstance(self._indices, int):
             frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
         elif self._indices is not None:
@@ -198,6 +219,11 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 'A detector needs labels: choose more or other frames (indices, load_interval), make '
                 'the info file with labels, or correct metainfo.classes'
             )
+        if absent and self.absent_classes == 'stop':
+            raise DatasetError(
+                f'{where}: no box of {", ".join(absent)}. Choose more or other frames (indices, load_interval, '
+                "load_offset), leave the class out of metainfo.classes, or go on without it: absent_classes='warn'"
+            )
         if absent:
             print_log(
                 f'{where}: no box of {", ".join(absent)}: the detector cannot learn what it never sees; expect '
@@ -206,14 +232,26 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 logging.WARNING,
             )
 
+    def _frames_by_class(self, frames: List[dict]) -> List[np.ndarray]:
+        labels = [info['ann_info']['gt_labels_3d'] for info in frames]
+        return frames_by_class(labels, len(self.metainfo['classes']))
+
+    def set_seed(self, seed: int) -> None:
+        """Draw the frames of a class-balanced epoch from the run's seed; the same on every rank, and after a resume."""
+        self.full_init()
+        if self.class_balanced:
+            self._order = balanced_frames(self._by_class, seed)
+
     def __len__(self) -> int:
         """Frames of an epoch."""
-        chosen = super().__len__()  # loads the info file if need be
-        return self._full_length if self.keep_length else chosen
+        self.full_init()
+        return self._full_length if self.keep_length else len(self._order)
 
     def get_data_info(self, idx: int) -> dict:
         """Information of a frame; with ``keep_length`` the chosen frames follow each other again and again."""
-        return super().get_data_info(idx % super().__len__() if self.keep_length else idx)
+        self.full_init()
+        place = idx % len(self._order) if self.keep_length else idx
+        return super().get_data_info(int(self._order[place]))
 
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""

@@ -12,6 +12,8 @@ import torch
 from mmdet3d.registry import DATA_SAMPLERS
 from mmengine.dataset import DefaultSampler
 
+from .class_balance import hand_on_seed
+
 
 class SeededIndex(int):
     """The number of a frame that carries the seed of everything drawn for it.
@@ -69,7 +71,8 @@ class SeededSampler(DefaultSampler):
 
     The order is that of ``DefaultSampler``. The seed of a frame depends on the
     run's seed, the epoch and its place in the order of all ranks, so that one
-    process and N processes augment alike, and so does a resumed run.
+    process and N processes augment alike, and so does a resumed run. A class-balanced dataset draws its frames from the
+    run's seed, too.
 
     Args:
         dataset, shuffle, seed, round_up: see ``DefaultSampler``.
@@ -77,6 +80,7 @@ class SeededSampler(DefaultSampler):
 
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: Optional[int] = None, round_up: bool = True) -> None:
         super().__init__(dataset, shuffle=shuffle, seed=seed, round_up=round_up)
+        hand_on_seed(dataset, self.seed)
         self._start = 0
 
     def start_at(self, position: int) -> None:

@@ -1,5 +1,5 @@
 """What carries a run: runner, loop, lock, record, configuration, checkpoints, hooks."""
 
-from . import hooks, loop, optim_wrapper
+from . import cyclic_momentum, hooks, loop, optim_wrapper
 
-__all__ = ['hooks', 'loop', 'optim_wrapper']
+__all__ = ['cyclic_momentum', 'hooks', 'loop', 'optim_wrapper']

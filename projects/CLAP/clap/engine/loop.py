@@ -34,8 +34,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         if not 0 < done <= batches:
             self.runner.logger.warning(
                 f'the checkpoint counts {self._iter} iterations in {self._epoch} epochs, this run has {batches} '
-                'batches an epoch: another batch size, number of processes or data set. The epoch starts from its '
-                'beginning; the result will not be that of an uninterrupted run'
+                'batches an epoch: another batch size, number of processes, data set or class_balanced. The epoch '
+                'starts from its beginning; the result will not be that of an uninterrupted run'
             )
             return 0
         sampler = self.dataloader.sampler

@@ -222,8 +222,19 @@ def doubled_hooks(cfg: Config) -> List[str]:
     ]
 
 
+def seedless_wrappers(cfg: Config) -> List[str]:
+    """One line per data set wrapper that drops the seed of SeededSampler's index."""
+    return [
+        f'{path}: {node["type"]} drops the seed that SeededSampler gives each frame, so that a resumed run would not '
+        'go on as it began; balance classes by train_dataloader.dataset.class_balanced=True'
+        for path, node in typed_dicts(cfg.get('train_dataloader'), 'train_dataloader')
+        if node['type'] in ('CBGSDataset', 'ClassBalancedDataset')
+    ]
+
+
 def check_config(cfg: Config) -> None:
-    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, and every doubled hook.
+    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, every doubled hook, or every
+    wrapper that would break an exact resume.
 
     Args:
         cfg: the whole configuration; the modules it names must have been imported.
@@ -234,3 +245,6 @@ def check_config(cfg: Config) -> None:
     problems = doubled_hooks(cfg)
     if problems:
         raise ConfigError('hooks that cannot be used as given:\n  ' + '\n  '.join(problems))
+    problems = seedless_wrappers(cfg)
+    if problems:
+        raise ConfigError('data sets that cannot be used as given:\n  ' + '\n  '.join(problems))
