@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from functools import reduce
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
+from projects.CLAP.clap.engine.config.check import find_class
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.pretrain.samplers import CurvatureRaySampler
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +64,32 @@ def _range(equation: str) -> str:
     n = int(equation)
     ranges = '|'.join(f'{a}-{b}' for a in range(1, n + 1) for b in range(n, 19) if a < b)
     return rf'(?:\b{n}\b|{ranges})' if ranges else rf'\b{n}\b'
+
+
+def settings() -> list:
+    """Rows of the last table: key, the paper, clap_nus.py and the arm ``clap`` of the two comparisons."""
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in PAGE.read_text().splitlines()[-19:]]
+
+
+@pytest.fixture(scope='module')
+def configurations() -> list:
+    folder = ROOT / 'projects' / 'CLAP' / 'configs'
+
+    def arm(plan: str) -> Config:
+        clap = Config.fromfile(str(folder / 'comparison' / f'{plan}.py')).pretrain.clap
+        return load_config(str(folder / 'comparison' / clap.config), clap.options)
+
+    return [load_config(str(folder / 'clap_nus.py')), arm('sim'), arm('pandaset')]
+
+
+@pytest.mark.parametrize('row', settings(), ids=lambda row: row[0])
+def test_the_table_of_settings_is_that_of_the_configurations(row: list, configurations: list) -> None:
+    (key,) = quoted(row[0])
+    for cfg, told in zip(configurations, row[2:]):
+        *parents, last = key.split('.')
+        node = reduce(lambda inner, part: inner[part], parents, cfg)
+        value = node[last] if last in node else signature(find_class(node.type)).parameters[last].default
+        assert value == ast.literal_eval(told)
 
 
 def test_the_paper_configuration_holds_the_papers_numbers() -> None:

@@ -33,6 +33,14 @@ def test_the_literal_form_is_as_printed_whatever_the_configured_one_has() -> Non
     assert (samplers['curvature'].mode, samplers['curvature'].power) == ('secant', 3.0)
 
 
+def test_all_samplers_draw_from_the_configurations_candidates() -> None:
+    points, field = torch.tensor([[2.0, 0, 0], [5.0, 0, 0], [6.0, 1, 0]]), AnalyticField(wall(30.0))
+    for configured, count in ((dict(min_range_m=1.0), 3), ({}, 2)):
+        for kind in ('CurvatureRaySampler', 'DepthRaySampler'):
+            samplers = build_samplers(dict(type=kind, **configured), 8, 4).values()
+            assert {len(sampler.candidates(field, sweep_of(points))) for sampler in samplers} == {count}
+
+
 def test_points_in_a_turned_box() -> None:
     box = np.array([[10.0, 5.0, 0.0, 4.0, 2.0, 1.5, math.pi / 2]])  # 4 m along y, 2 m along x
     points = torch.tensor([[10.0, 6.9, 0.7], [10.9, 5.0, 0], [11.9, 5.0, 0], [10.0, 7.1, 0], [10.0, 5.0, 0.8]])

@@ -11,8 +11,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.job_config import JobConfigs, plain
-from projects.CLAP.comparison.jobs import all_jobs, select
-from projects.CLAP.comparison.plan import Cell, label_offset, share_name
+from projects.CLAP.comparison.plan import Cell, Job, all_jobs, select, share_name
 from tests.fixtures.tiny_plan import CONFIGS, PLAN
 
 
@@ -64,7 +63,7 @@ def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_prob
     sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
     for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):
         stage['config'] = str(CONFIGS / stage['config'])
-    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5'])
+    low = dict(name='low', options=['optim_wrapper.optimizer.lr=1e-5', 'default_hooks.transfer=None'])
     rows = [dict(arms=['random', 'low'], share=64, epochs=1, seeds=[7], frozen=frozen) for frozen in (True, False)]
     Config(dict(sim, arms=[*sim['arms'], low], rows=rows)).dump(str(tmp_path / 'plan.py'))
     plan = read_plan(tmp_path / 'plan.py')
@@ -72,6 +71,7 @@ def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_prob
     probe_base, probe, base, tuned = (job for job in all_jobs(plan) if job.kind != 'pretrain')
     assert configs.config(tuned).optim_wrapper.optimizer.lr == 1e-5 != configs.config(base).optim_wrapper.optimizer.lr
     assert configs.common(tuned) == configs.common(base) and configs.fingerprint(tuned) != configs.fingerprint(base)
+    assert configs.config(tuned).default_hooks.transfer.type == 'TransferReportHook', 'no run goes without'
     assert plain(configs.config(probe)) == plain(configs.config(probe_base))
 
 
@@ -82,15 +82,15 @@ def test_a_selection_brings_what_it_needs(folder: Path) -> None:
         'finetune-clap-50pct-1ep-seed1',
     ]
     assert {job.kind for job in select(jobs, ['finetune-random-*', 'probe-random-*'])} == {'finetune', 'probe'}
-    with pytest.raises(PlanError, match='finetune-clapp-5.*near are .*finetune-clap.*arms clap, half'):
+    with pytest.raises(PlanError, match='finetune-clapp-5.*near are .*finetune-clap'):
         select(jobs, ['finetune-clapp-50pct-1ep-seed1'])
 
 
 def test_offsets_are_spread_and_do_not_repeat_at_first() -> None:
     for interval in (1, 2, 3, 4, 7, 8, 20, 40, 200):
-        offsets = [label_offset(seed, interval) for seed in range(interval)]
+        offsets = [Job('finetune', 'clap', 1, seed, interval).offset for seed in range(interval)]
         assert sorted(offsets) == list(range(interval)) and offsets[0] == 0
-    first = sorted(label_offset(seed, 100) for seed in range(5))
+    first = sorted(Job('finetune', 'clap', 1, seed, 100).offset for seed in range(5))
     assert min(b - a for a, b in zip(first, [*first[1:], first[0] + 100])) >= 10, first
     assert [share_name(n) for n in (1, 20, 40, 200, 3)] == ['100pct', '5pct', '2p5pct', '0p5pct', '33p33pct']
 
@@ -109,13 +109,20 @@ def row(**changes) -> list:
         (dict(rows=row(epochs=0)), r'rows\[0\].epochs: a whole number of at least 1'),
         (dict(rows=row(seeds=[])), r'rows\[0\].seeds: a list with at least one seed'),
         (dict(rows=row(arms=['rand'])), 'rows: arm rand is not known'),
-        (dict(rows=[dict(arms=['random'])]), r'rows\[0\]: epochs, seeds, share missing'),
-        (dict(rows=[*row(), *row(arms=['clap'], seeds=[1, 2])]), 'same run stands twice: clap.*seed 1'),
+        (dict(rows=[dict(arms=['random'])]), r"rows\[0\]: .* missing .* 'share', 'epochs', and 'seeds'"),
+        (
+            dict(rows=[*row(), *row(arms=['clap'], seeds=[1, 2])]),
+            'stands twice.*: finetune-clap-50pct-1ep-seed1',
+        ),
         (dict(probe=None), 'needs probe = dict'),
+        (dict(finetune=dict(config='finetune.py', epochs=3)), "finetune.epochs: .* has no 'epochs'"),
         (dict(arms=[*PLAN['arms'], dict(name='clip', weights='clip')]), 'arm clip: pre-training clip is not known'),
         (dict(arms=[dict(name='random', weights=dict(clap=['neck']))]), 'encoder neck is not known'),
         (dict(arms=[*PLAN['arms'], dict(name='random')]), 'a name comes twice'),
-        (dict(pretrain=dict(PLAN['pretrain'], clap=dict(config='pretrain.py'))), 'pretrain.clap: epochs missing'),
+        (
+            dict(pretrain=dict(PLAN['pretrain'], clap=dict(config='pretrain.py'))),
+            'clap.epochs: a whole number',
+        ),
     ],
 )
 def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: str) -> None:
@@ -124,8 +131,9 @@ def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: 
 
 
 def test_missing_files_are_named(folder: Path) -> None:
-    with pytest.raises(FileNotFoundError, match='finetune.config: .*nowhere.py does not exist'):
-        plan_of(folder, finetune=dict(config='nowhere.py'))
+    plan = plan_of(folder, finetune=dict(config='nowhere.py'))
+    with pytest.raises(FileNotFoundError, match='nowhere.py does not exist'):
+        JobConfigs(plan, Path('weights')).config(all_jobs(plan)[-1])
     with pytest.raises(FileNotFoundError, match='configs/comparison'):
         read_plan(folder / 'other.py')
 
@@ -147,13 +155,13 @@ def test_arms_of_a_seed_differ_in_their_weights_alone(name: str) -> None:
         if (Cell(job.interval, job.epochs), job.kind) == (plan.headline, 'finetune') and job.arm in full
     }
     same = {arm: plain(one) for arm, one in cfg.items()}
-    checks = {arm: one['hooks'].pop('TransferReportHook') for arm, one in same.items()}
+    checks = {arm: one.default_hooks.transfer for arm, one in cfg.items()}
     assert list(same) and all(one == same['random'] for one in same.values()), 'weights are all that differs'
     assert cfg['random'].load_from is None and re.search(r'/clap-[0-9a-f]{8}\.pth$', cfg['clap'].load_from)
     merged = {'pts_middle_encoder', 'img_backbone', 'img_neck', 'view_transform', 'pts_backbone', 'pts_neck'}
     assert set(checks['unipad']['modules']) == merged, 'all that the merge holds, and no less'
     assert checks['unipad']['min_share'] == 0.99
-    own = {stage for arm in full for stage, _ in plan.arm(arm).weights}
+    own = {stage for arm in full for stage in plan.arm(arm).weights}
     stages = {job.arm: configs.config(job) for job in jobs if job.kind == 'pretrain' and job.arm in own}
     assert len({str((cfg.optim_wrapper, cfg.model.masking, cfg.train_cfg)) for cfg in stages.values()}) == 1
     pretrain = {name: cfg.model for name, cfg in stages.items()}
@@ -179,8 +187,8 @@ def test_the_samplers_plan_changes_the_sampler_alone() -> None:
     samplers, others = [], set()
     for job in jobs[: len(plan.pretrain)]:
         cfg = plain(configs.config(job))
-        sampler, hooks = cfg['model'].pop('ray_sampler'), cfg['hooks']
-        hooks.pop('SamplingWarmupHook')
+        sampler, hooks = cfg['model'].pop('ray_sampler'), cfg['default_hooks']
+        hooks.pop('warmup')
         samplers.append(sampler['type'])
         others.add((sampler['num_lidar_rays'], sampler['num_camera_rays'], str(sorted(hooks)), str(cfg['model'])))
     assert samplers == ['UniformRaySampler', 'CurvatureRaySampler', 'SurfaceVariationRaySampler', 'DepthRaySampler']

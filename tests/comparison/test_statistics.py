@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from projects.CLAP.comparison.statistics import paired, spread
+from projects.CLAP.comparison.results import estimate, paired
 
 A = {0: 12.0, 1: 15.0, 2: 11.0, 3: 14.0, 4: 13.0}
 B = {0: 10.0, 1: 12.0, 2: 10.0, 3: 11.0, 4: 12.0}
@@ -41,6 +41,6 @@ def test_too_few_seeds_have_no_test() -> None:
 
 
 def test_spread() -> None:
-    found = spread(A)
+    found = estimate(A)
     assert (found.count, found.mean) == (5, 13.0) and found.std == pytest.approx(math.sqrt(2.5))
-    assert spread({3: 1.5}).std is None and spread({}).mean is None
+    assert estimate({3: 1.5}).std is None and estimate({}).mean is None

@@ -56,11 +56,25 @@ def test_em_loss_falls_when_assignments_sharpen():
     assert em_loss(even, even, normalization='cells').item() == pytest.approx(2 * math.log(512), rel=1e-5)
 
 
-def test_em_loss_is_nearly_constant_for_unit_vectors_at_temperature_one():
-    # The reason why the temperature is a configuration key.
-    aligned = torch.full((1, 512), -1.0)
-    aligned[0, 0] = 1.0
-    assert em_loss(aligned, aligned, normalization='cells').item() > 0.99 * 2 * math.log(512)
+def _em_share(scores):
+    """Eq. 15 at temperature 1 relative to its maximum."""
+    return em_loss(scores, scores, normalization='cells').item() / (2 * math.log(scores.shape[1]))
+
+
+def test_at_temperature_one_em_loss_stays_above_92_percent_of_its_maximum():
+    # Negative entropy is convex, so it is largest in a corner: every similarity +1 or -1.
+    shares = []
+    for at_plus_one in range(513):
+        scores = torch.full((1, 512), -1.0, dtype=torch.float64)
+        scores[0, :at_plus_one] = 1.0
+        shares.append(_em_share(scores))
+    z = 2 * math.exp(2) / (math.exp(2) - 1)
+    assert shares.index(min(shares)) == round(512 * (z - 1) / (math.exp(2) - 1)) == 105
+    assert shares[105] == pytest.approx(1 - (z - 1 - math.log(z)) / math.log(512), abs=1e-6)
+    assert shares[105] == pytest.approx(0.9239, abs=5e-5)
+    assert shares[256] == pytest.approx(1 - (math.tanh(1) - math.log(math.cosh(1))) / math.log(512), abs=1e-9)
+    assert shares[256] == pytest.approx(0.9475, abs=5e-5)
+    assert shares[1] == pytest.approx(0.9974, abs=5e-5)
 
 
 @BOTH_NORMALIZATIONS
@@ -118,6 +132,31 @@ def test_two_opposite_clusters_fool_the_signed_mean_only():
     clusters = torch.cat([direction.expand(256, 16), -direction.expand(256, 16)])
     assert gram_loss(clusters).item() == pytest.approx(-1 / 511, rel=1e-3)
     assert gram_loss(clusters, squared=True).item() == pytest.approx(1.0, rel=1e-4)
+
+
+def test_an_antipodal_collapse_beats_random_vectors_but_not_spread_prototypes():
+    """Eqs. 15 and 16 relative to their maximum, Eq. 17, Eq. 18 with the paper's weights; modalities agree."""
+    generator = torch.Generator().manual_seed(0)
+    prototypes, cells = (torch.randn(number, 128, dtype=torch.float64, generator=generator) for number in (512, 4096))
+    clusters = torch.cat([prototypes[:1].expand(256, 128), -prototypes[:1].expand(256, 128)])
+
+    def terms(embeddings, prototypes):
+        scores = similarity(embeddings, prototypes)
+        codes = sinkhorn(scores)
+        em, swav = em_loss(scores, scores), swapped_prediction_loss(scores, scores, codes, codes)
+        gram, maximum = gram_loss(prototypes), 2 * math.log(512) / 512
+        total = swav + 0.1 * em + 0.1 * gram
+        return [float(value) for value in (em / maximum, swav / maximum, gram, total)]
+
+    random, antipodal = terms(cells, prototypes), terms(clusters.repeat(8, 1), clusters)
+    spread = terms(prototypes.repeat(8, 1), prototypes)
+    assert antipodal[:2] == pytest.approx([0.947, 0.909], abs=5e-4)
+    assert antipodal[2] == pytest.approx(-1 / 511, rel=1e-3)
+    assert random[:2] == pytest.approx([0.999, 0.977], abs=6e-4)
+    assert abs(random[2]) < 1e-3  # 0 +- 0.00024 over draws of the prototypes
+    assert spread[:2] == pytest.approx([0.999, 0.841], abs=5e-4)
+    assert all(collapsed < drawn for collapsed, drawn in zip(antipodal, random))
+    assert [spread[3], antipodal[3], random[3]] == pytest.approx([0.0229, 0.0243, 0.0262], abs=2e-4)
 
 
 @settings(max_examples=40, deadline=None)

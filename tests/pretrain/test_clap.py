@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmdet3d.registry import MODELS
 
-from projects.CLAP.clap.errors import NonFiniteLossError
+from projects.CLAP.clap.errors import ConfigError, NonFiniteLossError
 from projects.CLAP.clap.pretrain.clap import without_points
 from tests.fixtures.tiny import batch, build, losses_of, street, tiny_model
 
@@ -119,6 +119,37 @@ def test_sweep_and_origin_follow_the_augmentation() -> None:
     x, y, z = data['inputs']['keyframe_points'][0][7].tolist()
     torch.testing.assert_close(sweep.points[7], torch.tensor([-1.1 * y + 0.5, 1.1 * x, z]))
     torch.testing.assert_close(sweep.origins[7], torch.tensor([0.5, 1.1, 0.2]))
+
+
+def test_the_box_of_the_own_vehicle_stays_with_it_whatever_the_augmentation() -> None:
+    model, data = build(ego_box=(4.0, -2.0, -2.0, 10.0, 2.0, 0.0)), batch(1)
+    turn = np.eye(4, dtype=np.float32)
+    turn[:2, :2] = [[0, -1.1], [1.1, 0]]
+    data['data_samples'][0].set_metainfo(dict(lidar_aug_matrix=turn))
+    inputs = model.data_preprocessor(data, training=True)
+    metas = [s.metainfo for s in inputs['data_samples']]
+    sweep = model.sweeps(inputs['inputs'], metas)[0]
+    x, y, z = data['inputs']['keyframe_points'][0].T
+    expected = (x >= 4) & (x <= 10) & (y.abs() <= 2) & (z <= 0)
+    assert 50 < int(expected.sum()) < 1000
+    assert torch.equal(sweep.own, expected)
+    assert torch.equal(sweep.heldout, build().heldout(sweep.points)), 'held-back points are the same with a box'
+    field = model.render_head.decode(model.encode_masked(inputs['inputs'], metas).fused_bev)[0]
+    drawn = model.ray_sampler.candidates(field, sweep)
+    assert len(drawn) > 1000 and not expected[drawn].any()
+    assert len(inputs['inputs']['points'][0]) == 3750, 'the encoders see them'
+    assert not build().sweeps(inputs['inputs'], metas)[0].own.any()
+
+
+@pytest.mark.parametrize('box', [(1, 2, 3), (0, 0, 0, 1, 1, -1)])
+def test_a_box_that_is_none_is_refused(box: tuple) -> None:
+    with pytest.raises(ConfigError, match='ego_box must be'):
+        build(ego_box=box)
+
+
+def test_a_target_before_the_start_of_its_ray_is_refused() -> None:
+    with pytest.raises(ConfigError, match='near_m=1.0 must not exceed min_range_m=0.5'):
+        build(ray_sampler=dict(type='UniformRaySampler', min_range_m=0.5))
 
 
 def test_predict_measures_held_back_rays() -> None:

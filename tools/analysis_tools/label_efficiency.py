@@ -19,7 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('plan', help='plan file, e.g. projects/CLAP/configs/comparison/sim.py')
-    parser.add_argument('--work-dir', required=True, type=Path, metavar='DIR', help='runs, weights and records')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        metavar='DIR',
+        help='runs, weights and records (default: work_dirs/label_efficiency_<name of the plan>)',
+    )
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at once, one core each')
     parser.add_argument(
         '--only',
@@ -49,19 +54,20 @@ def main() -> None:
     from projects.CLAP.comparison.command import list_jobs, run_jobs, summarize
 
     plan = read_plan(args.plan)
+    work_dir = args.work_dir or Path('work_dirs') / f'label_efficiency_{plan.name}'
     if args.jobs < 1:
         raise PlanError(f'--jobs must be at least 1, got {args.jobs}')
     if args.dry_run:
-        print(json.dumps(list_jobs(plan, args.work_dir, args.only)))
+        print(json.dumps(list_jobs(plan, work_dir, args.only)))
         return
-    failed, stopped = ({}, None) if args.summarize else run_jobs(plan, args.work_dir, args.only, args.jobs)
+    failed, stopped = ({}, None) if args.summarize else run_jobs(plan, work_dir, args.only, args.jobs)
     if stopped is not None:
         print(
             f'\nstopped by {signal.Signals(stopped).name}; the same command goes on from the last checkpoints',
             file=sys.stderr,
         )
         raise SystemExit(128 + stopped)
-    figures = summarize(plan, args.work_dir, args.results)
+    figures = summarize(plan, work_dir, args.results)
     for name, why in failed.items():
         print(f'failed: {name}: {why}', file=sys.stderr)
     print(json.dumps(dict(figures, failed=sorted(failed))))

@@ -30,6 +30,7 @@ class KeyframeSweep:
     points: Tensor  # (N, 3)
     origins: Tensor  # (N, 3) sensor position from which each point was seen
     heldout: Tensor  # (N,) bool, points that the loss never sees
+    own: Tensor  # (N,) bool, returns from the own vehicle, never a target
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from projects.CLAP.clap.engine.lock import locked_work_dir
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
-from .jobs import all_jobs, select
 from .page import PAGE, page
-from .plan import Plan
+from .plan import Plan, all_jobs, select
 from .plot import PLOT, label_share_plot
 from .pool import Pool
-from .records import PUBLISHED, publish, read_records
+from .records import PUBLISHED, read_records, write_records
 from .results import Results, figures
 from .workplace import Workplace
 
@@ -41,10 +40,10 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str]) -> Dict[str, Any]:
     for job in jobs:
         begun = (place.run_dir(job) / 'last_checkpoint').is_file()
         state = 'done' if job.name not in left else 'go on' if begun else 'to do'
-        subset, labels = place.subset(job), ''
-        if subset:
-            labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes'
-            labels += f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
+        labels = ''
+        if subset := place.subset(job):
+            absent = f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
+            labels = f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes{absent}'
         print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}')
     return dict(plan=plan.name, jobs=len(jobs), done=len(jobs) - len(left))
 
@@ -63,11 +62,11 @@ def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[
     """
     target = results or RESULTS / plan.name
     published = read_records(target)
-    found = Results.of(plan, read_records(folder) or published)
+    found = Results(plan, read_records(folder) or published)
     if not any(record['kind'] != 'pretrain' for record in found.records.values()):
         print(f'no record of a detector in {folder} or {target} yet: no tables')
         return figures(found)
-    lost = sorted(set(Results.of(plan, published).records) - set(found.records))
+    lost = sorted(set(Results(plan, published).records) - set(found.records))
     if lost:
         print(
             f'{target} is left as it is: it has records that {folder} has not ({", ".join(lost[:3])}, {len(lost)} in '
@@ -77,7 +76,7 @@ def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[
     target.mkdir(parents=True, exist_ok=True)
     if plan.headline is not None:
         label_share_plot(found, target / PLOT)
-    publish(target / PUBLISHED, found.records.values())
+    write_records(target / PUBLISHED, *found.records.values())
     write_atomic(target / PAGE, page(found).encode())
     print(f'{target}: {PAGE}, {PUBLISHED} ({len(found.records)} runs){f", {PLOT}" if plan.headline else ""}')
     return figures(found)

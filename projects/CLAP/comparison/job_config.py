@@ -5,29 +5,29 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.pretrain.base import Pretrainer
 
-from .jobs import Job
-from .plan import Plan, PlanError
+from .plan import Job, Plan, PlanError, starts
 
 #: Keys that decide what comes out of a run; others say where and how it is written down, or are parts of these.
 _INFLUENCE = (
     'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
-    'param_scheduler', 'randomness', 'env_cfg',
+    'param_scheduler', 'randomness', 'env_cfg', 'default_hooks', 'custom_hooks',
 )  # fmt: skip
-_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer')
-_TRANSFER = 'TransferReportHook'
+_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer', 'transfer')
 
 
-@dataclass
+@dataclass(eq=False)
 class JobConfigs:
     """Makes the configurations of a plan's jobs; files are read once.
 
@@ -38,29 +38,23 @@ class JobConfigs:
 
     plan: Plan
     weights: Path
-    _files: Dict[Tuple, Config] = field(default_factory=dict)
-    _starts: Dict[str, List[Any]] = field(default_factory=dict)  # by arm
+    _load: Any = field(default_factory=lambda: lru_cache(maxsize=None)(load_config))
 
     def weights_of(self, arm: str) -> Optional[Path]:
         """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
         start = self._start(arm)
         return self.weights / f'{arm}-{_digest(start)[:8]}.pth' if start else None
 
-    def config(self, job: Job) -> Config:
-        """The configuration that a job is run with.
+    def config(self, job: Job, options: Optional[Tuple[str, ...]] = None) -> Config:
+        """The configuration that a job is run with; ``options`` stand in for those of the plan.
 
         Raises:
             PlanError: the file is not of the kind that is needed.
             ConfigError, FileNotFoundError: see :func:`load_config`.
         """
-        return self._config(job, self.plan.options(job.kind, job.arm))
-
-    def _config(self, job: Job, options: Sequence[str]) -> Config:
-        path = str(self.plan.source(job.kind, job.arm).config)
-        key = (path, tuple(options))
-        if key not in self._files:
-            self._files[key] = load_config(path, list(options))
-        cfg = copy.deepcopy(self._files[key])
+        path = str(self.plan.config(job.kind, job.arm))
+        asked = self.plan.options(job.kind, job.arm) if options is None else options
+        cfg = copy.deepcopy(self._load(path, asked))
         cfg.randomness = dict(seed=job.seed)
         cfg.train_cfg.update(max_epochs=job.epochs, val_interval=job.epochs)
         for name in ('train_dataloader', 'val_dataloader'):
@@ -83,14 +77,11 @@ class JobConfigs:
             cfg.default_hooks.frozen_norm = dict(type='FrozenNormHook')
         weights = self.weights_of(job.arm)
         cfg.load_from = str(weights.resolve()) if weights else None
-        checks = [hook for hook in _hooks(cfg).values() if hook['type'] == _TRANSFER]
-        if not checks:
-            raise PlanError(f'{path}: add a {_TRANSFER}; without it a run would start from whatever happens to fit')
-        encoders = self.plan.arm(job.arm).encoders
-        if encoders is not None:
-            checks[0]['modules'] = list(encoders)
-
-    # ------------------------------------------------------------ fingerprints
+        named = {name for names in self.plan.arm(job.arm).weights.values() for name in names or ()}
+        asked = [name for name in ENCODERS if name in named] or None
+        # Without this check a run would start from whatever happens to fit.
+        check = cfg.default_hooks.get('transfer') or dict(type='TransferReportHook')
+        cfg.default_hooks.transfer = dict(check, modules=asked)
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
@@ -99,56 +90,27 @@ class JobConfigs:
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""
-        cfg = plain(self._config(job, self.plan.source(job.kind, job.arm).options))
-        cfg.pop('randomness')
-        for part, keys in (
-            (cfg['train_cfg'], ('max_epochs', 'val_interval')),
-            (cfg['train_dataloader']['dataset'], ('load_interval', 'load_offset')),
-            (cfg['hooks'].get(_TRANSFER, {}), ('modules',)),
-        ):
-            for key in keys:
-                part.pop(key, None)
-        return _digest(cfg)
+        same = replace(job, seed=0, epochs=1, interval=job.interval and 1)
+        return _digest(plain(self.config(same, self.plan.source(job.kind, job.arm).options)))
 
+    @lru_cache(maxsize=None)  # noqa: B019  # there is one of these for a command
     def _start(self, arm: str) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
-        if arm not in self._starts:
-            self._starts[arm] = []
-            for name, taken in self.plan.arm(arm).weights:
-                stage = self.plan.pretrain[name]
-                job = Job('', 'pretrain', stage.seeds[0], stage.epochs, name)
-                self._starts[arm].append([self.fingerprint(job), taken])
-        return self._starts[arm]
-
-
-def _hooks(cfg: Any) -> Dict[str, Any]:
-    """The hooks of a configuration, those of its dictionary by name and those of its list by place."""
-    listed = {str(place): hook for place, hook in enumerate(cfg.get('custom_hooks') or ())}
-    return {name: hook for name, hook in {**cfg['default_hooks'], **listed}.items() if hook}
+        parts = zip(starts(self.plan, arm), self.plan.arm(arm).weights.values())
+        return [[self.fingerprint(job), taken] for job, taken in parts]
 
 
 def plain(cfg: Config) -> Dict[str, Any]:
-    """A configuration in plain containers, without what has no influence and without the place of the data.
-
-    Hooks stand by type, however the files name them.
-    """
-    every = json.loads(json.dumps(cfg.to_dict(), default=str))
-    content = {key: every[key] for key in _INFLUENCE if key in every}
-    hooks = [hook for name, hook in _hooks(every).items() if name not in _NO_INFLUENCE_HOOKS]
-    content['hooks'] = {hook['type']: hook for hook in hooks}
+    """A configuration in plain containers, without what has no influence and without the place of the data."""
+    text = json.dumps(cfg.to_dict(), default=str)
     roots = {str(cfg[name]['dataset'].get('data_root', '')) for name in ('train_dataloader', 'val_dataloader')}
-    return _without(content, sorted(roots - {''}, key=len, reverse=True))
-
-
-def _without(node: Any, roots: Sequence[str]) -> Any:
-    if isinstance(node, dict):
-        return {key: _without(value, roots) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_without(value, roots) for value in node]
-    if isinstance(node, str):
-        for root in roots:
-            node = node.replace(root, 'DATA/')
-    return node
+    for root in sorted(roots - {''}, key=len, reverse=True):
+        text = text.replace(f': {json.dumps(root)[:-1]}', ': "DATA/')
+    every = json.loads(text)
+    content = {key: every[key] for key in _INFLUENCE if key in every}
+    for name in _NO_INFLUENCE_HOOKS:
+        content['default_hooks'].pop(name, None)
+    return content
 
 
 def _digest(content: Any) -> str:

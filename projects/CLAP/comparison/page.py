@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Sequence
 
 from projects.CLAP.clap.files.text_table import text_table
 
 from .plan import Cell
 from .plot import PLOT
 from .records import PUBLISHED, Record
-from .results import Results
-from .statistics import Difference, Spread, paired, spread
+from .results import Estimate, Results, by_seed, estimate
 
 PAGE = 'README.md'
 _DASH = '–'
+Row = Dict[str, str]  # title of the column -> cell
 #: Figures of held-back rays: of all of them and of those on objects.
 _RANGES = (
     ('range_median_m', 'median, all'),
@@ -28,9 +28,9 @@ def page(results: Results) -> str:
     plan, head = results.plan, results.plan.headline
     parts = [f'# {plan.title}', *verdict(results)]
     if head is not None:
-        rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
-        parts += [f'## Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head])]
+        parts += _section(f'Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head]))
         parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
+        rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
         parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
@@ -39,29 +39,26 @@ def page(results: Results) -> str:
     return '\n\n'.join(part for part in [*parts, '## How it was made', plan.note, _made(results)] if part) + '\n'
 
 
-def _section(title: str, table: Optional[str]) -> List[str]:
-    return [f'## {title}', table] if table else []
+def _section(title: str, rows: List[Row]) -> List[str]:
+    table = text_table(list(rows[0]), [list(row.values()) for row in rows], markdown=True) if rows else ''
+    return [f'## {title}', table] if rows else []
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Optional[str]:
-    return text_table(head, rows, markdown=True) if rows else None
-
-
-def _pm(value: Spread, digits: int = 2) -> str:
+def _pm(value: Estimate, digits: int = 2) -> str:
     """``12.34 ± 0.56``; one seed has no deviation."""
     if value.mean is None:
         return _DASH
     return f'{value.mean:.{digits}f}' + (f' ± {value.std:.{digits}f}' if value.std is not None else '')
 
 
-def _signed(value: Difference) -> str:
+def _signed(value: Estimate) -> str:
     """``+1.23 (0.98 to 1.48)``."""
     if value.mean is None:
         return _DASH
     return f'{value.mean:+.2f}' + (f' ({value.low:+.2f} to {value.high:+.2f})' if value.low is not None else '')
 
 
-def _p(value: Difference, name: str = '') -> str:
+def _p(value: Estimate, name: str = '') -> str:
     """``0.012`` or ``< 0.0001`` (with a name ``p = 0.012``), or why there is none."""
     if value.p is None:
         return {0: _DASH, 1: 'one seed'}.get(value.count, 'no spread')
@@ -83,7 +80,7 @@ def verdict(results: Results) -> List[str]:
         if gain.mean is None:
             continue
         own, base = (results.spread('mAP', arm.name, cell) for arm in (subject, baseline))
-        chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not more than chance'
+        chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not significant'
         told.append(
             f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
             f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p(gain, "p")}, {gain.count} seeds{chance}.'
@@ -93,31 +90,28 @@ def verdict(results: Results) -> List[str]:
     return [*told[:1], *([f'With other labels and lengths: {"; ".join(more)}.'] if more else []), *told[1:]]
 
 
-def _arms(results: Results, cells: Sequence[Cell]) -> Optional[str]:
+def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
     """Every arm of some cells: mean ± standard deviation over seeds, and its paired difference to its rival."""
     plan, rows, headline = results.plan, [], list(cells) == [results.plan.headline]
-    metrics = results.metric_names() if headline else ('mAP',)
-    paper = headline and any(arm.paper for arm in plan.arms)
+    baseline = plan.arm(plan.baseline).title
     for cell in cells:
         where = _where(results, cell)
         for arm in [arm for arm in plan.arms if plan.seeds(arm.name, cell)]:
             found, planned, rival = results.cell(arm.name, cell), plan.seeds(arm.name, cell), plan.rival(arm.name)
             gain = results.gain('mAP', arm.name, cell)
             over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
-            rows.append(
-                [
-                    *([] if headline else [where]),
-                    arm.title + (_loaded(found) if headline else ''),
-                    str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}',
-                    *[_pm(results.spread(metric, arm.name, cell)) for metric in metrics],
-                    *([_DASH, _DASH] if arm.name == rival else [_signed(gain) + over, _p(gain)]),
-                    *([arm.paper or _DASH] if paper else []),
-                ]
-            )
+            row = {} if headline else {'labels': where}
+            row['start of the detector'] = arm.title + (_loaded(found) if headline else '')
+            row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
+            for metric in results.metric_names() if headline else ('mAP',):
+                row[metric] = _pm(results.spread(metric, arm.name, cell))
+            row[f'mAP over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
+            row['p'] = _DASH if arm.name == rival else _p(gain)
+            if headline and any(arm.paper for arm in plan.arms):
+                row['the paper, 5 % of nuScenes: mAP / NDS'] = arm.paper or _DASH
+            rows.append(row)
             where = ''
-    head = [*([] if headline else ['labels']), 'start of the detector', 'seeds', *metrics]
-    head += [f'mAP over {plan.arm(plan.baseline).title} (95 % CI)', 'p']
-    return _table([*head, *(['the paper, 5 % of nuScenes: mAP / NDS'] if paper else [])], rows)
+    return rows
 
 
 def _loaded(found: Dict[int, Record]) -> str:
@@ -126,43 +120,38 @@ def _loaded(found: Dict[int, Record]) -> str:
     return f' ({transfer["share"]:.0%} loaded)' if transfer and transfer['share'] < 0.995 else ''
 
 
-def _pretrainings(results: Results) -> Optional[str]:
+def _pretrainings(results: Results) -> List[Row]:
     """What the pre-trainings themselves reached."""
     rows = []
     for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
         for first in list(records.values())[:1]:
             bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
-            within = {seed: 100 * value for seed, value in _figure(records, 'range_within_1m').items()}
-            ranges = [_pm(spread(_figure(records, key)), 3) for key, _ in _RANGES]
-            colour = _pm(spread(_figure(records, 'rgb_ratio')))
-            row = [name, f'{first["epochs"]} ({first["iterations"]})', str(len(records)), *ranges]
-            rows.append([*row, _pm(spread(within), 1), colour, '; '.join(dict.fromkeys(bad)) or 'none'])
-    head = ['pre-training', 'epochs (iterations)', 'seeds', *[title for _, title in _RANGES]]
-    return _table([*head, 'within 1 m (%)', "colour error / mean colour's", 'bad health figures'], rows)
+            within = {seed: 100 * value for seed, value in by_seed(records, 'range_within_1m').items()}
+            row = {'pre-training': name, 'epochs (iterations)': f'{first["epochs"]} ({first["iterations"]})'}
+            row['seeds'] = str(len(records))
+            row.update({title: _pm(estimate(by_seed(records, key)), 3) for key, title in _RANGES})
+            row['within 1 m (%)'] = _pm(estimate(within), 1)
+            row["colour error / mean colour's"] = _pm(estimate(by_seed(records, 'rgb_ratio')))
+            row['bad health figures'] = '; '.join(dict.fromkeys(bad)) or 'none'
+            rows.append(row)
+    return rows
 
 
-def _figure(records: Dict[int, Record], key: str) -> Dict[int, float]:
-    found = {seed: record['metrics'].get(key) for seed, record in records.items()}
-    return {seed: value for seed, value in found.items() if value is not None}
-
-
-def _range_changes(results: Results) -> Optional[str]:
-    """Range errors relative to those of the baseline's pre-training, seed by seed; None if the baseline has none."""
+def _range_changes(results: Results) -> List[Row]:
+    """Range errors relative to those of the baseline's pre-training, seed by seed; none if the baseline has none."""
     plan = results.plan
-    names = [name for name, _ in plan.arm(plan.baseline).weights]
+    names = list(plan.arm(plan.baseline).weights)
     base = results.pretrained(names[0]) if len(names) == 1 else {}
     rows = []
-    for name in plan.pretrain:
-        records, row = results.pretrained(name), [name]
-        if name in names or not set(records) & set(base):
-            continue
-        for key, _ in _RANGES:
-            mine, theirs = _figure(records, key), _figure(base, key)
-            change = {seed: 100 * (mine[seed] / theirs[seed] - 1) for seed in mine if seed in theirs}
-            tested = paired(change, dict.fromkeys(change, 0.0))
-            row.append(f'{_signed(tested)}, {_p(tested, "p")}' if tested.count else _DASH)
-        rows.append(row)
-    return _table(['pre-training', *[f'{title} (95 % CI)' for _, title in _RANGES]], rows)
+    for name, records in ((name, results.pretrained(name)) for name in plan.pretrain if name not in names):
+        row = {'pre-training': name}
+        for key, title in _RANGES:
+            theirs = by_seed(base, key)
+            change = {s: 100 * (mine / theirs[s] - 1) for s, mine in by_seed(records, key).items() if s in theirs}
+            tested = estimate(change)
+            row[f'{title} (95 % CI)'] = f'{_signed(tested)}, {_p(tested, "p")}' if tested.count else _DASH
+        rows += [row] if set(records) & set(base) else []
+    return rows
 
 
 def _made(results: Results) -> str:
@@ -176,5 +165,5 @@ def _made(results: Results) -> str:
         f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
         'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
         'starts from one pre-training, so that p does not cover another one. Every run is a line of '
-        f'[{PUBLISHED}]({PUBLISHED}), with its options, code, data, hardware and figures of every class.{foreign}'
+        f'[{PUBLISHED}]({PUBLISHED}), with its options, configuration, code, data, hardware and all figures.{foreign}'
     )

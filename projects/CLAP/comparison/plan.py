@@ -1,13 +1,14 @@
-"""The plan of a comparison: pre-trainings, arms that start from them, and rows of runs."""
+"""The plan of a comparison: pre-trainings, arms that start from them, rows of runs, and the jobs that these ask for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from math import gcd
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.errors import ConfigError
 
 
@@ -16,20 +17,15 @@ class PlanError(ConfigError):
 
 
 @dataclass(frozen=True)
-class Detector:
-    """How detectors are trained: a configuration and its overrides."""
+class Stage:
+    """How something is trained: a configuration, seen from the plan's folder, and its overrides.
 
-    config: Path
+    A pre-training also has a length and seeds; arms start from the first one, further ones show its own spread.
+    """
+
+    config: str
     options: Tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Pretraining:
-    """A pre-training. Arms start from its first seed; further ones show the spread of the pre-training itself."""
-
-    config: Path
-    epochs: int
-    options: Tuple[str, ...] = ()
+    epochs: int = 0
     seeds: Tuple[int, ...] = (0,)
 
 
@@ -47,18 +43,10 @@ class Arm:
 
     name: str
     title: str = ''
-    weights: Tuple[Tuple[str, Optional[Tuple[str, ...]]], ...] = ()
+    weights: Dict[str, Optional[Sequence[str]]] = field(default_factory=dict)
     options: Tuple[str, ...] = ()
     against: Optional[str] = None
     paper: str = ''
-
-    @property
-    def encoders(self) -> Optional[Tuple[str, ...]]:
-        """Encoders that the weights hold by declaration, in the order of the data's way; None for all."""
-        if all(names is None for _, names in self.weights):
-            return None
-        named = {name for _, names in self.weights for name in names or ()}
-        return tuple(name for name in ENCODERS if name in named)
 
 
 class Cell(NamedTuple):
@@ -95,7 +83,8 @@ class Plan:
     """What a plan file declares; ``projects/CLAP/configs/comparison/sim.py`` shows every key.
 
     The first row with trained encoders is the headline. ``subject`` is the arm of which the verdict speaks, ``note`` a
-    sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``.
+    sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``,
+    ``same_data`` info files, as records name them, that differ in rounding alone.
     """
 
     name: str
@@ -104,13 +93,14 @@ class Plan:
     baseline: str
     subject: str
     rows: Tuple[Row, ...]
-    pretrain: Dict[str, Pretraining]
-    finetune: Optional[Detector] = None
-    probe: Optional[Detector] = None
+    pretrain: Dict[str, Stage]
+    finetune: Optional[Stage] = None
+    probe: Optional[Stage] = None
     title: str = ''
     note: str = ''
     make_data: str = 'tools/create_data.py'
     workers: int = 0
+    same_data: Tuple[Tuple[str, ...], ...] = ()
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -134,15 +124,64 @@ class Plan:
         """The seeds of an arm in a cell."""
         return tuple(seed for row in self.rows if row.cell == cell and arm in row.arms for seed in row.seeds)
 
-    def source(self, kind: str, arm: str) -> Union[Pretraining, Detector]:
-        """Configuration of the jobs of a kind; ``arm`` is the name of the pre-training for ``'pretrain'``."""
-        found = self.pretrain[arm] if kind == 'pretrain' else self.probe if kind == 'probe' else self.finetune
-        assert found is not None
-        return found
+    def source(self, kind: str, arm: str) -> Stage:
+        """How the jobs of a kind are trained; ``arm`` is the name of the pre-training for ``'pretrain'``."""
+        return self.pretrain[arm] if kind == 'pretrain' else getattr(self, kind)
+
+    def config(self, kind: str, arm: str) -> Path:
+        """The configuration file of a job."""
+        return self.path.parent / self.source(kind, arm).config
+
+    def data_of(self, record: Dict[str, Any], *parts: str) -> Tuple[str, ...]:
+        """Info files of a run; of those that ``same_data`` says differ in rounding alone, the first."""
+        names = [record['data'][part] for part in parts]
+        return tuple(next((same[0] for same in self.same_data if name in same), name) for name in names)
 
     def options(self, kind: str, arm: str) -> Tuple[str, ...]:
         """Overrides of a job's configuration."""
         return (*self.source(kind, arm).options, *(self.arm(arm).options if kind == 'finetune' else ()))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        kind: ``pretrain``, ``finetune`` or ``probe``.
+        arm: name of the arm; of the pre-training for a pre-training.
+        epochs: length.
+        seed: of everything that is drawn.
+        interval: every n-th frame is labelled; None for a pre-training.
+        needs: names of the jobs that must be finished before.
+    """
+
+    kind: str
+    arm: str
+    epochs: int
+    seed: int
+    interval: Optional[int] = None
+    needs: Tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Unique, fit for a file name."""
+        if self.interval is None:
+            return f'pretrain-{self.arm}' + (f'-seed{self.seed}' if self.seed else '')
+        return f'{self.kind}-{self.arm}-{share_name(self.interval)}-{self.epochs}ep-seed{self.seed}'
+
+    @property
+    def offset(self) -> Optional[int]:
+        """The first labelled frame: 0 for seed 0, then spread evenly, all different at first.
+
+        Steps of about the golden section that have no divisor in common with ``interval``. It depends on nothing else,
+        so every arm of a seed has the same frames, and further seeds leave earlier ones alone.
+        """
+        if self.interval is None:
+            return None
+        step = max(1, round(0.6180339887498949 * self.interval))
+        while gcd(step, self.interval) > 1:
+            step += 1
+        return self.seed * step % self.interval
 
 
 def share_name(interval: int) -> str:
@@ -150,13 +189,37 @@ def share_name(interval: int) -> str:
     return f'{100 / interval:.4g}pct'.replace('.', 'p')
 
 
-def label_offset(seed: int, interval: int) -> int:
-    """First labelled frame of a seed, below ``interval``: 0 for seed 0, then spread evenly, all different at first.
+def starts(plan: Plan, arm: str) -> List[Job]:
+    """The pre-trainings that an arm starts from."""
+    stages = [(name, plan.pretrain[name]) for name in plan.arm(arm).weights]
+    return [Job('pretrain', name, stage.epochs, stage.seeds[0]) for name, stage in stages]
 
-    Steps of about the golden section that have no divisor in common with ``interval``. It depends on nothing else, so
-    every arm of a seed has the same frames, and further seeds leave earlier ones alone.
+
+def all_jobs(plan: Plan) -> List[Job]:
+    """Every job of a plan: pre-trainings, then the rows in their order, one seed of every arm before the next."""
+    stages = [Job('pretrain', name, one.epochs, seed) for name, one in plan.pretrain.items() for seed in one.seeds]
+    needs = {arm.name: tuple(job.name for job in starts(plan, arm.name)) for arm in plan.arms}
+    return sorted(stages, key=lambda job: job.seed) + [
+        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm])
+        for row in plan.rows
+        for seed in row.seeds
+        for arm in row.arms
+    ]
+
+
+def select(jobs: Sequence[Job], patterns: Sequence[str]) -> List[Job]:
+    """The jobs whose names match one of the patterns (``*``, ``?``), and those that they need; all without patterns.
+
+    Raises:
+        PlanError: a pattern matches nothing; with the nearest names.
     """
-    step = max(1, round(0.6180339887498949 * interval))
-    while gcd(step, interval) > 1:
-        step += 1
-    return seed * step % interval
+    if not patterns:
+        return list(jobs)
+    wanted = set()
+    for pattern in patterns:
+        found = [job for job in jobs if fnmatchcase(job.name, pattern)]
+        if not found:
+            near = difflib.get_close_matches(pattern, [job.name for job in jobs], n=3, cutoff=0.3)
+            raise PlanError(f'--only {pattern}: no job of that name; near are {", ".join(near)}; --dry-run lists all')
+        wanted |= {name for job in found for name in (job.name, *job.needs)}
+    return [job for job in jobs if job.name in wanted]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Type, TypeVar, Union
+from typing import Any, Dict, Optional, Sequence, Set, Type, TypeVar, Union
 
 from mmengine.config import Config
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
+from projects.CLAP.clap.engine.config.check import unread
 
-from .plan import Arm, Detector, Plan, PlanError, Pretraining, Row, share_name
+from .plan import Arm, Plan, PlanError, Row, Stage, all_jobs
 
 T = TypeVar('T')
 
@@ -21,7 +21,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
     """Read and check a plan file.
 
     Raises:
-        FileNotFoundError: it, or a configuration that it names, does not exist.
+        FileNotFoundError: it does not exist.
         PlanError: something in it is unknown, missing or contradicts itself.
     """
     path = Path(path)
@@ -31,11 +31,11 @@ def read_plan(path: Union[str, Path]) -> Plan:
         )
     content = Config.fromfile(str(path), import_custom_modules=False).to_dict()
     content.setdefault('title', content.get('name', ''))
-    for name, stage in content.get('pretrain', {}).items():
-        content['pretrain'][name] = _source(Pretraining, f'pretrain.{name}', stage, path.parent)
+    stages = content.get('pretrain', {}).items()
+    content['pretrain'] = {name: _build(Stage, f'pretrain.{name}', {'epochs': 0, **one}) for name, one in stages}
     for name in ('finetune', 'probe'):
         if content.get(name):
-            content[name] = _source(Detector, name, content[name], path.parent)
+            content[name] = _build(Stage, name, content[name], {'config', 'options'})
     content['arms'] = [_arm(arm) for arm in content.get('arms', ())]
     content['rows'] = [_build(Row, f'rows[{place}]', row) for place, row in enumerate(content.get('rows', ()))]
     plan = _build(Plan, str(path), dict(content, path=path))
@@ -43,32 +43,19 @@ def read_plan(path: Union[str, Path]) -> Plan:
     return plan
 
 
-def _build(kind: Type[T], where: str, content: Dict[str, Any]) -> T:
-    """A dataclass from a dictionary whose keys are its fields."""
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    for key in content:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'known: {", ".join(sorted(known))}'
-            raise PlanError(f'{where}: there is no {key!r}; {hint}')
-    optional = {name for name, field in known.items() if field.default is not MISSING}
-    missing = set(known) - optional - set(content)
-    if missing:
-        raise PlanError(f'{where}: {", ".join(sorted(missing))} missing')
+def _build(kind: Type[T], where: str, content: Dict[str, Any], keys: Optional[Set[str]] = None) -> T:
+    """A dataclass from a dictionary whose keys are its fields, or some of them."""
+    for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):
+        raise PlanError(problem)
     for key in ('epochs', 'share'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
             raise PlanError(f'{where}.{key}: a whole number of at least 1 is expected; got {content[key]!r}')
     if 'seeds' in content and not content['seeds']:
         raise PlanError(f'{where}.seeds: a list with at least one seed is expected')
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
-
-
-def _source(kind: Type[T], where: str, content: Dict[str, Any], folder: Path) -> T:
-    found = _build(kind, where, {**content, **({'config': folder / content['config']} if 'config' in content else {})})
-    config = found.config.resolve()  # type: ignore[attr-defined]
-    if not config.is_file():
-        raise FileNotFoundError(f'{where}.config: {config} does not exist (paths are relative to the plan)')
-    return found
+    try:
+        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    except TypeError as error:  # a key that is missing
+        raise PlanError(f'{where}: {error}') from None
 
 
 def _arm(content: Dict[str, Any]) -> Arm:
@@ -76,9 +63,7 @@ def _arm(content: Dict[str, Any]) -> Arm:
     parts = {weights: None} if isinstance(weights, str) else weights
     for names in parts.values():
         _known(f'arm {content.get("name")}: encoder', names or (), ENCODERS)
-    taken = tuple((stage, None if names is None else tuple(names)) for stage, names in parts.items())
-    arm = {**content, 'weights': taken}
-    return _build(Arm, f'arm {content.get("name")}', {'title': content.get('name'), **arm})
+    return _build(Arm, f'arm {content.get("name")}', {'title': content.get('name'), **content, 'weights': parts})
 
 
 def _known(what: str, used: Sequence[Optional[str]], known: Sequence[str]) -> None:
@@ -94,16 +79,12 @@ def _check(plan: Plan) -> None:
     _known('baseline', [plan.baseline], names)
     _known('subject', [plan.subject], names)
     for arm in plan.arms:
-        _known(f'arm {arm.name}: pre-training', [stage for stage, _ in arm.weights], list(plan.pretrain))
+        _known(f'arm {arm.name}: pre-training', list(arm.weights), list(plan.pretrain))
         _known(f'arm {arm.name}: against', [arm.against], names)
     for row in plan.rows:
         _known('rows: arm', row.arms, names)
         if (plan.probe if row.frozen else plan.finetune) is None:
             raise PlanError(f'rows: {row} needs {"probe" if row.frozen else "finetune"} = dict(config=...) in the plan')
-    runs = Counter((row.cell, arm, seed) for row in plan.rows for arm in row.arms for seed in row.seeds)
-    twice = [f'{arm}, {cell}, seed {seed}' for (cell, arm, seed), count in runs.items() if count > 1]
+    twice = [name for name, count in Counter(job.name for job in all_jobs(plan)).items() if count > 1]
     if twice:
-        raise PlanError(f'rows: the same run stands twice: {"; ".join(twice[:3])}')
-    shares = {row.share for row in plan.rows}
-    if len({share_name(share) for share in shares}) < len(shares):
-        raise PlanError(f'rows: shares {sorted(shares)} have the same names; leave one of them out')
+        raise PlanError(f'rows: the same run stands twice, or two shares have the same name: {", ".join(twice[:3])}')

@@ -8,7 +8,6 @@ import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from .results import Results
 
@@ -49,15 +48,11 @@ def _draw(axes: plt.Axes, results: Results) -> None:
                 color=_COLOURS[place % len(_COLOURS)],
                 marker=_MARKERS[place % len(_MARKERS)],
                 linestyle=_LINES[line % len(_LINES)],
-                markersize=4.5,
-                linewidth=1.2,
+                **dict(markersize=4.5, linewidth=1.2),
             )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
-    axes.set_xscale('log')
-    axes.xaxis.set_major_locator(FixedLocator(shares))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f'{share:.3g} %' for share in shares])
-    axes.set(xlabel='share of the frames with labels', ylabel='mAP (points)')
-    axes.set_ylim(bottom=0.0)
+    axes.set(xscale='log', xlabel='share of the frames with labels', ylabel='mAP (points)', ylim=(0.0, None))
+    axes.set_xticks(shares, [f'{share:.3g} %' for share in shares])
+    axes.minorticks_off()
     axes.grid(axis='y', linewidth=0.4, alpha=0.5)
     axes.legend(frameon=False, fontsize=8)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Optional
 
-from projects.CLAP.clap.engine.run_record import read_card
+from projects.CLAP.clap.engine.hooks.transfer_report_hook import TRANSFER_NAME
+from projects.CLAP.clap.engine.run_record import duration
 from projects.CLAP.clap.errors import CheckpointError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.report.gather import gather
 from projects.CLAP.clap.report.health import findings
 
-from .jobs import Job, detector_name
-from .plan import Cell, PlanError
+from .plan import Job, PlanError
 
 FORMAT = 2
 PUBLISHED = 'records.jsonl'
-Metrics = Dict[str, float]
 Record = Dict[str, Any]
 
 
@@ -39,8 +36,9 @@ def read_record(path: Path, text: Optional[str] = None) -> Record:
         record = json.loads(path.read_text() if text is None else text)
         if record['format'] == 1:
             if record['kind'] != 'pretrain':
-                cell = Cell(record['interval'], record['epochs'], record['kind'] == 'probe')
-                record.update(kind=cell.kind, job=detector_name(record['arm'], cell, record['seed']))
+                kind = 'probe' if record['kind'] == 'probe' else 'finetune'
+                job = Job(kind, record['arm'], record['epochs'], record['seed'], record['interval'])
+                record.update(kind=kind, job=job.name)
             record.update(format=FORMAT, fingerprint=None)
         if record['format'] != FORMAT:
             raise ValueError(f'format {record["format"]}, expected {FORMAT}')
@@ -58,112 +56,44 @@ def read_records(folder: Path) -> Dict[str, Record]:
     return {record['job']: record for record in found}
 
 
-def write_record(path: Path, record: Record) -> None:
-    """Write a record; numbers that are not finite become null."""
-    write_atomic(path, (json.dumps(_finite(record), indent=1, allow_nan=False) + '\n').encode())
+def write_records(path: Path, *records: Record) -> None:
+    """Write records, one a line; numbers that are not finite become null."""
+    finite = (json.loads(json.dumps(record), parse_constant=lambda name: None) for record in records)
+    write_atomic(path, ''.join(json.dumps(record) + '\n' for record in finite).encode())
 
 
-def publish(path: Path, records: Iterable[Record]) -> None:
-    """Write records as lines of one file."""
-    write_atomic(path, ''.join(json.dumps(_finite(record), allow_nan=False) + '\n' for record in records).encode())
-
-
-def _finite(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _finite(value) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_finite(value) for value in node]
-    return None if isinstance(node, float) and not math.isfinite(node) else node
-
-
-def final_metrics(work_dir: Path, epochs: int) -> Optional[Metrics]:
-    """Figures of the validation after the last epoch, without their prefixes; a later session's replace earlier ones.
-
-    None if there is none.
-    """
-    found = None
-    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in path.read_text(errors='replace').splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # cut by a kill
-            if isinstance(entry, dict) and 'iter' not in entry and entry.get('step') == epochs:
-                found = without_prefix(entry)
-    return found
-
-
-def without_prefix(figures: Dict[str, Any]) -> Metrics:
-    """``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop."""
-    return {
-        name.split('/', 1)[1]: float(value)
-        for name, value in figures.items()
-        if '/' in name and isinstance(value, (int, float))
-    }
-
-
-def collect(job: Job, work_dir: Path, metrics: Optional[Metrics] = None) -> Record:
-    """The record of a job whose training has ended, without its configuration and data.
+def outcome(work_dir: Path, metrics: Optional[Dict[str, float]] = None) -> Record:
+    """What a training that has ended adds to the record of its job.
 
     Args:
-        job: the job.
-        work_dir: of the training.
-        metrics: figures of the final evaluation, if they are not in the training's own log.
+        work_dir: of the training, which evaluates after the last epoch alone.
+        metrics: figures of that evaluation as ``tools/test.py`` prints them, if they are not in the training's log.
 
     Raises:
-        MissingEvaluation: the log has no final evaluation, and ``metrics`` is None.
+        MissingEvaluation: the log has no evaluation, and ``metrics`` is None.
         CheckpointError: the training has not reached its end.
     """
-    sessions = read_card(work_dir)
-    iterations = max((session['last_iter'] for session in sessions), default=0)
-    if not sessions or iterations < sessions[-1]['max_iters']:
+    run = gather(work_dir)
+    iterations = max((session['last_iter'] for session in run.sessions), default=0)
+    if not run.sessions or iterations < run.sessions[-1]['max_iters']:
         raise CheckpointError(
             f'{work_dir}: the training ended after {iterations} iterations; run the command again to go on'
         )
-    final = metrics or final_metrics(work_dir, job.epochs)
-    if not final:
-        raise MissingEvaluation(f'{work_dir} has no evaluation after epoch {job.epochs}')
-    record = dict(
-        format=FORMAT,
-        job=job.name,
-        kind=job.kind,
-        arm=job.arm,
-        seed=job.seed,
-        epochs=job.epochs,
-        interval=job.interval,
-        offset=job.offset,
-        iterations=iterations,
-        seconds=sum(map(_seconds, sessions)),
-        sessions=len(sessions),
-        metrics=final,
-        code=list({json.dumps(session['code']): session['code'] for session in sessions}.values()),
-        hardware=sessions[-1]['hardware'],
-        versions=sessions[-1]['versions'],
-    )
-    if job.kind == 'pretrain':
-        record['health'] = {row.title: dict(value=row.value, level=row.level) for row in findings(gather(work_dir))}
-    else:
-        record['transfer'] = _transfer(work_dir)
-    return record
-
-
-def _seconds(session: dict) -> float:
-    """Wall time of a session, as far as it is known."""
-    end = session.get('ended') or session.get('last_seen') or session['started']
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])).total_seconds()
-
-
-def _transfer(work_dir: Path) -> Optional[Dict[str, Any]]:
-    """Share of the encoders' numbers that came from the weights, all together and by module; None for random ones."""
-    path = work_dir / 'transfer.json'
-    if not path.is_file():
-        return None
-    content = json.loads(path.read_text())
-    modules = {name: entry for name, entry in content['modules'].items() if name != 'bbox_head' and entry['entries']}
-    total = sum(entry['numbers'] for entry in modules.values())
+    named = metrics or {name: curve[-1][1] for name, curve in run.evaluation.items()}
+    # ``nuscenes/AP/car`` -> ``AP/car``; only what an evaluator gave, not the times of the loop.
+    metrics = {name.split('/', 1)[1]: value for name, value in named.items() if '/' in name}
+    if not metrics:
+        raise MissingEvaluation(f'{work_dir} has no evaluation')
+    report = work_dir / TRANSFER_NAME
+    given = json.loads(report.read_text()) if report.is_file() else dict(share=0.0, modules={})
     return dict(
-        share=sum(entry['share'] * entry['numbers'] for entry in modules.values()) / max(total, 1),
-        modules={name: entry['share'] for name, entry in modules.items()},
-        min_share=content['min_share'],
-        asked=content['asked'],
+        iterations=iterations,
+        seconds=sum(duration(session).total_seconds() for session in run.sessions),
+        sessions=len(run.sessions),
+        metrics=metrics,
+        code=list({json.dumps(session['code']): session['code'] for session in run.sessions}.values()),
+        hardware=run.sessions[-1]['hardware'],
+        versions=run.sessions[-1]['versions'],
+        health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
+        transfer=dict(share=given['share'], modules={name: one['share'] for name, one in given['modules'].items()}),
     )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from mmdet3d.registry import DATASETS
 
 from projects.CLAP.clap.engine.checkpoint.export import merge_encoders, weights_digest
 from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
 from projects.CLAP.clap.engine.lock import locked_work_dir
-from projects.CLAP.clap.errors import CheckpointError
+from projects.CLAP.clap.engine.run_record import info_fingerprint
+from projects.CLAP.clap.errors import CheckpointError, DatasetError
 from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
-from .data import data_fingerprint, labelled_subset
 from .job_config import JobConfigs
-from .jobs import Job, all_jobs, needs_of
-from .plan import Plan, PlanError
-from .records import Metrics, Record, collect, read_record, read_records, write_record
+from .plan import Job, Plan, PlanError, all_jobs, starts
+from .records import FORMAT, Record, outcome, read_record, read_records, write_records
 
 _MARK = 'made_from.json'
 
@@ -36,11 +39,10 @@ class Workplace:
 
     plan: Plan
     folder: Path
+    _subsets: Dict[tuple, Dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.configs = JobConfigs(self.plan, self.folder / 'weights')
-        self._subsets: Dict[tuple, Dict[str, Any]] = {}
-        self._digests: Dict[tuple, str] = {}
 
     def run_dir(self, job: Job) -> Path:
         """Work directory of a job's training."""
@@ -54,22 +56,44 @@ class Workplace:
 
     def made_from(self, job: Job) -> Dict[str, Any]:
         """What decides a job's result: fingerprints of its configuration, its info files and the weights it starts
-        from (None before these are there, and for random initialisation)."""
+        from (None before these are there, and for random initialisation).
+
+        Raises:
+            DatasetError: there are no data.
+        """
+        cfg, data = self.configs.config(job), {}
+        for name in ('train', 'val'):
+            dataset = cfg[f'{name}_dataloader'].dataset
+            path = Path(dataset.data_root) / dataset.ann_file
+            if not path.is_file():
+                raise DatasetError(
+                    f'{path} does not exist. Say where the data are: export CLAP_DATA_ROOT=/folder/with/the/data; or '
+                    f'make them: {self.plan.make_data.format(data_root=dataset.data_root)}'
+                )
+            info = _measured(info_fingerprint, path, path.stat().st_mtime_ns)
+            data[name] = f'{info["file"]} {info["sha256"][:16]}'
         weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
-        return dict(
-            fingerprint=self.configs.fingerprint(job),
-            data=data_fingerprint(self.configs.config(job), self.plan.make_data),
-            weights=self._digest(weights) if weights is not None and weights.is_file() else None,
-        )
+        there = weights is not None and weights.is_file()
+        digest = _measured(weights_digest, weights, weights.stat().st_mtime_ns) if there else None
+        return dict(fingerprint=self.configs.fingerprint(job), data=data, weights=digest)
 
     def subset(self, job: Job) -> Optional[Dict[str, Any]]:
-        """Labelled frames and boxes of a detector's job; None for a pre-training."""
+        """Labelled ``frames`` ``of`` all, ``percent``, ``boxes`` by class and ``absent`` classes; None for a
+        pre-training.
+
+        Raises:
+            DatasetError: no frame, or no box of any class, is labelled.
+        """
         key = (job.kind, job.interval, job.offset)
-        if job.interval is None:
-            return None
-        if key not in self._subsets:
-            self._subsets[key] = labelled_subset(self.configs.config(job))
-        return self._subsets[key]
+        if job.interval is not None and key not in self._subsets:
+            given = self.configs.config(job).train_dataloader.dataset
+            logging.disable(logging.WARNING)  # the runs log the same
+            try:
+                dataset = DATASETS.build({**given, 'pipeline': [], 'verify': 'off', 'serialize_data': False})
+            finally:
+                logging.disable(logging.NOTSET)
+            self._subsets[key] = dataset.labels
+        return self._subsets.get(key)
 
     def done(self, job: Job) -> bool:
         """Whether the job has a record.
@@ -78,24 +102,16 @@ class Workplace:
             PlanError: the record, or the unfinished run, is of another configuration, other data or other weights, or
                 not of a plan at all.
         """
-        path, mark = self.record_path(job), self.run_dir(job) / _MARK
-        if path.is_file():
-            self._check_made_from(job, read_record(path), path, 'record')
-            return True
-        if mark.is_file():
-            self._check_made_from(job, json.loads(mark.read_text()), self.run_dir(job), 'unfinished run')
-        elif _has_checkpoint(self.run_dir(job)):
-            raise PlanError(
-                f'{job.name}: {self.run_dir(job)} has checkpoints that no run of this plan has written ({_MARK} is '
-                'missing). They are not taken for its own and not overwritten: move them away'
-            )
-        return False
-
-    def _check_made_from(self, job: Job, made: Dict[str, Any], path: Path, what: str) -> None:
-        asked = self.made_from(job)
-        if asked['weights'] is None:  # they are made, or known to be none, when the job runs
-            asked.pop('weights')
+        record, mark = self.record_path(job), self.run_dir(job) / _MARK
+        finished, begun = record.is_file(), mark.is_file()
+        if not finished and not begun and not _checkpoints(self.run_dir(job)):
+            return False
+        # Checkpoints without a mark come from elsewhere.
+        made = read_record(record) if finished else json.loads(mark.read_text()) if begun else {}
+        path, what = (record, 'record') if finished else (self.run_dir(job), 'unfinished run')
         names = dict(fingerprint='configuration or pre-training', data='data', weights='weights')
+        # Weights that are not there are made, or known to be none, when the job runs.
+        asked = {key: value for key, value in self.made_from(job).items() if value is not None}
         other = [names[key] for key in asked if made.get(key) != asked[key]]
         if other:
             raise PlanError(
@@ -103,6 +119,7 @@ class Workplace:
                 f'({self.run_dir(job)}/job.py has the former one). It is not used and not overwritten: give --work-dir '
                 f'another folder, undo the change, or remove {path} to run this job again'
             )
+        return finished
 
     def check(self, jobs: Sequence[Job]) -> List[Job]:
         """Those of the jobs that are not done yet. Looks at every configuration, info file and subset before anything
@@ -120,12 +137,7 @@ class Workplace:
         left = [job for job in jobs if job.name not in done]
         for job in left:
             self.made_from(job)
-            try:
-                self.subset(job)
-            except ValueError as error:
-                raise PlanError(
-                    f'{job.name} (every {job.interval}th frame is labelled, the first is {job.offset}): {error}'
-                ) from error
+            self.subset(job)
         return left
 
     # ------------------------------------------------------------ before and after a job
@@ -138,74 +150,70 @@ class Workplace:
         """
         run_dir = self.run_dir(job)
         with locked_work_dir(run_dir):
-            if not _has_checkpoint(run_dir):
+            if not _checkpoints(run_dir):
                 shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
             run_dir.mkdir(exist_ok=True)
             for arm in self.plan.arms if job.kind == 'pretrain' else ():  # made from an earlier run of it
                 target = self.configs.weights_of(arm.name)
-                if target is not None and job.name in needs_of(self.plan, arm.name):
+                if target is not None and job in starts(self.plan, arm.name):
                     target.unlink(missing_ok=True)
-            if job.kind != 'pretrain':
-                self.make_weights(job.arm)
+            self._make_weights(job)
             config = run_dir / 'job.py'
             self.configs.config(job).dump(str(config))
             write_atomic(run_dir / _MARK, json.dumps(self.made_from(job)).encode())
         return [str(config), '--work-dir', str(run_dir), '--resume']
 
-    def make_weights(self, arm: str) -> None:
-        """Export what an arm starts from, unless it is there or nothing."""
-        target = self.configs.weights_of(arm)
+    def _make_weights(self, job: Job) -> None:
+        """Export what a job starts from, unless it is there or nothing."""
+        target = self.configs.weights_of(job.arm) if job.needs else None
         if target is None or target.is_file():
             return
-        names = needs_of(self.plan, arm)
-        again = f'To pre-train again, remove records and runs of {", ".join(names)} in {self.folder}'
         try:
-            parts = [self.checkpoint(self.folder / 'runs' / name) for name in names]
-            summary = merge_encoders(list(zip(parts, (taken for _, taken in self.plan.arm(arm).weights))), str(target))
+            parts = [self.checkpoint(self.folder / 'runs' / name) for name in job.needs]
+            merge_encoders(list(zip(parts, self.plan.arm(job.arm).weights.values())), str(target))
         except CheckpointError as error:
-            raise CheckpointError(f'{error}. {again}') from error
-        declared = self.plan.arm(arm).encoders
-        if declared is not None and set(declared) & set(summary['absent']):
-            target.unlink()
-            raise CheckpointError(f'{target}: {summary["absent"]} are missing, the plan declares {declared}')
-
-    def _digest(self, weights: Path) -> str:
-        key = (str(weights), weights.stat().st_mtime_ns)
-        if key not in self._digests:
-            self._digests[key] = weights_digest(str(weights))
-        return self._digests[key]
+            again = f'remove records and runs of {", ".join(job.needs)} in {self.folder}'
+            raise CheckpointError(f'{error}. To pre-train again, {again}') from error
 
     @staticmethod
     def checkpoint(run_dir: Path) -> str:
         """The last checkpoint of a training."""
-        found = resumable_checkpoints(run_dir)
+        found = _checkpoints(run_dir)
         if not found:
             raise CheckpointError(f'{run_dir} has no checkpoint (any more)')
         return str(found[0])
 
-    def finish(self, job: Job, metrics: Optional[Metrics] = None) -> Record:
+    def finish(self, job: Job, metrics: Optional[Dict[str, float]] = None) -> Record:
         """Write the record of a job whose training has ended, and free the disk (a pre-training keeps one checkpoint).
 
         Raises:
-            MissingEvaluation: see :func:`collect`.
+            MissingEvaluation: see :func:`outcome`.
         """
-        record = collect(job, self.run_dir(job), metrics)
-        # What it was made from when it began, whatever lies there now.
-        record.update(json.loads((self.run_dir(job) / _MARK).read_text()))
-        record.update(
+        run_dir, named = self.run_dir(job), ('kind', 'arm', 'seed', 'epochs', 'interval', 'offset')
+        record = dict(
+            format=FORMAT,
+            job=job.name,
+            **{name: getattr(job, name) for name in named},
+            **outcome(run_dir, metrics),
+            **json.loads((run_dir / _MARK).read_text()),  # when it began, whatever lies there now
             common=self.configs.common(job),
-            config=os.path.relpath(self.plan.source(job.kind, job.arm).config, ROOT),
+            config=os.path.relpath(self.plan.config(job.kind, job.arm), ROOT),
             options=list(self.plan.options(job.kind, job.arm)),
             labels=self.subset(job),
         )
-        write_record(self.record_path(job), record)
-        found = resumable_checkpoints(self.run_dir(job))
+        write_records(self.record_path(job), record)
+        found = _checkpoints(run_dir)
         for path in found[1:] if job.kind == 'pretrain' else found:
-            path.unlink(missing_ok=True)
-        shutil.rmtree(self.run_dir(job) / 'nonfinite', ignore_errors=True)
+            path.unlink()
+        shutil.rmtree(run_dir / 'nonfinite', ignore_errors=True)
         return record
 
 
-def _has_checkpoint(run_dir: Path) -> bool:
+@lru_cache(maxsize=None)
+def _measured(measure: Callable[[Any], Any], path: Path, changed: int) -> Any:
+    return measure(path)
+
+
+def _checkpoints(run_dir: Path) -> List[Path]:
     # What ``last_checkpoint`` names may be gone.
-    return any(path.is_file() for path in resumable_checkpoints(run_dir))
+    return [path for path in resumable_checkpoints(run_dir) if path.is_file()]

@@ -31,8 +31,8 @@ def test_losses_weights_and_gradients() -> None:
     torch.testing.assert_close(half.loss(lidar, camera)['loss_swav'] * 2, losses['loss_swav'])
 
 
-def test_as_printed_the_entropy_term_is_nearly_constant() -> None:
-    """Eq. 15 with unit vectors and tau = 1: at least 99.7 % of log K over K, twice (two modalities)."""
+def test_as_printed_a_new_heads_entropy_term_is_near_its_maximum() -> None:
+    """Eq. 15 with random unit vectors and tau = 1: above 99.7 % of log K over K, twice (two modalities)."""
     module = PrototypeHead(6, 5, num_prototypes=512, em_weight=1.0)
     em = module.loss(*maps())['loss_em'].detach()
     assert 0.997 < float(em) / (2 * math.log(512) / 512) <= 1.0

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from mmdet3d.registry import TASK_UTILS
 
 from projects.CLAP.clap.functional import project_points
-from projects.CLAP.clap.pretrain.samplers import CurvatureRaySampler, DepthRaySampler, UniformRaySampler
+from projects.CLAP.clap.pretrain.samplers import (
+    CurvatureRaySampler,
+    DepthRaySampler,
+    SurfaceVariationRaySampler,
+    UniformRaySampler,
+)
 from projects.CLAP.clap.pretrain.samplers.base import camera_rays, splat_weights, valid_pixels
 from projects.CLAP.clap.structures import RayBundle
 from tests.fixtures.scenes import AnalyticField, fan, front_camera, ground_and_sphere, sweep_of, wall
 
-ALL = [UniformRaySampler, DepthRaySampler, CurvatureRaySampler]
+ALL = [UniformRaySampler, DepthRaySampler, CurvatureRaySampler, SurfaceVariationRaySampler]
 
 
 def ball_and_ground() -> tuple:
@@ -40,7 +47,7 @@ def test_rays_start_at_the_sensor_and_reach_their_points(cls: type) -> None:
 
 @pytest.mark.parametrize('cls', ALL)
 def test_held_back_near_and_outside_points_are_never_drawn(cls: type) -> None:
-    points = torch.cat([fan(100) * 8, fan(20) * 0.5, fan(20) * 50])
+    points = torch.cat([fan(100) * 8, fan(20) * 2.4, fan(20) * 50])
     heldout = torch.zeros(140, dtype=torch.bool)
     heldout[::2] = True
     drawn = cls(1000, 10)(AnalyticField(wall(10.0)), sweep_of(points, heldout=heldout), front_camera())
@@ -48,6 +55,19 @@ def test_held_back_near_and_outside_points_are_never_drawn(cls: type) -> None:
     assert len(source) == 50
     assert not heldout[source].any()
     assert int(source.max()) < 100
+
+
+@pytest.mark.parametrize('cls', ALL)
+def test_returns_from_the_own_vehicle_are_no_candidates(cls: type) -> None:
+    field = AnalyticField(wall(30.0))
+    points = torch.tensor([[2.4, 0, 0], [2.6, 0, 0], [0, 6.0, 0], [0, 7.0, 0]])
+    sweep = sweep_of(points)
+    assert cls().candidates(field, sweep).tolist() == [1, 2, 3]
+    assert cls(min_range_m=1.0).candidates(field, sweep).tolist() == [0, 1, 2, 3]
+    sweep = replace(sweep, own=torch.tensor([False, False, True, False]))
+    assert cls().candidates(field, sweep).tolist() == [1, 3]
+    everywhere = torch.ones(4, dtype=torch.bool)
+    assert cls().candidates(field, sweep, everywhere).tolist() == [1, 3], 'no held-back ray either'
 
 
 @pytest.mark.parametrize('cls', ALL)
@@ -142,7 +162,7 @@ def test_depth_sampler_takes_pixels_with_depth_first_then_the_grid() -> None:
 
 
 def test_depth_sampler_leaves_the_ego_vehicle_out() -> None:
-    points = torch.cat([fan(50) * 2.5, fan(50) * 6])
+    points = torch.cat([fan(50) * 2.8, fan(50) * 6])  # beyond min_range_m, within min_radius_m
     drawn = DepthRaySampler(1000, 5)(AnalyticField(wall(30.0)), sweep_of(points), front_camera())
     assert int(drawn.lidar.source.min()) >= 50 and len(drawn.lidar) == 50
 

@@ -18,13 +18,15 @@ from .frame_labels import frame_labels
 def build_samplers(
     configured: dict, lidar_rays: int, camera_rays: int, further: Optional[Dict[str, dict]] = None
 ) -> Dict[str, Any]:
-    """The samplers that are compared, each with the same numbers of rays.
+    """The samplers that are compared, each with the same numbers of rays and the configuration's candidates.
 
     ``curvature`` is the configuration's sampler if that is a curvature sampler, else one with its
     defaults; ``curvature_literal`` is Eq. 12 as printed; ``further`` are options of
     more curvature samplers by name.
     """
-    counts = dict(num_lidar_rays=lidar_rays, num_camera_rays=camera_rays)
+    shared = dict(num_lidar_rays=lidar_rays, num_camera_rays=camera_rays)
+    if 'min_range_m' in configured:
+        shared['min_range_m'] = configured['min_range_m']
     options = dict(configured)
     if options.get('type') != 'CurvatureRaySampler':
         options = dict(type='CurvatureRaySampler')
@@ -41,7 +43,7 @@ def build_samplers(
     configs.update(
         {name: dict(type='CurvatureRaySampler', **{**blur, **given}) for name, given in (further or {}).items()}
     )
-    return {name: TASK_UTILS.build({**config, **counts}) for name, config in configs.items()}
+    return {name: TASK_UTILS.build({**config, **shared}) for name, config in configs.items()}
 
 
 @torch.no_grad()

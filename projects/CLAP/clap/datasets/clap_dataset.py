@@ -114,6 +114,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self.class_balanced, self.absent_classes = class_balanced, absent_classes
         self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
         self._by_class: List[np.ndarray] = []
+        self.labels: dict = {}  # of labelled data, see _count_labels
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
         self.verify = verify
@@ -155,8 +156,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
         if self.with_annotations:
-            self._report_labels()
-        self._full_length = len(frames)
+            self._count_labels()
         self._order = np.arange(len(self.data_list))
         if self.class_balanced:
             everywhere, self._by_class = self._frames_by_class(frames), self._frames_by_class(self.data_list)
@@ -169,7 +169,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
 
     def _chosen(self, frames: List[dict]) -> List[dict]:
         """The frames that ``indices`` and ``load_interval`` leave."""
-        total = len(frames)
+        self._full_length = total = len(frames)
         if isinstance(self._indices, int):
             frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
         elif self._indices is not None:
@@ -195,13 +195,20 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
         return frames
 
-    def _report_labels(self) -> None:
-        """Boxes per class of the chosen frames: an error if there are none to train on, a warning for absent classes"""
+    def _count_labels(self) -> None:
+        """``frames`` chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
+
+        No box to train on is an error, absent classes are a warning.
+        """
         names = self.metainfo['classes']
         labels = [info['eval_ann_info' if self.test_mode else 'ann_info']['gt_labels_3d'] for info in self.data_list]
         found = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
         counts: Dict[str, int] = {name: int((found == index).sum()) for index, name in enumerate(names)}
-        where = f'{self.ann_file}, {len(self.data_list)} frames'
+        absent = [name for name, count in counts.items() if not count]
+        frames, total = len(self.data_list), self._full_length
+        percent = round(100 * frames / max(total, 1), 3)
+        self.labels = dict(frames=frames, of=total, percent=percent, boxes=counts, absent=absent)
+        where = f'{self.ann_file}, {frames} frames'
         print_log(f'{where}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts.items()), 'current')
         if self.test_mode:
             return
@@ -211,7 +218,6 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 'A detector needs labels: choose more or other frames (indices, load_interval), make '
                 'the info file with labels, or correct metainfo.classes'
             )
-        absent = [name for name, count in counts.items() if not count]
         if absent and self.absent_classes == 'stop':
             raise DatasetError(
                 f'{where}: no box of {", ".join(absent)}. Choose more or other frames (indices, load_interval, '

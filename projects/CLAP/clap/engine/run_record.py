@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -85,23 +85,25 @@ def _memory_gib() -> Optional[float]:
         return None
 
 
-def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
-    """Name, size and SHA-256 of a dataset's info file, its folder, and how many frames are used; None for one without
-    a file.
+def info_fingerprint(path: Path) -> Dict[str, Any]:
+    """Name, size and SHA-256 of an info file.
 
-    The info file names every sensor file and holds all calibration, so the same
+    It names every sensor file and holds all calibration and labels, so the same
     fingerprint means the same frames in the same order; the sensor files
     themselves are not read.
     """
+    return dict(file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def fingerprint(dataset: Any) -> Optional[Dict[str, Any]]:
+    """Of a dataset's info file, with its folder and how many frames are used; None for one without a file."""
     frames = len(dataset)
     while not hasattr(dataset, 'ann_file') and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset  # wrappers such as RepeatDataset
     path = Path(str(getattr(dataset, 'ann_file', '') or ''))
     if not path.is_file():
         return None
-    found = dict(
-        file=path.name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), frames=frames
-    )
+    found = dict(info_fingerprint(path), frames=frames)
     return dict(found, root=_relative(str(dataset.data_root))) if getattr(dataset, 'data_root', None) else found
 
 
@@ -140,6 +142,12 @@ def read_card(work_dir: Path) -> List[Dict]:
         return []
     sessions = content.get('sessions') if isinstance(content, dict) else None
     return sessions if isinstance(sessions, list) else []
+
+
+def duration(session: Dict) -> timedelta:
+    """Wall time of a session, as far as it is known."""
+    end = session.get('ended') or session.get('last_seen') or session['started']
+    return datetime.fromisoformat(end) - datetime.fromisoformat(session['started'])
 
 
 def write_card(work_dir: Path, sessions: List[Dict]) -> None:

@@ -32,6 +32,8 @@ class Pretrainer(CLAPEncoderBase):
         depth_source: which points the view transform takes its depth from, ``'masked'`` or ``'all'`` (with all points
             the answer leaks to the camera branch).
         heldout_ratio: share of every keyframe sweep that the loss never sees, for evaluation.
+        ego_box: (x0, y0, z0, x1, y1, z1) of the own vehicle, metres, LiDAR frame without augmentation: points inside
+            are no targets. The encoders see them.
         encoders: arguments of :class:`CLAPEncoderBase`.
     """
 
@@ -49,6 +51,7 @@ class Pretrainer(CLAPEncoderBase):
         masking: Optional[dict] = None,
         depth_source: str = 'masked',
         heldout_ratio: float = 0.02,
+        ego_box: Optional[Sequence[float]] = None,
         **encoders: Any,
     ) -> None:
         super().__init__(**encoders)
@@ -56,10 +59,12 @@ class Pretrainer(CLAPEncoderBase):
             raise ConfigError(f"depth_source must be 'masked' or 'all', got {depth_source!r}")
         if not 0.0 <= heldout_ratio < 1.0:
             raise ConfigError(f'heldout_ratio must be in [0, 1), got {heldout_ratio}')
+        if ego_box is not None and not (len(ego_box) == 6 and all(a < b for a, b in zip(ego_box, ego_box[3:]))):
+            raise ConfigError(f'ego_box must be (x0, y0, z0, x1, y1, z1), each first below its second, got {ego_box}')
         cfg = self.voxelize_cfg or {}
         geometry = {key: cfg[key] for key in ('point_cloud_range', 'voxel_size') if key in cfg}
         self.masking = InputMasking(**geometry, **masking) if masking else None
-        self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.depth_source, self.heldout_ratio, self.ego_box = depth_source, heldout_ratio, ego_box
         self.warming_up = False  # SamplingWarmupHook decides
         self.step_counts: Dict[str, int] = {}  # what the last step worked on, e.g. rays; told per second
         self.on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
@@ -196,8 +201,16 @@ class Pretrainer(CLAPEncoderBase):
         for points, origins, lidar_aug in zip(inputs['keyframe_points'], inputs['keyframe_origins'], augmentations):
             lidar_aug = lidar_aug.to(points)
             origins = transform_points(origins, lidar_aug).expand(len(points), 3)
-            sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, self.heldout(points)))
+            masks = self.heldout(points), self.own_vehicle(points)
+            sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, *masks))
         return sweeps
+
+    def own_vehicle(self, points: Tensor) -> Tensor:
+        """(N,) bool: points (N, 3) of the un-augmented LiDAR frame inside ``ego_box``."""
+        if self.ego_box is None:
+            return torch.zeros_like(points[:, 0], dtype=torch.bool)
+        low, high = points.new_tensor(self.ego_box).view(2, 3)
+        return ((points >= low) & (points <= high)).all(-1)
 
     def heldout(self, points: Tensor) -> Tensor:
         """(N,) bool, always the same points of a sweep: a hash of their place in the file.

@@ -75,6 +75,12 @@ class CLAP(Pretrainer):
         self.ray_sampler = TASK_UTILS.build(ray_sampler)
         counts = {key: ray_sampler[key] for key in RAY_COUNTS if key in ray_sampler}
         self.warmup_sampler = TASK_UTILS.build({'type': 'UniformRaySampler', **counts, **(warmup_sampler or {})})
+        nearest = min(sampler.min_range_m for sampler in (self.ray_sampler, self.warmup_sampler))
+        if nearest < self.render_head.near_m:
+            raise ConfigError(
+                f'render_head.near_m={self.render_head.near_m} must not exceed min_range_m={nearest} of the samplers: '
+                'a ray that starts behind its target never renders it. Lower near_m or raise ray_sampler.min_range_m'
+            )
         self.grey_images = grey_images
         self.ray_counts: Tuple[int, int] = (0, 0)  # LiDAR and camera rays of the last step
 

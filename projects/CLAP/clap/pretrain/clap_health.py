@@ -184,7 +184,7 @@ _RAYS = (
             'Much of the sweep lies outside the volume.',
             'Almost nothing of the sweep lies inside the volume.',
         ),
-        'Share of the keyframe sweep inside the volume, beyond min_range_m and not held back.',
+        'Share of the keyframe sweep inside the volume, beyond min_range_m, not in ego_box and not held back.',
         'Are points in the LiDAR frame and in metres? Otherwise widen point_cloud_range.',
         from_start=True,
     ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
+from ..engine.run_record import duration
 from ..findings import Finding
 from ..pretrain.declaration import Chart
 from .charts import chart
@@ -153,8 +153,7 @@ def _times(session: dict) -> str:
             f'{steps}; started {started}, no end recorded: running or interrupted'
             + (f' (last sign of life {seen})' if seen else '')
         )
-    duration = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
-    return escape(f'{steps}; {started} to {ended} ({duration})')
+    return escape(f'{steps}; {started} to {ended} ({duration(session)})')
 
 
 # ---------------------------------------------------------------- health, curves, figures

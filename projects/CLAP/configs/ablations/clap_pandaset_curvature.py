@@ -10,7 +10,7 @@ model = dict(
     prototype_head=None,
     masking=dict(point_ratio=0.5),
     render_head=dict(near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0),
-    ray_sampler=dict(_delete_=True, type='UniformRaySampler', num_lidar_rays=2048, num_camera_rays=0),
+    ray_sampler=dict(_delete_=True, type='UniformRaySampler', num_lidar_rays=2048, num_camera_rays=0, min_range_m=1.0),
 )
 
 lidar_only = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))

@@ -2,5 +2,7 @@
 # surface, hence no warm-up.
 _base_ = './pretrain_pandaset_joint_curvature.py'
 
-model = dict(ray_sampler=dict(_delete_=True, type='DepthRaySampler', num_lidar_rays=768, num_camera_rays=48))
+model = dict(
+    ray_sampler=dict(_delete_=True, type='DepthRaySampler', num_lidar_rays=768, num_camera_rays=48, min_range_m=1.0)
+)
 default_hooks = dict(warmup=dict(warmup_epochs=0))

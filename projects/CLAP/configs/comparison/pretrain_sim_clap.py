@@ -5,7 +5,7 @@ point_cloud_range, image_size = _base_.smaller.point_cloud_range, _base_.smaller
 model = dict(
     **_base_.smaller.model,
     render_head=dict(num_samples=48, num_upsamples=16),
-    ray_sampler=dict(num_lidar_rays=768, num_camera_rays=48),
+    ray_sampler=dict(num_lidar_rays=768, num_camera_rays=48, min_range_m=1.0),
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.smaller.train_pipeline))
 # Labels for RenderMetric's figures on objects alone.

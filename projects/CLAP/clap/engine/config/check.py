@@ -114,7 +114,8 @@ def _nested(cfg: Config) -> Iterator[Tuple[str, dict, Set[str], str]]:
     yield 'default_hooks', *_without_type(cfg.get('default_hooks'), HOOKS_OF_MMENGINE), 'default_hooks'
 
 
-def _unread(path: str, node: dict, accepted: Set[str], reader: str) -> Iterator[str]:
+def unread(path: str, node: dict, accepted: Set[str], reader: str) -> Iterator[str]:
+    """One line per key of a dict that its reader does not know, with the nearest one that it does."""
     for key in sorted(set(node) - accepted - _TAKEN_BY_BUILDER):
         near = difflib.get_close_matches(key, accepted, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f'it takes: {", ".join(sorted(accepted))}'
@@ -173,12 +174,12 @@ def unknown_keys(cfg: Config) -> List[str]:
             accepted = accepted_keys(cls)
             if accepted is None:
                 continue
-            problems += _unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
+            problems += unread(path, node, accepted | _TAKEN_BY_RUNNER.get(root, set()), cls.__name__)
         problems += [
             line for line in (_unknown_type(path, node) for path, node in typed_dicts(cfg.get(root), root)) if line
         ]
     for path, node, accepted, reader in _nested(cfg):
-        problems += _unread(path, node, accepted, reader)
+        problems += unread(path, node, accepted, reader)
     return sorted(problems)
 
 

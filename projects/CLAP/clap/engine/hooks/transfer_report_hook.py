@@ -17,6 +17,9 @@ from ...errors import CheckpointError, ConfigError
 from ..checkpoint.compare import checkpoint_state, compare, other_geometry, problems, table
 from ..unwrapped import unwrapped
 
+#: What the hook leaves in the work directory.
+TRANSFER_NAME = 'transfer.json'
+
 
 @HOOKS.register_module()
 class TransferReportHook(Hook):
@@ -83,12 +86,14 @@ class TransferReportHook(Hook):
         self._source = None
         runner.logger.info(f'transfer from {self._name} (* asked for, compared by value):\n' + table(reports, asked))
         found = problems(reports, asked, min_share)
+        encoders = [reports[name] for name in ENCODERS if name in reports]
         if is_main_process():
             record = dict(
                 load_from=self._name,
                 asked=asked,
                 min_share=min_share,
                 problems=found,
+                share=sum(r.taken_numbers for r in encoders) / max(sum(r.numbers for r in encoders), 1),
                 modules={
                     name: dict(
                         entries=r.total,
@@ -103,7 +108,7 @@ class TransferReportHook(Hook):
                     for name, r in reports.items()
                 },
             )
-            (Path(runner.work_dir) / 'transfer.json').write_text(json.dumps(record, indent=1))
+            (Path(runner.work_dir) / TRANSFER_NAME).write_text(json.dumps(record, indent=1))
         if found:
             raise CheckpointError(
                 f'{self._name} did not give this model the weights that were asked for:\n  - '

@@ -51,7 +51,8 @@ class NeuSRenderHead(BaseModule):
             72 + 24 = 96 = N_ray of the paper.
         upsample_inv_s: sharpness (1/m) with which the first round is read when
             the second is placed.
-        near_m: range at which rays start, metres.
+        near_m: range at which rays start, metres; at most the sampler's min_range_m, for a nearer target is never
+            rendered. Smaller is right: what a ray crossed before its target is free.
         initial_variance: v0; the learnable h of Eq. 7 is exp(10 v), in 1/m.
         loss_weight: omega_r of Eq. 4.
         surface_weight: omega_sur of Eq. 10.

@@ -28,7 +28,7 @@ class BlurredPixelSampler(BaseRaySampler):
         self,
         num_lidar_rays: int = 8192,
         num_camera_rays: int = 1024,
-        min_range_m: float = 1.0,
+        min_range_m: float = 2.5,
         blur_kernel_px: int = 15,
         blur_sigma_px: float = 3.0,
     ) -> None:

@@ -48,7 +48,7 @@ class CurvatureRaySampler(BlurredPixelSampler):
         self,
         num_lidar_rays: int = 8192,
         num_camera_rays: int = 1024,
-        min_range_m: float = 1.0,
+        min_range_m: float = 2.5,
         mode: str = 'secant',
         scale_m: float = 0.4,
         smoothing: int = 0,

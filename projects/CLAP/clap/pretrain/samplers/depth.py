@@ -24,7 +24,7 @@ class DepthRaySampler(BaseRaySampler):
         num_lidar_rays: N_L, LiDAR rays per sample.
         num_camera_rays: N_C / N_cam, camera rays per camera.
         min_range_m: points closer than this to the sensor are no targets.
-        min_radius_m: horizontal distance from the sensor below which points are left out.
+        min_radius_m: UniPAD's horizontal distance from the sensor below which points are not drawn, besides.
         grid_px: stride of the grid that fills up.
         sky_share: upper share of the image that the grid leaves out.
     """
@@ -37,7 +37,7 @@ class DepthRaySampler(BaseRaySampler):
         self,
         num_lidar_rays: int = 8192,
         num_camera_rays: int = 1024,
-        min_range_m: float = 1.0,
+        min_range_m: float = 2.5,
         min_radius_m: float = 3.0,
         grid_px: int = 4,
         sky_share: float = 0.4,

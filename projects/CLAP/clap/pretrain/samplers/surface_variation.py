@@ -33,7 +33,7 @@ class SurfaceVariationRaySampler(BlurredPixelSampler):
         self,
         num_lidar_rays: int = 8192,
         num_camera_rays: int = 1024,
-        min_range_m: float = 1.0,
+        min_range_m: float = 2.5,
         num_neighbours: int = 16,
         blur_kernel_px: int = 15,
         blur_sigma_px: float = 3.0,
