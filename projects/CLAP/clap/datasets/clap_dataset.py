@@ -170,7 +170,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
 
     def _chosen(self, frames: List[dict]) -> List[dict]:
         """The frames that ``indices`` and ``load_interval`` leave."""
-        total = len(frames)
+        self._full_length = total = len(frames)
         if isinstance(self._indices, int):
             frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
         elif self._indices is not None:
