@@ -152,7 +152,6 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self._fully_initialized:
             return
         frames = self.load_data_list()
-        self._full_length = len(frames)
         self.data_list = self._chosen(frames)
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
