@@ -83,7 +83,7 @@ arms = [
     ),
     dict(name='joint_depth', title='joint, depth-aware rays', weights='joint_depth', paper='49.55'),
     dict(name='joint_curvature', title='joint, curvature sampling', weights='joint_curvature', paper='50.81'),
-    dict(name='clap', title='CLAP: + prototypes', weights='clap', paper='51.17 / 57.04'),
+    dict(name='clap', title='CLAP', weights='clap', paper='51.17 / 57.04'),
     dict(name='clap_long', title='CLAP, three times the pre-training', weights='clap_long'),
     dict(
         name='joint_curvature_first',
