@@ -3,7 +3,8 @@
 
 Encoders that were pre-trained separately are merged by naming what to take from each checkpoint:
 
-    export_weights.py lidar.pth:pts_middle_encoder,pts_backbone,pts_neck camera.pth:img_backbone,img_neck,view_transform OUT
+    export_weights.py lidar.pth:pts_middle_encoder,pts_backbone,pts_neck \
+        camera.pth:img_backbone,img_neck,view_transform OUT
 """
 
 from __future__ import annotations
