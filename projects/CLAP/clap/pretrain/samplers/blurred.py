@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -17,22 +19,13 @@ class BlurredPixelSampler(BaseRaySampler):
     """A sampler whose pixels follow its points (section 3.3).
 
     Args:
-        num_lidar_rays: N_L, LiDAR rays per sample.
-        num_camera_rays: N_C / N_cam, camera rays per camera.
-        min_range_m: points closer than this to the sensor are no targets.
         blur_kernel_px: K_gaus, odd size of the Gaussian kernel; not printed in the paper.
         blur_sigma_px: its standard deviation.
+        args, kwargs: of :class:`BaseRaySampler`.
     """
 
-    def __init__(
-        self,
-        num_lidar_rays: int = 8192,
-        num_camera_rays: int = 1024,
-        min_range_m: float = 2.5,
-        blur_kernel_px: int = 15,
-        blur_sigma_px: float = 3.0,
-    ) -> None:
-        super().__init__(num_lidar_rays, num_camera_rays, min_range_m)
+    def __init__(self, *args: Any, blur_kernel_px: int = 15, blur_sigma_px: float = 3.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if blur_kernel_px < 1 or blur_kernel_px % 2 == 0:
             raise ConfigError(f'blur_kernel_px must be an odd positive number, got {blur_kernel_px}')
         self.blur_kernel_px, self.blur_sigma_px = blur_kernel_px, blur_sigma_px

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmdet3d.registry import TASK_UTILS
@@ -22,9 +22,6 @@ class CurvatureRaySampler(BlurredPixelSampler):
     """Points by the curvature of the learned surface, pixels by the blurred curvature that falls on them.
 
     Args:
-        num_lidar_rays: N_L, LiDAR rays per sample.
-        num_camera_rays: N_C / N_cam, camera rays per camera.
-        min_range_m: points closer than this to the sensor are no targets.
         mode: ``'jacobian'``, the Frobenius norm of d n~/dp at the point (Eq. 12, as ``clap_nus.py`` has it);
             ``'literal'``, the norm of what ``autograd.grad`` of the summed normal gives (Eq. 12 as printed);
             ``'secant'``, the spread of the normals over a neighbourhood relative to that of the points: on a true
@@ -40,25 +37,21 @@ class CurvatureRaySampler(BlurredPixelSampler):
             the paper, which minimises the error where surfaces curve; 1 minimises that of all points, as uniform rays
             do, but looks more often where surfaces curve. Needs ``uniform_share`` > 0: rays that are hardly ever drawn
             would weigh without bound.
-        blur_kernel_px: K_gaus, odd size of the Gaussian kernel; not printed in the paper.
-        blur_sigma_px: its standard deviation.
+        args, kwargs: of :class:`BlurredPixelSampler`.
     """
 
     def __init__(
         self,
-        num_lidar_rays: int = 8192,
-        num_camera_rays: int = 1024,
-        min_range_m: float = 2.5,
+        *args: Any,
         mode: str = 'secant',
         scale_m: float = 0.4,
         smoothing: int = 0,
         power: float = 2.0,
         uniform_share: float = 0.15,
         importance: float = 0.75,
-        blur_kernel_px: int = 15,
-        blur_sigma_px: float = 3.0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_lidar_rays, num_camera_rays, min_range_m, blur_kernel_px, blur_sigma_px)
+        super().__init__(*args, **kwargs)
         if mode not in MODES:
             raise ConfigError(f'mode must be one of {", ".join(map(repr, MODES))}, got {mode!r}')
         for name, value, least in (('scale_m', scale_m, 1e-3), ('smoothing', smoothing, 0), ('power', power, 1e-3)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
@@ -21,12 +23,10 @@ class DepthRaySampler(BaseRaySampler):
     sparse grid below the upper part of the image. Occluded points count too, as there.
 
     Args:
-        num_lidar_rays: N_L, LiDAR rays per sample.
-        num_camera_rays: N_C / N_cam, camera rays per camera.
-        min_range_m: points closer than this to the sensor are no targets.
         min_radius_m: UniPAD's horizontal distance from the sensor below which points are not drawn, besides.
         grid_px: stride of the grid that fills up.
         sky_share: upper share of the image that the grid leaves out.
+        args, kwargs: of :class:`BaseRaySampler`.
     """
 
     #: Weight of a filling pixel relative to a pixel with depth. Small enough that drawing
@@ -34,15 +34,9 @@ class DepthRaySampler(BaseRaySampler):
     FILL_WEIGHT = 1e-9
 
     def __init__(
-        self,
-        num_lidar_rays: int = 8192,
-        num_camera_rays: int = 1024,
-        min_range_m: float = 2.5,
-        min_radius_m: float = 3.0,
-        grid_px: int = 4,
-        sky_share: float = 0.4,
+        self, *args: Any, min_radius_m: float = 3.0, grid_px: int = 4, sky_share: float = 0.4, **kwargs: Any
     ) -> None:
-        super().__init__(num_lidar_rays, num_camera_rays, min_range_m)
+        super().__init__(*args, **kwargs)
         self.min_radius_m, self.grid_px, self.sky_share = min_radius_m, grid_px, sky_share
 
     def point_weights(self, field: BoundField, sweep: KeyframeSweep, candidates: Tensor) -> Tensor:

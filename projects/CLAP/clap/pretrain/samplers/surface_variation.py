@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmdet3d.registry import TASK_UTILS
 from scipy.spatial import cKDTree
@@ -21,24 +23,12 @@ class SurfaceVariationRaySampler(BlurredPixelSampler):
     Needs no field, hence no warm-up: the weights are those of the scan, the same in every epoch.
 
     Args:
-        num_lidar_rays: N_L, LiDAR rays per sample.
-        num_camera_rays: N_C / N_cam, camera rays per camera.
-        min_range_m: points closer than this to the sensor are no targets.
         num_neighbours: k, points of a neighbourhood, the point itself among them.
-        blur_kernel_px: K_gaus, odd size of the Gaussian kernel.
-        blur_sigma_px: its standard deviation.
+        args, kwargs: of :class:`BlurredPixelSampler`.
     """
 
-    def __init__(
-        self,
-        num_lidar_rays: int = 8192,
-        num_camera_rays: int = 1024,
-        min_range_m: float = 2.5,
-        num_neighbours: int = 16,
-        blur_kernel_px: int = 15,
-        blur_sigma_px: float = 3.0,
-    ) -> None:
-        super().__init__(num_lidar_rays, num_camera_rays, min_range_m, blur_kernel_px, blur_sigma_px)
+    def __init__(self, *args: Any, num_neighbours: int = 16, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if num_neighbours < 4:
             raise ConfigError(f'num_neighbours must be at least 4 (three points lie in a plane), got {num_neighbours}')
         self.num_neighbours = num_neighbours
