@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
 from .class_balance import balanced_frames, draws_per_class, frames_by_class
-from .file_checks import expected_files, file_problems
+from .file_checks import expected_files, file_problems, reading_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
 _ADVICE = (
@@ -286,6 +286,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         try:
             self._select(frame)
             problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar)
+            if not problems and use_lidar and self.verify != 'off':
+                problems = reading_problems(frame, self.pipeline.transforms, f'frame {index}')
             if problems:
                 return None, problems
             info = self.parse_data_info(frame)

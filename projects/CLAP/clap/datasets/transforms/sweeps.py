@@ -11,7 +11,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 
 from ...errors import ConfigError
-from .loading import FEATURE_DIMS, TIME_DIM, homogeneous, read_points
+from .loading import FEATURE_DIMS, TIME_DIM, check_columns, homogeneous, read_cloud
 
 CLOSE_M = 1.0
 
@@ -47,6 +47,7 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: a frame without earlier sweeps gets its keyframe ``sweeps_num`` times.
         remove_close: leave out points of a sweep that lie within 1 m of its sensor in x and y.
         test_mode: take the nearest sweeps in time instead of drawing among those of the frame.
+        nonfinite: as in :class:`CLAPLoadKeyframe`.
         backend_args: MMEngine file backend; None reads local files.
     """
 
@@ -58,23 +59,22 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: bool = False,
         remove_close: bool = False,
         test_mode: bool = False,
+        nonfinite: str = 'error',
         backend_args: Optional[dict] = None,
     ) -> None:
         if not isinstance(sweeps_num, int) or sweeps_num < 0:
             raise ConfigError(f'sweeps_num must be a whole number of at least 0, got {sweeps_num!r}')
-        if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
-            raise ConfigError(
-                f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
-                f'load_dim={load_dim}; got {use_dim!r}'
-            )
+        check_columns(load_dim, use_dim, nonfinite)
         self.sweeps_num, self.load_dim, self.use_dim = sweeps_num, load_dim, list(use_dim)
         self.pad_empty_sweeps, self.remove_close = pad_empty_sweeps, remove_close
-        self.test_mode, self.backend_args = test_mode, backend_args
+        self.test_mode, self.nonfinite, self.backend_args = test_mode, nonfinite, backend_args
 
     def transform(self, results: dict) -> dict:
         keyframe = results['points'].tensor
         sweeps = results.get('lidar_sweeps') or []
-        clouds = [torch.from_numpy(self._read(sweeps[index], results)) for index in self._choose(len(sweeps))]
+        chosen = [sweeps[index] for index in self._choose(len(sweeps))]
+        # One look a frame is enough to see files of another kind.
+        clouds = [torch.from_numpy(self._read(sweep, results, index == 0)) for index, sweep in enumerate(chosen)]
         if not sweeps and self.pad_empty_sweeps:
             clouds = [self._without_close(keyframe)] * self.sweeps_num
         results['points'] = LiDARPoints(torch.cat([keyframe, *clouds]), points_dim=FEATURE_DIMS)
@@ -85,9 +85,9 @@ class CLAPLoadSweeps(BaseTransform):
             return range(min(available, self.sweeps_num))
         return torch.randperm(available)[: self.sweeps_num].tolist()
 
-    def _read(self, sweep: dict, results: dict) -> np.ndarray:
+    def _read(self, sweep: dict, results: dict, checked: bool) -> np.ndarray:
         path = sweep['lidar_points']['lidar_path']
-        points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
+        points, _ = read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args, checked)
         points = self._without_close(points)
         points[:, :3] = to_keyframe(points[:, :3], sweep['lidar_points']['lidar2sensor'])
         points[:, TIME_DIM] = results['timestamp'] - sweep['timestamp']

@@ -30,8 +30,12 @@ class DatasetCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check, or raise :class:`DataError` with the cause and the way out."""
         model = unwrapped(runner.model)
-        dataset = runner.train_dataloader.dataset
-        for report in check_dataset(dataset, self.num_frames, model.voxelize_cfg['point_cloud_range']):
+        dataset, cfg = runner.train_dataloader.dataset, model.voxelize_cfg
+        voxels = cfg if model.has_lidar else None
+        reports = check_dataset(dataset, self.num_frames, cfg['point_cloud_range'], voxels)
+        for remark in dict.fromkeys(remark for report in reports for remark in report.remarks):
+            runner.logger.warning(f'frame check: {remark}')
+        for report in reports:
             cameras = ', '.join(f'{name} {share:.2f}' for name, share in report.visible.items())
             runner.logger.info(
                 f'frame check: {report.num_points} points, {report.in_range:.0%} in range, share of the '
