@@ -67,7 +67,7 @@ def check_frame(
         aug = torch.as_tensor(data_sample.metainfo.get('lidar_aug_matrix', np.eye(4)), dtype=torch.float32)
         cloud = transform_points(inputs['keyframe_points'].float(), aug)
         in_range = _check_range(cloud, point_cloud_range, name)
-    remarks = [*_remarks(points, cloud, in_range), *_cut_voxels(points, voxelize_cfg, name)]
+    remarks = [*_remarks(points, cloud), *_cut_voxels(points, voxelize_cfg, name)]
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
     return FrameReport(len(points), in_range, visible, tuple(remarks))
 
@@ -108,13 +108,8 @@ def _check_range(cloud: Tensor, point_cloud_range: Sequence[float], name: str) -
     return in_range
 
 
-def _remarks(points: Tensor, cloud: Tensor, in_range: float) -> List[str]:
+def _remarks(points: Tensor, cloud: Tensor) -> List[str]:
     found = []
-    if in_range < 0.3:
-        found.append(
-            f'{in_range:.0%} of the points lie inside point_cloud_range: widen it, or check that they are metres in '
-            'the LiDAR frame'
-        )
     spread = cloud.std(dim=0)
     if len(cloud) > 100 and spread[2] > spread[:2].max():
         found.append('points reach farther along z than along x and y: z has to be up; turn the LiDAR frame')

@@ -16,12 +16,12 @@ from mmengine.logging import print_log
 from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
 from .class_balance import balanced_frames, draws_per_class, frames_by_class
-from .file_checks import expected_files, file_problems, reading_problems
+from .file_checks import expected_files, file_problems, files_advice, reading_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
 
-_ADVICE = (
-    'Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
-    "convert the data again with tools/create_data.py. (verify='off' switches this check off.)"
+_ENTRIES_ADVICE = (
+    'Correct these entries, or make the info file again with the converter of these data (tools/create_data.py). '
+    "(verify='off' switches this check off.)"
 )
 
 
@@ -268,7 +268,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             if info is not None:
                 parsed.append(info)
         if self.dropped_frames and (self.on_broken_frame == 'stop' or not parsed):
-            raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ADVICE)
+            raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ENTRIES_ADVICE)
         if self.dropped_frames:
             print_log(
                 f'{self.ann_file}: {len(frames) - len(parsed)} of {len(frames)} frames left out, their entries '
@@ -349,7 +349,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
             title = f'files of {self.ann_file} (data_root {self.data_root})'
-            error = DatasetError.from_problems(title, problems, _ADVICE)
+            error = DatasetError.from_problems(title, problems, files_advice(problems))
             if self.on_broken_frame == 'stop':
                 raise error
             print_log(f'{error} The frames concerned will be skipped.', 'current', logging.WARNING)

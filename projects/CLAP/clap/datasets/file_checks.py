@@ -122,6 +122,20 @@ def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> Li
         return [line for lines in pool.map(look, chunks) for line in lines]
 
 
+def files_advice(problems: Sequence[str]) -> str:
+    """The ways out of the problems of :func:`file_problems`, for the kinds that are among them."""
+    ways = {
+        'does not exist': 'Correct data_root, data_prefix or ann_file (CLAP_DATA_ROOT), copy what is missing, or '
+        'convert the data again (tools/create_data.py).',
+        'is empty': 'Copy empty, truncated and damaged files again.',
+        'truncated copy': 'Copy empty, truncated and damaged files again.',
+        'cannot be decoded': 'Copy empty, truncated and damaged files again.',
+        ' rows for the ': 'Convert frames again whose files do not belong together.',
+    }
+    found = dict.fromkeys(way for sign, way in ways.items() if any(sign in problem for problem in problems))
+    return ' '.join([*found, "(verify='off' switches this check off.)"])
+
+
 def _stat_problem(file: ExpectedFile) -> Optional[str]:
     try:
         size = os.stat(file.path).st_size
