@@ -8,7 +8,7 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-_RAY_KEYS = ('keyframe_points', 'keyframe_origins')
+_RAY_KEYS = ('keyframe_points', 'keyframe_origins', 'sweep_points', 'sweep_lengths', 'sweep_to_keyframe')
 
 
 @MODELS.register_module()
@@ -38,7 +38,7 @@ class CLAPDataPreprocessor(Det3DDataPreprocessor):
         )
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
-        """As the parent's, with the two ray inputs carried along."""
+        """As the parent's, with the inputs that rays are made from."""
         rays = self.cast_data({key: data['inputs'][key] for key in _RAY_KEYS if key in data['inputs']})
         processed = super().simple_process(data, training)
         processed['inputs'].update(rays)
