@@ -141,6 +141,38 @@ def test_sweeps_and_per_point_origins_are_checked(folder):
         _dataset(folder)
 
 
+@pytest.mark.parametrize(
+    'prefix, place, stored',
+    [
+        ('', 'drive_a/0.bin', 'drive_a/0.bin'),
+        ('lidar', 'lidar/day/drive_a/0.bin', 'day/drive_a/0.bin'),
+        ('lidar', 'lidar/0.bin', '0.bin'),
+        ('sweeps/TOP', 'sweeps/TOP/0.bin', 'sweeps/TOP/0.bin'),
+        ('sweeps/TOP', 'sweeps/TOP/0.bin', '/another/machine/nuscenes/sweeps/TOP/0.bin'),
+        ('sweeps/TOP', 'samples/TOP/0.bin', './data/nuscenes/samples/TOP/0.bin'),
+        ('nowhere', 'elsewhere/0.bin', '{folder}/elsewhere/0.bin'),
+    ],
+)
+def test_sweeps_lie_in_folders_of_their_own_or_where_mmdet3d_has_them(folder, prefix, place, stored):
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    (folder / place).write_bytes((folder / '0.bin').read_bytes())
+    lidar = dict(lidar_path=stored.format(folder=folder), lidar2sensor=np.eye(4).tolist())
+    _change(folder, lambda infos: infos[1].update(lidar_sweeps=[dict(timestamp=100.4, lidar_points=lidar)]))
+    if './' in stored:
+        _change(
+            folder,
+            lambda infos: [
+                i['lidar_points'].update(lidar_path=f'../../{i["lidar_points"]["lidar_path"]}') for i in infos
+            ],
+        )
+    dataset = _dataset(
+        folder,
+        pipeline=[PIPELINE[0], dict(type='CLAPLoadSweeps'), *PIPELINE[1:]],
+        data_prefix=dict(pts='samples/TOP' if './' in stored else '', sweeps=prefix, img=''),
+    )
+    assert len(dataset[1]['inputs']['points']) == 800
+
+
 def _set_camera(key, value):
     return lambda infos: infos[1]['images']['CAM_LEFT'].__setitem__(key, value)
 
@@ -210,3 +242,20 @@ def test_transforms_have_names_and_none_leaves_one_out(folder):
     kinds = [type(step) for step in listed.pipeline.transforms]
     assert [type(step) for step in by_name.pipeline.transforms] == kinds
     assert (listed[1]['inputs']['img'] == by_name[1]['inputs']['img']).all()
+
+
+def test_target_sweeps_of_data_without_sweeps_are_refused(folder):
+    steps = [PIPELINE[0], dict(type='CLAPLoadSweeps', target_sweeps=2), *PIPELINE[1:]]
+    with pytest.raises(DatasetError, match=r'target_sweeps=2, but no frame of .*infos.pkl has an earlier sweep'):
+        _dataset(folder, pipeline=steps)
+
+    def add(infos):  # to the last frame alone: the first of a scene has none
+        path = infos[0]['lidar_points']['lidar_path']
+        points = dict(lidar_path=path, num_pts_feats=5, lidar2sensor=np.eye(4).tolist())
+        infos[2]['lidar_sweeps'] = [dict(timestamp=infos[2]['timestamp'] - 0.05, lidar_points=points)]
+
+    _change(folder, add)
+    dataset = _dataset(folder, pipeline=steps)
+    assert [len(dataset[index]['inputs']['sweep_points']) for index in range(3)] == [0, 0, 400]
+    assert dataset[2]['inputs']['sweep_lengths'].tolist() == [400]
+    assert 'sweep_points' not in _dataset(folder)[2]['inputs']

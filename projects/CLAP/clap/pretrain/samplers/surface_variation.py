@@ -6,12 +6,12 @@ from typing import Any, Optional
 
 import torch
 from mmdet3d.registry import TASK_UTILS
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ...errors import ConfigError
 from ...functional import nearest_neighbours, surface_variation
 from ...modules import BoundField
+from ...neighbours import neighbour_indices
 from ...structures import KeyframeSweep
 from .blurred import BlurredPixelSampler, with_floor
 
@@ -55,6 +55,6 @@ def scan_variation(points: Tensor, num_neighbours: int = 16, places: Optional[Te
         (K,) in [0, 1/3], see :func:`surface_variation`.
     """
     points = points.cpu()
-    around = points if places is None else points[places.cpu()]
-    _, neighbours = cKDTree(points.numpy()).query(around.numpy(), min(num_neighbours, len(points)))
+    asked = None if places is None else points[places.cpu()].numpy()
+    neighbours = neighbour_indices(points.numpy(), min(num_neighbours, len(points)), asked)
     return surface_variation(points, torch.from_numpy(neighbours))
