@@ -158,19 +158,29 @@ def test_sweeps_lie_in_folders_of_their_own_or_where_mmdet3d_has_them(folder, pr
     (folder / place).write_bytes((folder / '0.bin').read_bytes())
     lidar = dict(lidar_path=stored.format(folder=folder), lidar2sensor=np.eye(4).tolist())
     _change(folder, lambda infos: infos[1].update(lidar_sweeps=[dict(timestamp=100.4, lidar_points=lidar)]))
-    if './' in stored:
-        _change(
-            folder,
-            lambda infos: [
-                i['lidar_points'].update(lidar_path=f'../../{i["lidar_points"]["lidar_path"]}') for i in infos
-            ],
-        )
+    _change(folder, lambda infos: [i['lidar_points'].update(lidar_path=str(folder / '1.bin')) for i in infos])
+    keyframes = 'samples/TOP' if './' in stored else ''
     dataset = _dataset(
         folder,
         pipeline=[PIPELINE[0], dict(type='CLAPLoadSweeps'), *PIPELINE[1:]],
-        data_prefix=dict(pts='samples/TOP' if './' in stored else '', sweeps=prefix, img=''),
+        data_prefix=dict(pts=keyframes, sweeps=prefix, img=''),
     )
     assert len(dataset[1]['inputs']['points']) == 800
+
+
+@pytest.mark.parametrize('key, row_bytes', [('origins_path', 12), ('semantic_path', 1)])
+def test_files_beside_the_points_have_as_many_rows(folder, key, row_bytes):
+    points = (folder / '1.bin').stat().st_size // 20
+    _change(folder, lambda infos: infos[1]['lidar_points'].update({key: 'beside.bin'}))
+    # 255 is 'ignore' and, four times, NaN as a float32: classes are not read as numbers.
+    (folder / 'beside.bin').write_bytes((b'\0' if key == 'origins_path' else b'\xff') * row_bytes * points)
+    _dataset(folder, with_annotations=True, verify='full')
+    (folder / 'beside.bin').write_bytes(b'\0' * row_bytes * (points - 1))
+    message = rf'beside\.bin \(lidar_points\.{key}\) has {points - 1} rows for the {points} points of .*1\.bin'
+    with pytest.raises(DatasetError, match=message):
+        _dataset(folder, with_annotations=True)
+    if key == 'semantic_path':
+        _dataset(folder)  # without labels it is not looked at
 
 
 def _set_camera(key, value):
