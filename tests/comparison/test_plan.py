@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.job_config import JobConfigs, plain
 from projects.CLAP.comparison.plan import Cell, Job, all_jobs, select, share_name
@@ -131,6 +132,20 @@ def row(**changes) -> list:
 def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: str) -> None:
     with pytest.raises(PlanError, match=match):
         plan_of(folder, **changes)
+
+
+@pytest.mark.parametrize(
+    'option,new',
+    [
+        ('train_dataloader.dataset.type=CBGSDataset', 'class_balanced=True'),
+        ('val_evaluatr.type=NuScenesMetric', "did you mean 'val_evaluator'"),
+        ('class_names=[car]', "'class_names' is a part .* change it where it went"),
+    ],
+)
+def test_options_of_an_old_recipe_are_refused_with_the_new_one(folder: Path, option: str, new: str) -> None:
+    plan = plan_of(folder, finetune=dict(config=str(CONFIGS / 'finetune_sim.py'), options=[option]))
+    with pytest.raises(ConfigError, match=new):
+        JobConfigs(plan, Path('weights')).config(all_jobs(plan)[-1])
 
 
 def test_missing_files_are_named(folder: Path) -> None:
