@@ -181,7 +181,7 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
 
 def test_a_dry_run_of_the_papers_tables_needs_no_data(tmp_path: Path, monkeypatch, capsys) -> None:
     """Hours: steps of an epoch (28 130 frames by 32, 123 580 by 24), epochs, and seconds of a step at four frames."""
-    for name in ('CLAP_DATA_ROOT', 'TORCH_HOME', 'CUDA_VISIBLE_DEVICES'):
+    for name in ('CLAP_DATA_ROOT', 'TORCH_HOME', 'CUDA_VISIBLE_DEVICES'):  # the last is put back afterwards
         monkeypatch.setenv(name, str(tmp_path))
     plan = read_plan(CONFIGS / 'nuscenes.py')
     found = list_jobs(plan, tmp_path / 'work', [])

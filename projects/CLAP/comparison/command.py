@@ -45,6 +45,7 @@ def run_jobs(
 
 
 def _enough(jobs: Sequence[Job], gpus: Sequence[str]) -> None:
+    """Raise for a job that takes more GPUs than are given."""
     for job in jobs:
         if job.gpus > len(gpus):
             raise PlanError(

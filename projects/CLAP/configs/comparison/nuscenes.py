@@ -11,7 +11,7 @@ make_data = 'python tools/create_data.py nuscenes --root {data_root} --out {data
 note = (
     "Every arm starts from ImageNet's Swin-T. For smaller shares the paper has, random / CLAP: 39.12 / 42.86 "
     'mAP and 40.01 / 42.18 NDS at 2.5 %, 26.22 / 30.53 and 29.82 / 31.87 at 1 %, 16.49 / 23.71 and 22.61 / 27.32 at '
-    '0.5 %. Its seeds leave the labelled frames as they are.'
+    '0.5 %. It does not say whether its seeds draw other frames.'
 )
 in_full = True
 
