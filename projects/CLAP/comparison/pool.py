@@ -26,7 +26,13 @@ _ENVIRONMENT = {
     **dict(OMP_WAIT_POLICY='PASSIVE', MPLBACKEND='Agg', CUDA_DEVICE_ORDER='PCI_BUS_ID', PYTHONUNBUFFERED='1'),
 }
 # Port 0: every job finds a free one of its own.
-_TORCHRUN = '-m torch.distributed.run --rdzv-backend=c10d --rdzv-endpoint=localhost:0 --local-addr=127.0.0.1'.split()
+_TORCHRUN = [
+    '-m',
+    'torch.distributed.run',
+    '--rdzv-backend=c10d',
+    '--rdzv-endpoint=localhost:0',
+    '--local-addr=127.0.0.1',
+]
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
 _GRACE_SECONDS = 15.0
 
