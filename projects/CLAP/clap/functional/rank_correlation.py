@@ -31,5 +31,5 @@ def _ranks(values: Tensor) -> Tensor:
     """Ranks (N,) from lowest to highest, float64, less their mean."""
     _, place, count = torch.unique(values, return_inverse=True, return_counts=True)
     # The mean of the ranks that a value's copies take is exact in float64, so equal ranks stay equal.
-    rank = count.cumsum(0).double() - 0.5 * (count - 1)
+    rank: Tensor = count.cumsum(0).double() - 0.5 * (count - 1)
     return rank[place] - 0.5 * (len(values) + 1)
