@@ -22,7 +22,7 @@ class EncoderOutput:
 
 @dataclass(frozen=True)
 class KeyframeSweep:
-    """The unmasked keyframe sweep of one sample: what rendering is compared with.
+    """The unmasked keyframe sweep of one sample, or it and those before it: what rendering is compared with.
 
     All in metres in the augmented LiDAR frame.
     """
