@@ -62,9 +62,10 @@ def _corners_along_axis(coord: Tensor, size: int) -> List[Tuple[Tensor, Tensor]]
 
 
 def _corner_indices_and_weights(grid_shape: Sequence[int], coords: Tensor) -> Tuple[Tensor, Tensor]:
-    """Row numbers (N, 8) int32 and trilinear weights (N, 8), differentiable in ``coords``, of the corners of each point.
+    """Row numbers (N, 8) int32 and trilinear weights (N, 8) of the corners around each point.
 
-    Both are products of the three axes, so that most of the work is done on N numbers instead of 8 N.
+    Weights are differentiable in ``coords``. Both are products of the three axes, so that most of the work is done on
+    N numbers instead of 8 N.
     """
     size_z, size_y, size_x = grid_shape
     along_x, along_y, along_z = map(_corners_along_axis, coords.t().contiguous(), (size_x, size_y, size_z))
