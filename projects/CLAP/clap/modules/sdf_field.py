@@ -84,8 +84,8 @@ class BoundField:
     def query(self, sets: Sequence[Tensor], with_rgb: Sequence[bool]) -> List[Tuple[Tensor, Optional[Tensor]]]:
         """SDF and, where asked for, colour at several sets of points without a gradient of their own.
 
-        The fast way for rendering: gradients reach the volume and the MLPs only, and one look-up for all sets makes
-        one gradient of the volume, which is larger than all that the points need.
+        The fast way for rendering: gradients reach the volume and the MLPs only. All sets are looked up at once,
+        because every look-up makes a gradient as large as the volume.
 
         Args:
             sets: points (..., 3) metres.

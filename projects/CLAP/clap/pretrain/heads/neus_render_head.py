@@ -32,7 +32,7 @@ from ...functional import (
 from ...modules import BoundField, SDFField, VolumeDecoder
 from ...structures import RayBundle, RenderOutput
 
-Seen = Tuple[Tensor, Optional[Tensor]]  # what a query says of a bundle: sdf (R, S), and rgb (R, S, 3) or None
+_Seen = Tuple[Tensor, Optional[Tensor]]  # what a query says of a bundle: sdf (R, S), and rgb (R, S, 3) or None
 
 
 @dataclass(frozen=True)
@@ -186,14 +186,14 @@ class NeuSRenderHead(BaseModule):
         return _Span(rays, near, far, valid, target, offsets)
 
     @torch.no_grad()
-    def _upsample(self, span: _Span, edges: Tensor, seen: Seen) -> Tensor:
+    def _upsample(self, span: _Span, edges: Tensor, seen: _Seen) -> Tensor:
         """(R, num_upsamples) ranges of the second round; no gradient through positions."""
         sdf = seen[0][:, : edges.shape[1]]
         weights = render_weights(neus_alpha(sdf, sdf.new_tensor(self.upsample_inv_s)))
         return inverse_cdf(edges, weights, self.num_upsamples, span.offsets[1])
 
     def _composite(
-        self, span: _Span, edges: Tensor, first: Seen, extra: Optional[Tensor] = None, second: Optional[Seen] = None
+        self, span: _Span, edges: Tensor, first: _Seen, extra: Optional[Tensor] = None, second: Optional[_Seen] = None
     ) -> RenderOutput:
         """Eqs. 7-9 on the samples of one or two rounds."""
         (sdf, rgb), count = first, edges.shape[1]
