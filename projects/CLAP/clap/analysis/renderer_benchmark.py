@@ -117,17 +117,18 @@ def measure_renderers(cfg: Config, counts: Sequence[int], repeats: int, device: 
         ``times_less`` of both ours takes.
     """
     model = build_method(cfg, device, StepTimer(device))
-    head = getattr(model, 'render_head', None)
-    if not isinstance(head, NeuSRenderHead):
-        raise ConfigError(f'{type(model).__name__} has no render_head of type NeuSRenderHead; give a method that has')
-    sampler, decoder = cfg.model.ray_sampler, head.volume_decoder
+    head = next((module for module in model.modules() if isinstance(module, NeuSRenderHead)), None)
+    if head is None:
+        raise ConfigError(f'{type(model).__name__} has no NeuSRenderHead; give a method that renders with one')
+    (own,) = model.variants(cfg.model, ['UniformRaySampler']).values()
+    decoder = head.volume_decoder
     draw = torch.Generator().manual_seed(0)
     volume = 0.1 * torch.randn(decoder.volume_channels, decoder.num_z, *model.bev_shape[::-1], generator=draw)
     volume = volume.to(device).requires_grad_()
     other = SampleWiseRenderer(head, decoder.volume_channels).to(device)
     rows = []
-    for lidar in counts or [sampler.num_lidar_rays]:
-        camera = 6 * round(lidar * sampler.num_camera_rays / max(sampler.num_lidar_rays, 1))
+    for lidar in counts or [own['num_lidar_rays']]:
+        camera = 6 * round(lidar * own['num_camera_rays'] / max(own['num_lidar_rays'], 1))
         bundles = [_rays(*kind, head.sdf_field.box_min, draw) for kind in (('lidar', lidar), ('camera', camera))]
         rows.append(dict(lidar_rays=lidar, camera_rays=camera, **_in_turn(head, other, volume, bundles, draw, repeats)))
     return dict(
