@@ -72,10 +72,10 @@ def reading_problems(frame: dict, steps: Sequence[Any], where: str) -> List[str]
         for step in steps
         if getattr(step, 'load_dim', features) != features
     ]
-    asked = [step for step in steps if getattr(step, 'sweeps_num', 0)]
+    number = {step: max(getattr(step, 'sweeps_num', 0), getattr(step, 'target_sweeps', 0)) for step in steps}
     sweeps = frame.get('lidar_sweeps') or []
-    if all(getattr(step, 'test_mode', False) for step in asked):
-        sweeps = sweeps[: max((step.sweeps_num for step in asked), default=0)]
+    if all(getattr(step, 'test_mode', False) for step, wanted in number.items() if wanted):  # else any may be drawn
+        sweeps = sweeps[: max(number.values(), default=0)]
     return problems + [
         f'{where}: lidar_sweeps[{number}] {problem}'
         for number, problem in enumerate(_sweep_problem(sweep, frame['timestamp']) for sweep in sweeps)

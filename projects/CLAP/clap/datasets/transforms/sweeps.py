@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -48,6 +48,10 @@ class CLAPLoadSweeps(BaseTransform):
         remove_close: leave out points of a sweep that lie within 1 m of its sensor in x and y.
         test_mode: take the nearest sweeps in time instead of drawing among those of the frame.
         nonfinite: as in :class:`CLAPLoadKeyframe`.
+        target_sweeps: so many sweeps before the keyframe, the nearest in time, give rays to compare rendering with, as
+            the keyframe does; 0 is the paper's preset. What moves leaves ghosts in them. Sets ``sweep_points`` ((K, 3)
+            float32, each sweep's own LiDAR frame, order of the files), ``sweep_lengths`` ((S,) int64, points of each)
+            and ``sweep_to_keyframe`` ((S, 4, 4) float32); the sensor was at the origin of its own frame.
         backend_args: MMEngine file backend; None reads local files.
     """
 
@@ -60,14 +64,17 @@ class CLAPLoadSweeps(BaseTransform):
         remove_close: bool = False,
         test_mode: bool = False,
         nonfinite: str = 'error',
+        target_sweeps: int = 0,
         backend_args: Optional[dict] = None,
     ) -> None:
-        if not isinstance(sweeps_num, int) or sweeps_num < 0:
-            raise ConfigError(f'sweeps_num must be a whole number of at least 0, got {sweeps_num!r}')
+        for name, number in (('sweeps_num', sweeps_num), ('target_sweeps', target_sweeps)):
+            if not isinstance(number, int) or number < 0:
+                raise ConfigError(f'{name} must be a whole number of at least 0, got {number!r}')
         check_columns(load_dim, use_dim, nonfinite)
         self.sweeps_num, self.load_dim, self.use_dim = sweeps_num, load_dim, list(use_dim)
         self.pad_empty_sweeps, self.remove_close = pad_empty_sweeps, remove_close
-        self.test_mode, self.nonfinite, self.backend_args = test_mode, nonfinite, backend_args
+        self.test_mode, self.nonfinite, self.target_sweeps = test_mode, nonfinite, target_sweeps
+        self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         keyframe = results['points'].tensor
@@ -78,7 +85,20 @@ class CLAPLoadSweeps(BaseTransform):
         if not sweeps and self.pad_empty_sweeps:
             clouds = [self._without_close(keyframe)] * self.sweeps_num
         results['points'] = LiDARPoints(torch.cat([keyframe, *clouds]), points_dim=FEATURE_DIMS)
+        if self.target_sweeps:
+            nearest = sorted(sweeps, key=lambda sweep: sweep['timestamp'], reverse=True)[: self.target_sweeps]
+            results.update(self._targets([sweep['lidar_points'] for sweep in nearest]))
         return results
+
+    def _targets(self, sweeps: List[dict]) -> Dict[str, np.ndarray]:
+        """Whole files: which points are held back goes by their place in the file."""
+        read = [self._load(sweep['lidar_path'])[:, :3] for sweep in sweeps]
+        motions = [np.linalg.inv(homogeneous(sweep['lidar2sensor'], 'lidar2sensor')) for sweep in sweeps]
+        return dict(
+            sweep_points=np.concatenate([np.zeros((0, 3), np.float32), *read]),
+            sweep_lengths=np.array([len(points) for points in read], dtype=np.int64),
+            sweep_to_keyframe=np.reshape(motions, (-1, 4, 4)).astype(np.float32),
+        )
 
     def _choose(self, available: int) -> Sequence[int]:
         if self.test_mode or available <= self.sweeps_num:
@@ -86,12 +106,13 @@ class CLAPLoadSweeps(BaseTransform):
         return torch.randperm(available)[: self.sweeps_num].tolist()
 
     def _read(self, sweep: dict, results: dict, checked: bool) -> np.ndarray:
-        path = sweep['lidar_points']['lidar_path']
-        points, _ = read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args, checked)
-        points = self._without_close(points)
+        points = self._without_close(self._load(sweep['lidar_points']['lidar_path'], checked))
         points[:, :3] = to_keyframe(points[:, :3], sweep['lidar_points']['lidar2sensor'])
         points[:, TIME_DIM] = results['timestamp'] - sweep['timestamp']
         return points
+
+    def _load(self, path: str, checked: bool = False) -> np.ndarray:
+        return read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args, checked)[0]
 
     def _without_close(self, points):
         if not self.remove_close:
