@@ -65,7 +65,8 @@ def turned(
     """
     across = [name for name in names if _across(*intrinsics[name])]
     names = across or names
-    for group in [names, *([name] for name in names if len(names) > 1)] if names else []:  # all of them, or single ones
+    alone = [] if across or len(names) < 2 else [[name] for name in names]
+    for group in [names, *alone] if names else []:
         whole = {label: together(fits[name][label] for name in group) for label in (given, *TURNED)}
         label, sure = best_of(whole, given, list(TURNED))
         sure = sure or bool(across) or (bool(label) and whole[label].certainty > 4.0 and whole[given].certainty < 1.0)

@@ -124,13 +124,13 @@ def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> Li
 
 def files_advice(problems: Sequence[str]) -> str:
     """The ways out of the problems of :func:`file_problems`, for the kinds that are among them."""
+    convert = 'or convert the data again (tools/create_data.py).'
     ways = {
-        'does not exist': 'Correct data_root, data_prefix or ann_file (CLAP_DATA_ROOT), copy what is missing, or '
-        'convert the data again (tools/create_data.py).',
-        'is empty': 'Copy empty, truncated and damaged files again.',
-        'truncated copy': 'Copy empty, truncated and damaged files again.',
-        'cannot be decoded': 'Copy empty, truncated and damaged files again.',
-        ' rows for the ': 'Convert frames again whose files do not belong together.',
+        'does not exist': f'Correct data_root, data_prefix, ann_file (CLAP_DATA_ROOT), copy what is missing, {convert}',
+        'is empty': f'Copy empty, truncated and damaged files again, {convert}',
+        'truncated copy': f'Copy empty, truncated and damaged files again, {convert}',
+        'cannot be decoded': f'Copy empty, truncated and damaged files again, {convert}',
+        ' rows for the ': f'Files of one frame do not belong together: copy all of them, {convert}',
     }
     found = dict.fromkeys(way for sign, way in ways.items() if any(sign in problem for problem in problems))
     return ' '.join([*found, "(verify='off' switches this check off.)"])
