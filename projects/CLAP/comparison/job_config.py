@@ -24,7 +24,7 @@ _INFLUENCE = (
     'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
     'param_scheduler', 'randomness', 'env_cfg', 'default_hooks', 'custom_hooks',
 )  # fmt: skip
-_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer', 'transfer')
+_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'gradient_share', 'live', 'timer', 'transfer')
 
 
 @dataclass(eq=False)
