@@ -35,7 +35,7 @@ class GradientShareHook(Hook):
 
     priority = 'NORMAL'  # before LoggerHook, which reads what is set here
 
-    def __init__(self, interval: int = 200) -> None:
+    def __init__(self, interval: int = 100) -> None:
         if interval < 1:
             raise ConfigError(f'interval must be at least 1, got {interval}')
         self.interval = interval
