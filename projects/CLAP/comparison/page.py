@@ -139,6 +139,11 @@ def _pretrainings(results: Results) -> List[Row]:
     return rows
 
 
+def _short(value: float) -> str:
+    """Two digits, without an exponent from one on."""
+    return f'{value:.0f}' if value >= 10 else f'{value:.2g}'
+
+
 def _gradients(results: Results) -> List[Row]:
     """What each loss was worth to the encoders, over the steps of all seeds that were measured."""
     rows: List[Row] = []
@@ -152,7 +157,7 @@ def _gradients(results: Results) -> List[Row]:
             for key, shares in found.items():
                 if key.endswith(f'_{place}'):
                     low, middle, high = (100 * f(s[i] for s in shares) for i, f in enumerate((min, median, max)))
-                    row[key[len('grad_share_') : -len(place) - 1]] = f'{middle:.2g} ({low:.2g}–{high:.2g})'
+                    row[key[len('grad_share_') : -len(place) - 1]] = f'{_short(middle)} ({_short(low)}–{_short(high)})'
             rows.append(row)
     terms = dict.fromkeys(sum(map(list, rows), []))
     return [{term: row.get(term, _DASH) for term in terms} for row in rows]

@@ -1,6 +1,6 @@
 # clap_nus.py with what works better than the paper's values: masking, an SDF held metric and curvature sampling as
 # docs/results/curvature.md recommends (see clap_sim.py), and colour and prototypes that act. With the paper's weights
-# range has more than 99.8 % of the gradient at the encoders' maps, colour 0.1 %, Eq. 16 a millionth (EQUATIONS.md).
+# range has 99.7 % of the gradient at the encoders' maps, colour 0.1 %, Eq. 16 a millionth (EQUATIONS.md).
 #   tools/dist_train.sh projects/CLAP/configs/clap_nus_recommended.py 8
 _base_ = './clap_nus.py'
 

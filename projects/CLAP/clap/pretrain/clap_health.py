@@ -76,8 +76,8 @@ def _prototypes(count: float | None) -> Tuple[HealthRule, ...]:
                 'Prototypes hardly act: this is pre-training by rendering alone.',
                 'The share is not a number.',
             ),
-            'Share of the swapped prediction (Eq. 16) in the gradient at the map of each branch, measured every so many '
-            'steps. Eq. 15 adds little, Eq. 17 does not reach the maps.',
+            'Share of the swapped prediction (Eq. 16) in the gradient at the map of each branch (GradientShareHook). '
+            'Eq. 15 adds little, Eq. 17 does not reach the maps.',
             "Too small, as with the paper's values: model.prototype_head.normalization='cells', cells='occupied', "
             'batch_norm=True, temperature=0.3, as in clap_nus_recommended.py. Too large: lower '
             'model.prototype_head.swav_weight.',
