@@ -119,7 +119,9 @@ def test_the_paper_configuration_holds_the_papers_numbers() -> None:
     assert cfg.param_scheduler[0].type == 'CosineAnnealingLR'
 
 
-@pytest.mark.parametrize('name,own', [('nus', dict(rgb_weight=10.0))])
+@pytest.mark.parametrize(
+    'name,own', [('nus', dict(rgb_weight=10.0)), ('pandaset', dict(swav_weight=0.5)), ('sim', dict(swav_weight=0.5))]
+)
 def test_recommended_configurations_agree(name: str, own: dict) -> None:
     """Masking, SDF terms, sampler and prototypes; weights of colour and of Eq. 16 follow size and length of a run."""
     folder = ROOT / 'projects' / 'CLAP' / 'configs'

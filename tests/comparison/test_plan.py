@@ -72,6 +72,21 @@ def test_an_arm_may_start_every_seed_from_its_own_pre_training(folder: Path) -> 
         plan_of(folder, arms=arms)
 
 
+def test_prototypes_as_printed_are_set_against_the_recommended_ones() -> None:
+    plan, keys = read_plan(CONFIGS / 'prototypes_sim.py'), ('normalization', 'cells', 'batch_norm', 'temperature')
+    printed, acting = (
+        load_config(str(plan.config('pretrain', name)), plan.options('pretrain', name)).model for name in plan.pretrain
+    )
+    paper, recommended = (load_config(str(CONFIGS.parent / f'{name}.py')).model for name in ('clap_nus', 'clap_sim'))
+    assert {key: acting.prototype_head[key] for key in keys} == {key: recommended.prototype_head[key] for key in keys}
+    assert acting.prototype_head.swav_weight == recommended.prototype_head.swav_weight
+    own = {'batch_norm': False, 'swav_weight': 1.0, **paper.prototype_head}  # the class' defaults
+    assert {key: printed.prototype_head[key] for key in (*keys, 'swav_weight')} == {
+        k: own[k] for k in (*keys, 'swav_weight')
+    }
+    assert {**printed, 'prototype_head': 0} == {**acting, 'prototype_head': 0}, 'nothing else differs'
+
+
 def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_probe(tmp_path: Path) -> None:
     sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
     for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):

@@ -29,7 +29,7 @@ printed = [
     'model.prototype_head.batch_norm=False',
     'model.prototype_head.temperature=1.0',
 ]
-# As in clap_nus_recommended.py.
+# As in clap_pandaset_recommended.py and clap_sim.py.
 acting = [
     'model.prototype_head.normalization=cells',
     'model.prototype_head.cells=occupied',
