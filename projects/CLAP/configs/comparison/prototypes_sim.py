@@ -49,6 +49,6 @@ arms = [
 ]
 baseline = 'printed'
 subject = 'acting'
-rows = [dict(arms=['printed', 'acting'], share=1, epochs=2, seeds=seeds, frozen=True)]
+rows = [dict(arms=['printed', 'acting'], share=1, epochs=epochs, seeds=seeds, frozen=True) for epochs in (2, 6)]
 finetune = None
 del rest, printed, acting, seeds
