@@ -8,3 +8,5 @@ model = dict(
     prototype_head=dict(normalization='cells', temperature=0.3, swav_weight=0.5),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
+# The field of a few frames may prefer what is flat: uniform rays until its curvature means something.
+default_hooks = dict(warmup=dict(until_rank_correlation=0.4))

@@ -20,8 +20,9 @@ note = (
     'not known.\n\n'
     'Fixed before the runs: settings, the weight of Eq. 16 from a pilot of 160 steps on 32 other frames, and the size, '
     '224 steps and 28 validation frames. With three seeds a difference is told from chance where it exceeds 2.5 times '
-    "its standard deviation; the probe's was 0.4 to 2.1 points in [samplers_sim](../samplers_sim/README.md), so that no "
-    'effect below about two points could be expected to show. Up to six runs shared two cores with other work, hence the hours.'
+    "its standard deviation; the probe's was 0.4 to 2.1 points in [samplers_sim](../samplers_sim/README.md), so that "
+    'no effect below about two points could be expected to show. Up to six runs shared two cores with other work, '
+    'hence the hours.'
 )
 same_data = []
 
