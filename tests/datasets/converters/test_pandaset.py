@@ -12,7 +12,8 @@ from mmdet3d.structures import LiDARInstance3DBoxes
 from projects.CLAP.clap.datasets import CLAPDataset
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.datasets.converters.pandaset_boxes import CLASS_OF_LABEL, CLASSES, count_points_in_boxes
-from projects.CLAP.clap.datasets.converters.pandaset_reader import Trajectory, find_sequences
+from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequences
+from projects.CLAP.clap.datasets.converters.trajectory import Trajectory
 from projects.CLAP.clap.errors import DataError
 from projects.CLAP.clap.files.pickled_table import read_table
 from tests.fixtures import pandaset_recording as recording
