@@ -22,7 +22,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.logging import print_log
 
-from ...errors import DatasetError
+from ...errors import DataError, DatasetError
 from .argoverse2_reader import SWEEP, file_stamps, read_boxes, read_poses, read_rig, read_sensors, read_table
 from .cameras import Rig, image_entry
 from .conversion import Plan, Segment, convert_segments
@@ -187,7 +187,10 @@ def read_sweep(log: Log, stamp: int, path: Trajectory) -> Tuple[np.ndarray, np.n
     """
     table = read_table(log.folder / 'sensors' / 'lidar' / f'{stamp}.feather', SWEEP)
     points = table[['x', 'y', 'z']].to_numpy(np.float32)
-    table, points = table[np.isfinite(points).all(axis=1)], points[np.isfinite(points).all(axis=1)]
+    finite = np.isfinite(points).all(axis=1)
+    table, points = table[finite], points[finite]
+    if not len(points):
+        raise DataError(f'{log.folder}: sweep {stamp} has no finite point; download its file again, or remove it')
     time, offsets = float(log.seconds(stamp)), table['offset_ns'].to_numpy() / 1e9
     upper, lower = (
         path.places_of(log.sensors[name][:3, 3], time + offsets, time) for name in ('up_lidar', 'down_lidar')

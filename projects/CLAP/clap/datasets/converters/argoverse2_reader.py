@@ -41,10 +41,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise DataError(f'{path}: no column {", ".join(missing)}; it has {", ".join(table.column_names)}')
-    frame = table.select(list(columns)).to_pandas()
-    if not len(frame):
-        raise DataError(f'{path} has no row; download it again')
-    return frame
+    return table.select(list(columns)).to_pandas()
 
 
 def pose_matrices(table: pd.DataFrame, path: Path) -> np.ndarray:
@@ -90,6 +87,8 @@ def read_poses(log: Path) -> Tuple[np.ndarray, np.ndarray]:
     """Time stamps (P,) int64 [ns], rising, and vehicle -> city (P, 4, 4)."""
     path = log / 'city_SE3_egovehicle.feather'
     table = read_table(path, ['timestamp_ns', *POSE]).sort_values('timestamp_ns')
+    if len(table) < 2:
+        raise DataError(f'{path} has {len(table)} poses; at least two say how the vehicle moves. Download it again')
     return table['timestamp_ns'].to_numpy(np.int64), pose_matrices(table, path)
 
 
