@@ -178,7 +178,7 @@ def test_real_elevations_are_sharp_about_the_right_lidar_at_the_right_time(real:
 
 
 def spread(rays: np.ndarray, laser: np.ndarray, sensors: dict) -> float:
-    """Median over lasers of the quartile distance of elevations [degrees], 5 to 16 m (float16's grain is 8 mm there)."""
+    """Median over lasers of the distance between quartiles of the elevation [degrees], points at 5 to 16 m."""
     near = (np.linalg.norm(rays, axis=1) > 5) & (np.linalg.norm(rays, axis=1) < 16)
     found = []
     for number in range(64):
