@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from projects.CLAP.clap.datasets.converters.kitti_raw import convert
 from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding
 from projects.CLAP.doctor import calibration as calib
 
@@ -167,6 +168,31 @@ def test_exchanged_cameras_and_wrong_angles_show_in_the_images(photos: Dict[str,
 def test_the_calibration_of_another_image_size(photos: Dict[str, str]) -> None:
     (found,) = findings(photos, cam2img=np.diag([4.0, 4.0, 1.0]) @ CAM2IMG)
     assert found.level == WATCH and '4 times as wide' in found.verdict and 'width now' in found.remedy
+
+
+def test_three_degrees_about_any_axis_show_in_one_camera_of_a_real_drive(real_data: Path, tmp_path: Path) -> None:
+    convert(real_data / 'kitti_raw', tmp_path)
+    frames = pickle.loads((tmp_path / 'kitti_raw_infos_train.pkl').read_bytes())['data_list']
+
+    def judged(turn: np.ndarray) -> Finding:
+        rig = calib.Rig()
+        for frame in (frames[0], frames[2], frames[5]):
+            view = frame['images']['image_02']
+            points = np.fromfile(tmp_path / frame['lidar_points']['lidar_path'], np.float32).reshape(-1, 5)
+            calib.add_frame(rig, points, dict(image_02=dict(view, lidar2cam=turn @ np.array(view['lidar2cam']))))
+        return calib.judge(rig, '', '')[0]
+
+    assert judged(np.eye(4)).level == GOOD
+    for axis, word in enumerate(
+        ('about -3 degrees about the camera\'s x axis', 'move by', 'about the camera\'s z axis')
+    ):
+        for degrees in (-3, 3):
+            found = judged(calib._tilt(axis, degrees))
+            assert found.level == WATCH and word.replace('-3', f'{-degrees:+d}') in found.verdict, (
+                axis,
+                degrees,
+                found,
+            )
 
 
 def test_real_frames_raise_no_alarm_and_their_inverses_do(real_data: Path) -> None:

@@ -70,6 +70,23 @@ MISTAKES: Dict[str, Tuple[str, Callable[[Array], Array]]] = {
         lambda m: m @ _TURNS[180],
     ),
 }
+
+
+def _tilt(axis: int, degrees: float) -> Array:
+    """Rotation about an axis of the camera: 0 x, 1 y, 2 z."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    one, other = [index for index in range(3) if index != axis]
+    matrix = np.eye(4)
+    matrix[[one, one, other, other], [one, other, one, other]] = cos, -sin, sin, cos
+    return matrix
+
+
+#: Small errors that moving the points sideways does not show, mended.
+TILTS: Dict[str, Array] = {
+    f'{degrees:+d} degrees about the camera\'s {"xyz"[axis]} axis': _tilt(axis, degrees)
+    for axis in (0, 2)
+    for degrees in (-3, 3)
+}
 _WANTED = 'lidar2cam takes LiDAR coordinates to the camera (x right, y down, z forward; metres)'
 
 
@@ -80,8 +97,8 @@ class Rig:
     Attributes:
         matrices: by camera, lidar2cam of the frames looked at.
         intrinsics: by camera, (cam2img, width, height) of the first frame.
-        fits: by camera, agreement of edges under the given matrices (``GIVEN``), under every mistake mended, and under
-            the matrices of the other cameras (by their names).
+        fits: by camera, agreement of edges under the given matrices (``GIVEN``), under every mistake and tilt mended, and
+            under the matrices of the other cameras (by their names).
     """
 
     matrices: Dict[str, List[Array]] = field(default_factory=dict)
@@ -107,6 +124,7 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
         scale = WIDTH / rig.intrinsics[name][1]
         tried = {GIVEN: (cam2img[name], lidar2cam[name])}
         tried.update({mistake: (cam2img[name], mend(lidar2cam[name])) for mistake, (_, mend) in MISTAKES.items()})
+        tried.update({tilt: (cam2img[name], turn @ lidar2cam[name]) for tilt, turn in TILTS.items()})
         tried.update({other: (cam2img[other], lidar2cam[other]) for other in images if other != name})
         for label, (intrinsic, extrinsic) in tried.items():
             add(rig.fits.setdefault(name, {}), label, agreement(rim, edges, scale, intrinsic, extrinsic))
@@ -282,6 +300,14 @@ def _contradicted(rig: Rig) -> List[_Problem]:
         return [_mended(BAD if sure else WATCH, names, mistake, whole)]
     if whole[GIVEN].better_shift and not any(fits[GIVEN].certainty > 2.5 for fits in rig.fits.values()):
         return [_shifted(names, whole[GIVEN])]
+    tilt = max(TILTS, key=lambda label: rig_fit(rig, names, label).here)
+    mended = rig_fit(rig, names, tilt)
+    if (
+        mended.points >= MIN_POINTS
+        and mended.here > whole[GIVEN].here + 0.04
+        and mended.gain > whole[GIVEN].gain + 0.03
+    ):
+        return [_turned(names, tilt, whole[GIVEN], mended)]
     found = [problem for name in names for problem in _contradicted_alone(rig, name)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
         found.append(
@@ -324,6 +350,16 @@ def _shifted(names: List[str], fit: Agreement) -> _Problem:
         f'points and image fit better if the points move by {fit.better_shift / WIDTH:+.1%} of the image\'s width',
         'check the rotation in lidar2cam, the '
         'principal point in cam2img, and that image and sweep are of the same time',
+    )
+
+
+def _turned(names: List[str], tilt: str, given: Agreement, mended: Agreement) -> _Problem:
+    return _Problem(
+        WATCH,
+        names,
+        f'points and image fit better if lidar2cam is turned by about {tilt} (edge strength {mended.here:.2f} instead of '
+        f'{given.here:.2f})',
+        'check the rotation in lidar2cam',
     )
 
 
