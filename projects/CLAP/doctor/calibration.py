@@ -97,7 +97,7 @@ class Rig:
     Attributes:
         matrices: by camera, lidar2cam of the frames looked at.
         intrinsics: by camera, (cam2img, width, height) of the first frame.
-        fits: by camera, agreement of edges under the given matrices (``GIVEN``), under every mistake and tilt mended, and
+        fits: by camera, edges under the given matrices (``GIVEN``), under every mistake or tilt mended, and
             under the matrices of the other cameras (by their names).
     """
 
@@ -301,13 +301,9 @@ def _contradicted(rig: Rig) -> List[_Problem]:
     if whole[GIVEN].better_shift and not any(fits[GIVEN].certainty > 2.5 for fits in rig.fits.values()):
         return [_shifted(names, whole[GIVEN])]
     tilt = max(TILTS, key=lambda label: rig_fit(rig, names, label).here)
-    mended = rig_fit(rig, names, tilt)
-    if (
-        mended.points >= MIN_POINTS
-        and mended.here > whole[GIVEN].here + 0.04
-        and mended.gain > whole[GIVEN].gain + 0.03
-    ):
-        return [_turned(names, tilt, whole[GIVEN], mended)]
+    given, mended = whole[GIVEN], rig_fit(rig, names, tilt)
+    if mended.points >= MIN_POINTS and mended.here > given.here + 0.04 and mended.gain > given.gain + 0.03:
+        return [_turned(names, tilt, given, mended)]
     found = [problem for name in names for problem in _contradicted_alone(rig, name)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
         found.append(
@@ -357,8 +353,8 @@ def _turned(names: List[str], tilt: str, given: Agreement, mended: Agreement) ->
     return _Problem(
         WATCH,
         names,
-        f'points and image fit better if lidar2cam is turned by about {tilt} (edge strength {mended.here:.2f} instead of '
-        f'{given.here:.2f})',
+        f'points and image fit better if lidar2cam is turned by about {tilt} (edge strength {mended.here:.2f} instead '
+        f'of {given.here:.2f})',
         'check the rotation in lidar2cam',
     )
 
