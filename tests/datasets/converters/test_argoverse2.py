@@ -112,7 +112,7 @@ DAMAGE = {
     'no poses': (lambda f: (f / 'city_SE3_egovehicle.feather').unlink(), r'SE3_egovehicle\.feather does not exist'),
     'zero quaternion': (lambda f: change(f / 'city_SE3_egovehicle.feather', qw=0.0), r'quaternions must have length 1'),
     'no pose': (lambda f: keep_rows(f / 'city_SE3_egovehicle.feather', 0), r'has 0 poses'),
-    'no point': (lambda f: keep_rows(f / SWEEP, 0), r'has no finite point'),
+    'no point': (lambda f: keep_rows(f / SWEEP, 0), r'must have finite points'),
     'no column of boxes': (lambda f: drop_column(f / 'annotations.feather', 'category'), r'no column category'),
     'NaN box': (lambda f: change(f / 'annotations.feather', length_m=np.nan), r'annotations\.feather holds NaN'),
     'no intrinsics': (lambda f: (f / 'calibration/intrinsics.feather').unlink(), r'intrinsics\.feather does not exist'),

@@ -189,9 +189,12 @@ def read_sweep(log: Log, stamp: int, path: Trajectory) -> Tuple[np.ndarray, np.n
     points = table[['x', 'y', 'z']].to_numpy(np.float32)
     finite = np.isfinite(points).all(axis=1)
     table, points = table[finite], points[finite]
-    if not len(points):
-        raise DataError(f'{log.folder}: sweep {stamp} has no finite point; download its file again, or remove it')
     time, offsets = float(log.seconds(stamp)), table['offset_ns'].to_numpy() / 1e9
+    if not len(points) or offsets.min() < 0 or offsets.max() > SWEEP_S:
+        raise DataError(
+            f'{log.folder}: sweep {stamp}.feather must have finite points from 0 to {SWEEP_S} s after it began; it has '
+            f'{len(points)}. Download it again, or remove it'
+        )
     upper, lower = (
         path.places_of(log.sensors[name][:3, 3], time + offsets, time) for name in ('up_lidar', 'down_lidar')
     )

@@ -16,7 +16,6 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
-import pyarrow
 from pyarrow import feather
 from scipy.spatial.transform import Rotation
 
@@ -27,21 +26,30 @@ from .labelled_boxes import LabelledBox
 QUATERNION, PLACE = ['qx', 'qy', 'qz', 'qw'], ['tx_m', 'ty_m', 'tz_m']
 POSE = [*QUATERNION, *PLACE]
 BOX = ['timestamp_ns', 'track_uuid', 'category', 'length_m', 'width_m', 'height_m', *POSE, 'num_interior_pts']
+#: Columns that are text and that are whole numbers; the others are numbers.
+TEXT = {'sensor_name', 'track_uuid', 'category'}
+WHOLE = {'timestamp_ns', 'offset_ns', 'laser_number', 'intensity', 'num_interior_pts'}
 SWEEP = ['x', 'y', 'z', 'intensity', 'laser_number', 'offset_ns']
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of a feather file; ``DataError`` for a file that is missing, truncated or lacks one."""
+    """Columns of a feather file; ``DataError`` for a file that is missing or damaged, or lacks one of them."""
     try:
-        table = feather.read_table(path, memory_map=False)
+        table = feather.read_table(path, memory_map=False).to_pandas(ignore_metadata=True)
     except FileNotFoundError:
         raise DataError(f'{path} does not exist; it is part of every log, download the log again') from None
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataError(f'{path} cannot be read ({error}): truncated? Download it again') from None
-    missing = [name for name in columns if name not in table.column_names]
+    except Exception as error:  # a damaged file can raise anything
+        raise DataError(
+            f'{path} cannot be read ({type(error).__name__}: {error}): truncated? Download it again'
+        ) from None
+    missing = [name for name in columns if name not in table]
     if missing:
-        raise DataError(f'{path}: no column {", ".join(missing)}; it has {", ".join(table.column_names)}')
-    return table.select(list(columns)).to_pandas()
+        raise DataError(f'{path}: no column {", ".join(missing)}; it has {", ".join(map(str, table))}')
+    for name in set(columns) - TEXT:
+        kind = pd.api.types.is_integer_dtype if name in WHOLE else pd.api.types.is_numeric_dtype
+        if not kind(table[name]):
+            raise DataError(f'{path}: column {name} holds no {"whole " * (name in WHOLE)}numbers; download it again')
+    return table[list(columns)]
 
 
 def pose_matrices(table: pd.DataFrame, path: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ...errors import DataError
 from .frame_files import stored_path
@@ -37,8 +37,8 @@ def image_entry(path: Path, camera: Camera, lidar2cam: np.ndarray, timestamp: fl
             size = image.size
     except FileNotFoundError:
         raise DataError(f'{path} does not exist; download the images of this recording, or remove the sweep') from None
-    except UnidentifiedImageError:
-        raise DataError(f'{path} is no image; download it again') from None
+    except Exception as error:  # decoders of damaged files raise anything
+        raise DataError(f'{path} is no image that can be read ({error}); download it again') from None
     if camera.size is not None and size != camera.size:
         raise DataError(
             f'{path} has {size[0]} x {size[1]} pixels, its calibration is of {camera.size[0]} x {camera.size[1]}: the '

@@ -17,6 +17,8 @@ from .cameras import Camera
 #: Duration of a turn [s].
 SWEEP_S = 0.1
 FULL_INTENSITY = 255.0
+#: No LiDAR sees this far.
+FARTHEST_M = 1000.0
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
@@ -65,7 +67,15 @@ class Calibration:
         """(4, 4) from a rotation and a translation of two entries."""
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = self.matrix(rotation, 3, 3), self.matrix(translation, 3, 1)[:, 0]
-        return matrix
+        return check_rigid(matrix, f'{self.path}: {rotation} and {translation}')
+
+
+def check_rigid(poses: np.ndarray, name: str) -> np.ndarray:
+    """The poses (..., 4, 4) themselves; ``DataError`` unless all turn and move without scaling."""
+    rotation = poses[..., :3, :3]
+    if np.abs(poses).max() > 1e7 or not np.allclose(rotation @ rotation.swapaxes(-1, -2), np.eye(3), atol=1e-3):
+        raise DataError(f'{name}: expected rotations and translations in metres; download the file again')
+    return poses
 
 
 def rectified_camera(projection: np.ndarray, lidar2cam0: np.ndarray, size: Optional[Tuple[int, int]] = None) -> Camera:
@@ -85,10 +95,16 @@ def read_scan(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f'{path} does not exist; download the scans of this recording') from None
     if not raw or len(raw) % 16:
+        raise DataError(f'{path} has {len(raw)} bytes, no multiple of 16 (float32 x, y, z, remission); copy it again')
+    scan = np.frombuffer(raw, dtype=np.float32).reshape(-1, 4)
+    whole = scan[np.isfinite(scan).all(axis=1)]
+    if (np.abs(whole[:, :3]) > FARTHEST_M).any() or (np.abs(whole[:, 3] - 0.5) > 0.501).any():
         raise DataError(
-            f'{path} has {len(raw)} bytes, not a multiple of 16 (float32 x, y, z, remission): copy it again'
+            f'{path}: expected coordinates of at most {FARTHEST_M:.0f} m and remissions from 0 to 1, got up to '
+            f'{np.abs(whole[:, :3]).max():.3g} and {whole[:, 3].min():.3g} to {whole[:, 3].max():.3g}: damaged, or of '
+            'another layout; copy it again'
         )
-    return np.frombuffer(raw, dtype=np.float32).reshape(-1, 4)
+    return scan
 
 
 def usable(scan: np.ndarray) -> np.ndarray:

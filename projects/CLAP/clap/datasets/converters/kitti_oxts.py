@@ -8,9 +8,14 @@ from typing import Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ...errors import DataError
 from .kitti import read_numbers
 
 EARTH_RADIUS_M = 6378137.0
+#: Largest latitude, longitude [deg], altitude [m], roll, pitch and yaw [rad].
+LARGEST = (89, 360, 1e4, 7, 7, 7)
+#: Largest latitude, longitude [deg], altitude [m], roll, pitch and yaw [rad].
+LARGEST = (89, 360, 1e4, 7, 7, 7)
 NUMBERS = 30  # of a packet: latitude, longitude [deg], altitude [m], roll, pitch, yaw [rad], ...
 
 
@@ -24,6 +29,10 @@ def read_poses(folder: Path, names: Sequence[str]) -> np.ndarray:
         names: frames, in order.
     """
     packets = np.concatenate([read_numbers(folder / f'{name}.txt', NUMBERS) for name in names])
+    beyond = (np.abs(packets[:, :6]) > LARGEST).any(axis=1)
+    if beyond.any():
+        path = folder / f'{names[int(beyond.argmax())]}.txt'
+        raise DataError(f'{path}: no place on Earth, or angles that are not radians; download the drive again')
     latitude, longitude = np.radians(packets[:, 0]), np.radians(packets[:, 1])
     radius = np.cos(latitude[0]) * EARTH_RADIUS_M
     north = np.log(np.tan(np.pi / 4 + latitude / 2))

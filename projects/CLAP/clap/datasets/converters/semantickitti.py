@@ -32,6 +32,7 @@ from .frame_files import earlier_sweeps, write_sweep
 from .kitti import (
     SWEEP_S,
     Calibration,
+    check_rigid,
     firing_times,
     frame_numbers,
     point_features,
@@ -143,6 +144,7 @@ def _read_rig(path: Path, cameras: Sequence[str]) -> Tuple[np.ndarray, Rig]:
     calibration = Calibration(path)
     lidar2cam0 = np.eye(4)
     lidar2cam0[:3] = calibration.matrix('Tr', 3, 4)
+    check_rigid(lidar2cam0, f'{path}: Tr')
     projections = {camera: calibration.matrix(f'P{camera[-1]}', 3, 4) for camera in cameras}
     return lidar2cam0, {camera: rectified_camera(matrix, lidar2cam0) for camera, matrix in projections.items()}
 
@@ -166,4 +168,5 @@ def _read_trajectory(root: Path, name: str, lidar2cam0: np.ndarray, number: int)
         raise DataError(f'{folder / "times.txt"}: the times do not rise from line to line; copy the file again')
     poses = np.tile(np.eye(4), (number, 1, 1))
     poses[:, :3] = rows[:number].reshape(-1, 3, 4)
+    check_rigid(poses, str(paths[0]))
     return Trajectory(np.linalg.inv(lidar2cam0) @ poses @ lidar2cam0, times[:number])
