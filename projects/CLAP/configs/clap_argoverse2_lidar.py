@@ -8,10 +8,7 @@ model = dict(
     fusion_layer=None,
     prototype_head=None,  # it associates two sensors
 )
-lidar = dict(
-    modality=dict(use_lidar=True, use_camera=False),
-    pipeline=dict(images=None, image_aug=None, pack=dict(keys=['points', 'keyframe_points', 'keyframe_origins'])),
-)
+lidar = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
 train_dataloader = dict(dataset=lidar)
 val_dataloader = dict(dataset=lidar)
 test_dataloader = val_dataloader
