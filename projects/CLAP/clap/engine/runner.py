@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Sequence
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from ..errors import CheckpointError
+from .checkpoint.resume import obey_configuration
 from .config.check import HOOKS_OF_MMENGINE
 from .console_line import ConsoleFormatter
 from .hooks.transfer_report_hook import TransferReportHook
@@ -68,12 +68,13 @@ class QuietRunner(Runner):
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file.
 
         Raises:
-            CheckpointError: a checkpoint to go on from was written under another schedule.
+            CheckpointError: a checkpoint to go on from was written under a configuration that this one cannot follow.
         """
         if self._resume or not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
             checkpoint = super().load_checkpoint(*args, **kwargs)
             if self._resume:
-                self._check_schedule(checkpoint)
+                checkpoint['meta'].pop('config', None)  # MMEngine would run what is in it
+                obey_configuration(self, checkpoint)
             return checkpoint
         said = io.StringIO()
         try:
@@ -84,13 +85,3 @@ class QuietRunner(Runner):
             raise
         self.logger.info(_LOADED + said.getvalue())
         return checkpoint
-
-    def _check_schedule(self, checkpoint: dict) -> None:
-        """MMEngine pairs the schedulers of a checkpoint with the configuration's as far as both go, without a word."""
-        was, now = (checkpoint.get('param_schedulers') or [], self.param_schedulers or [])
-        if isinstance(now, list) and len(was) != len(now):
-            raise CheckpointError(
-                f'the checkpoint has {len(was)} parameter schedulers, this configuration {len(now)}: it is of another '
-                'recipe, and could not go on as it began. Go on with the configuration that the run wrote into its '
-                'work directory, or start anew from the weights: load_from=FILE without --resume'
-            )
