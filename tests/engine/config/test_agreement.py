@@ -29,7 +29,11 @@ SMALL = '[-36.0,-36.0,-5.0,36.0,36.0,3.0]'
             'num_classes is 3, but .*has 10: car, truck',
         ),
         ('clap_sim', [f'model.render_head.point_cloud_range={SMALL}'], f'render_head.*{MODEL}'),
-        ('clap_sim', [f'model.voxelize_cfg.point_cloud_range={SMALL}'], r'pipeline\.point_range\.point_cloud_range is \[-54'),
+        (
+            'clap_sim',
+            [f'model.voxelize_cfg.point_cloud_range={SMALL}'],
+            r'pipeline\.point_range\.point_cloud_range is \[-54',
+        ),
         (
             'clap_sim',
             [f'val_dataloader.dataset.pipeline.point_range.point_cloud_range={SMALL}'],
