@@ -268,7 +268,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._metainfo.update({key: value for key, value in content['metainfo'].items() if key not in self._given})
         if self.with_annotations:
             categories, names = content['metainfo'].get('categories'), list(self._metainfo['classes'])
-            self.label_mapping = label_mapping(categories, names, self.ann_file, 'classes' in self._given)
+            self.label_mapping = label_mapping(categories, names, self.ann_file)
             self.num_ins_per_cat = [0] * len(names)
         frames = content['data_list']
         self.tokens_of_file = [str(frame.get('token')) for frame in frames if isinstance(frame, dict)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
@@ -13,17 +14,18 @@ from .info_file import remake
 _BOX_NUMBERS = 7
 
 
-def label_mapping(categories: Any, classes: Sequence[str], ann_file: str, all_known: bool) -> Dict[int, int]:
+def label_mapping(categories: Any, classes: Sequence[str], ann_file: str) -> Dict[int, int]:
     """Number in ``bbox_label_3d`` -> place in ``classes``, by name; -1 for what is not among them.
+
+    A class that the file does not have is no error, it has no box; one that the file spells otherwise is.
 
     Args:
         categories: ``metainfo.categories`` of the info file, name -> number.
         classes: the classes that are wanted, in the order of the model's labels.
         ann_file: for messages.
-        all_known: whether each of ``classes`` must be in the file, not only one of them.
 
     Raises:
-        DatasetError: the file does not say what its numbers mean, or does not know a class.
+        DatasetError: the file does not say what its numbers mean, spells a class otherwise, or has none of them.
     """
     if not isinstance(categories, Mapping) or not all(
         isinstance(value, (int, np.integer)) for value in categories.values()
@@ -34,9 +36,10 @@ def label_mapping(categories: Any, classes: Sequence[str], ann_file: str, all_kn
             f"metainfo['categories'] = {{'{classes[0]}': 0, ...}}, or {remake(ann_file)}"
         )
     unknown = [name for name in classes if name not in categories]
-    if unknown and (all_known or len(unknown) == len(classes)):
-        near = {name: difflib.get_close_matches(name, map(str, categories), n=1, cutoff=0.5) for name in unknown}
-        told = ', '.join(f'{name} (did you mean {near[name][0]}?)' if near[name] else name for name in unknown)
+    others = {_plain(name): name for name in categories if name not in classes}
+    near = {name: difflib.get_close_matches(_plain(name), others, n=1, cutoff=0.9) for name in unknown}
+    if any(near.values()) or len(unknown) == len(classes):
+        told = ', '.join(f'{name} (did you mean {others[near[name][0]]}?)' if near[name] else name for name in unknown)
         raise DatasetError(
             f'{ann_file}: the data set is asked for the classes {", ".join(classes)}, but metainfo.categories of the '
             f'file has {", ".join(map(str, categories))}. Not there: {told}. Correct metainfo.classes of the data set, '
@@ -44,6 +47,10 @@ def label_mapping(categories: Any, classes: Sequence[str], ann_file: str, all_kn
         )
     place = {name: index for index, name in enumerate(classes)}
     return {**{int(number): place.get(name, -1) for name, number in categories.items()}, -1: -1}
+
+
+def _plain(name: str) -> str:
+    return re.sub('[^a-z0-9]', '', str(name).lower())
 
 
 def instance_problems(instances: Any, mapping: Mapping[int, int], where: str, flag: str) -> List[str]:

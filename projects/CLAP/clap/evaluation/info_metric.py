@@ -54,7 +54,7 @@ class CLAPInfoMetric(BaseMetric):
         evaluated_tokens(dataset, self.ann_file)
         content = read_info_file(self.ann_file, None)
         categories, scored = content['metainfo'].get('categories'), config_factory('detection_cvpr_2019').class_range
-        mapping = label_mapping(categories, self.classes, self.ann_file, True)
+        mapping = label_mapping(categories, self.classes, self.ann_file)
         foreign = [name for name, number in categories.items() if number >= 0 and name not in scored]
         if foreign:
             raise ConfigError(
