@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import List
 
 import pytest
 from mmengine.config import Config
 
-from projects.CLAP.clap.engine.config.agreement import contradictions
+from projects.CLAP.clap.engine.config.agreement import contradictions, loose_ends
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 
@@ -88,3 +89,17 @@ def test_names_of_tasks_and_boxes_of_two_numbers() -> None:
     head['bbox_coder']['pc_range'] = [-51.2, -51.2]
     lines = contradictions(Config(cfg))
     assert len(lines) == 2 and 'bbox_coder.pc_range is [-51.2' in lines[0] and "tasks is ['truck', 'car']" in lines[1]
+
+
+@pytest.mark.parametrize(
+    'config,epochs,told',
+    [
+        ('finetune/bevfusion_nus_lidar', 20, ''),
+        ('finetune/bevfusion_nus_lidar', 2, r'max_epochs is 2, but param_scheduler\[1\].end is 20: .* is cut off'),
+        ('finetune/bevfusion_nus_lidar', 24, 'max_epochs is 24, .* stays at its last value'),
+        ('clap_sim', 3, ''),
+    ],
+)
+def test_a_schedule_of_another_length_is_told(config: str, epochs: int, told: str) -> None:
+    lines = loose_ends(load_config(str(CONFIGS / f'{config}.py'), [f'train_cfg.max_epochs={epochs}']))
+    assert len(lines) == bool(told) and all(re.search(told, line) for line in lines)

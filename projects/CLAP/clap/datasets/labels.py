@@ -62,6 +62,8 @@ def instance_problems(instances: Any, mapping: Mapping[int, int], where: str, fl
         where: names the frame.
         flag: key that decides whether a box is used, ``num_lidar_pts`` or ``bbox_3d_isvalid``.
     """
+    if _all_well(instances, mapping, flag):
+        return []
     if not isinstance(instances, (list, tuple)):
         return [f'{where}: instances is a {type(instances).__name__}, expected a list of boxes']
     for index, item in enumerate(instances):
@@ -79,6 +81,21 @@ def instance_problems(instances: Any, mapping: Mapping[int, int], where: str, fl
                 f'{name}.bbox_3d has shape {np.shape(item["bbox_3d"])}, expected x, y, z, length, width, height, yaw'
             ]
     return []
+
+
+def _all_well(instances: Any, mapping: Mapping[int, int], flag: str) -> bool:
+    """Quick look at all boxes at once; False asks for the slow one that finds names for what is wrong."""
+    try:
+        labels = {item['bbox_label_3d'] for item in instances}
+        [(item['velocity'], item[flag]) for item in instances]
+        shape = np.array([item['bbox_3d'] for item in instances], dtype=np.float64).shape
+    except (KeyError, TypeError, ValueError):
+        return False
+    return (
+        isinstance(instances, (list, tuple))
+        and labels <= mapping.keys()
+        and (not labels or shape[1:] == (_BOX_NUMBERS,))
+    )
 
 
 def box_problems(boxes: np.ndarray, labels: np.ndarray, classes: Sequence[str], where: str) -> List[str]:

@@ -29,6 +29,23 @@ def contradictions(cfg: Config) -> List[str]:
     return [*lines, *_classes(found)]
 
 
+def loose_ends(cfg: Config) -> List[str]:
+    """A line if the schedules by epochs that say where they end do not end with the run."""
+    epochs, schedulers = (cfg.get('train_cfg') or {}).get('max_epochs'), cfg.get('param_scheduler') or []
+    listed = schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]
+    ends = {f'param_scheduler[{i}].end': s.get('end') for i, s in enumerate(listed) if s.get('by_epoch', True)}
+    if not epochs or not ends or None in ends.values():
+        return []  # without an end one is as long as the run
+    last = max(ends, key=lambda path: ends[path])
+    if ends[last] == epochs:
+        return []
+    what = 'is cut off before its end' if ends[last] > epochs else 'stays at its last value from there on'
+    return [
+        f'train_cfg.max_epochs is {epochs}, but {last} is {ends[last]}: the schedule {what}. Move begin, end and T_max '
+        'of param_scheduler with the length of the run'
+    ]
+
+
 def _entries(node: Any, path: str) -> Iterator[Place]:
     """Every key below a node with its dotted path."""
     items = enumerate(node) if isinstance(node, (list, tuple)) else node.items() if isinstance(node, dict) else ()
