@@ -6,15 +6,17 @@ import contextlib
 import io
 import logging
 import re
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from .checkpoint.resume import obey_configuration
 from .config.check import HOOKS_OF_MMENGINE
 from .console_line import ConsoleFormatter
 from .hooks.transfer_report_hook import TransferReportHook
+from .loader_errors import LOADER_TIMEOUT_S
 from .unwrapped import unwrapped
 
 _LOADED = 'what loading the checkpoint printed:\n'
@@ -57,6 +59,16 @@ class QuietRunner(Runner):
 
     def _console_figures(self) -> Sequence[str]:
         return getattr(unwrapped(self.model), 'console_figures', ())
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: Union[DataLoader, Dict[str, Any]], seed: Optional[int] = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As the parent; for workers that hang it waits ``timeout`` seconds, not for ever."""
+        if isinstance(dataloader, dict):
+            timeout = dataloader.get('timeout', LOADER_TIMEOUT_S) if dataloader.get('num_workers') else 0
+            dataloader = {**dataloader, 'timeout': timeout}
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
         """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""

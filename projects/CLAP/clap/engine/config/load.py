@@ -16,7 +16,6 @@ from ...errors import ConfigError
 from ..checkpoint.compare import checkpoint_state
 from ..checkpoint.read import allow_mmengine_checkpoints, load_checkpoint_file
 from ..hooks.atomic_checkpoint_hook import resumable_checkpoints
-from ..loader_errors import LOADER_TIMEOUT_S
 from .check import check_config, check_options
 from .overrides import COPIES, apply_options, parse_options
 
@@ -63,10 +62,7 @@ def load_config(
     init_default_scope(cfg.get('default_scope', 'mmdet3d'))
     check_config(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        loader = cfg.get(name) or {}
-        _list_pipelines(loader)
-        if loader.get('num_workers'):  # torch waits for ever
-            loader.setdefault('timeout', LOADER_TIMEOUT_S)
+        _list_pipelines(cfg.get(name) or {})
     # The same wrapper, which NonFiniteLossHook can ask to look at the gradients.
     if cfg.get('optim_wrapper') and cfg.optim_wrapper.get('type', 'OptimWrapper') == 'OptimWrapper':
         cfg.optim_wrapper.type = 'CheckedOptimWrapper'
