@@ -368,10 +368,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     def _sweeps(self) -> Optional[int]:
         """How many of a frame's sweeps, from the first, the pipeline may read; None: any of them."""
         steps = self.pipeline.transforms
-        asked = [step for step in steps if getattr(step, 'sweeps_num', 0)]
-        if not steps or any(not getattr(step, 'test_mode', False) for step in asked):
+        if not steps or any(getattr(s, 'sweeps_num', 0) and not getattr(s, 'test_mode', False) for s in steps):
             return None  # in training some of them are drawn
-        return max((step.sweeps_num for step in asked), default=0)
+        return max(max(getattr(step, key, 0) for key in ('sweeps_num', 'target_sweeps')) for step in steps)
 
     def _verify_files(self) -> None:
         use_camera, use_lidar = self.modality['use_camera'], self.modality['use_lidar']

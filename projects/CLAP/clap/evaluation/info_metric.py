@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Collection, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 from mmdet3d.registry import METRICS
@@ -53,13 +53,13 @@ class CLAPInfoMetric(BaseMetric):
 
         evaluated_tokens(dataset, self.ann_file)
         content = read_info_file(self.ann_file, None)
-        categories, scored = content['metainfo'].get('categories'), config_factory('detection_cvpr_2019').class_range
-        mapping = label_mapping(categories, self.classes, self.ann_file)
-        foreign = [name for name, number in categories.items() if number >= 0 and name not in scored]
+        mapping = label_mapping(content['metainfo'].get('categories'), self.classes, self.ann_file)
+        scored = config_factory('detection_cvpr_2019').class_range
+        foreign = [name for name in self.classes if name not in scored]
         if foreign:
             raise ConfigError(
-                f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)} '
-                f'(metainfo.categories of {self.ann_file}); give these boxes the number -1, or take another metric'
+                f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)}; take another '
+                'metric, or none: val_dataloader=None val_cfg=None val_evaluator=None'
             )
         own = dataset.metainfo.get('classes') if hasattr(dataset, 'metainfo') else None
         if own is not None and list(own) != self.classes:
@@ -67,7 +67,7 @@ class CLAPInfoMetric(BaseMetric):
                 f'val_evaluator.classes are {", ".join(self.classes)}, but the classes of the evaluation data set are '
                 f'{", ".join(own)}: labels would be taken for each other'
             )
-        self._check_boxes(content['data_list'], {number: name for name, number in categories.items()}, mapping)
+        self._check_boxes(content['data_list'], _scored_names(content, scored), mapping)
 
     def _check_boxes(self, infos: Sequence[dict], names: Dict[int, str], mapping: Dict[int, int]) -> None:
         problems, used = [], 0
@@ -111,7 +111,7 @@ class CLAPInfoMetric(BaseMetric):
         content = read_info_file(self.ann_file, None)
         check_whole_split([r['token'] for r in results], tokens_of(content), self.ann_file)
         cfg = config_factory('detection_cvpr_2019')
-        names = {index: name for name, index in content['metainfo']['categories'].items()}
+        names = _scored_names(content, cfg.class_range)
         truth = self._collect(cfg, ((i['token'], *self._truth(i, names)) for i in content['data_list']))
         found = self._collect(
             cfg, ((r['token'], r['boxes'], [self.classes[k] for k in r['labels']], r['scores'], None) for r in results)
@@ -175,3 +175,8 @@ class CLAPInfoMetric(BaseMetric):
                 )
             kept.add_boxes(token, own)
         return kept
+
+
+def _scored_names(content: dict, scored: Collection[str]) -> Dict[int, str]:
+    """Number in ``bbox_label_3d`` -> name, of the classes that nuScenes scores; boxes of others count nowhere."""
+    return {number: name for name, number in content['metainfo']['categories'].items() if name in scored}

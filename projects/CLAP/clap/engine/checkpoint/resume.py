@@ -50,6 +50,10 @@ def obey_configuration(runner: Runner, checkpoint: Dict[str, Any]) -> None:
     """
     saved = checkpoint['meta'].get('cfg')
     changed = differences(plain_config(saved), plain_config(runner.cfg.pretty_text)) if saved else []
+    if not saved:
+        runner.logger.warning(
+            '--resume: the checkpoint does not hold its configuration; whether it was this one is open'
+        )
     reasons = [*_refused_keys(changed), *_other_steps(runner, checkpoint), *_other_frames(runner, checkpoint, changed)]
     if reasons:
         raise CheckpointError(
