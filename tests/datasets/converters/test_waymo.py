@@ -90,7 +90,7 @@ def test_boxes_are_moved_to_the_lidar_and_hold_the_points_of_the_wall(converted:
         assert (box['num_lidar_pts'], box['difficulty']) == (33, 2 * index)
         np.testing.assert_allclose(box['velocity'], [1.0, -2.0])
         points = floats(out, info, 'lidar_path', 5)
-        inside = (np.abs(points[:, 1] - 0.5) < 2.4) & (np.abs(points[:, 2] - 1.5 + 2.184) < 1.0)
+        inside = (np.abs(points[:, 1] - 0.5) < 2.5 / np.cos(0.1)) & (np.abs(points[:, 2] - 1.5 + 2.184) < 1.0)
         counted = count_points_in_boxes(points, np.array([box['bbox_3d']]))[0]
         assert counted == inside.sum() > 20
 
