@@ -65,7 +65,13 @@ def convert(
     """Converts every segment below ``root``; see :func:`convert_segments` for arguments and figures."""
     root, out = Path(root), Path(out)
     segments = find_segments(root, splits)
-    plan = Plan('waymo', CLASSES, out, dict(root=root.resolve()), dict(semantic_classes=SEMANTIC_CLASSES))
+    plan = Plan(
+        'waymo',
+        CLASSES,
+        out,
+        dict(root=root.resolve()),
+        dict(semantic_classes={name: number for number, name in enumerate(SEMANTIC_CLASSES)}),
+    )
     return convert_segments(plan, segments, partial(convert_segment, root, out), jobs, on_damaged)
 
 
