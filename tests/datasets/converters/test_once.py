@@ -13,7 +13,7 @@ from PIL import Image
 
 from projects.CLAP.clap.datasets.converters.once import convert, pose_of, read_sweep
 from projects.CLAP.clap.errors import DatasetError
-from tests.fixtures.once_recording import START_MS, write_sequence
+from tests.fixtures.once_recording import CAR, START_MS, car, wall, write_sequence
 
 
 def read(out: Path, split: str = 'train') -> dict:
@@ -34,8 +34,8 @@ def test_nothing_is_turned_and_the_file_tells_the_axes(converted: tuple) -> None
     info = content['data_list'][0]
     points = read_sweep(folder / info['lidar_points']['lidar_path'])
     assert info['lidar_points']['num_pts_feats'] == 4 and 'origins_path' not in info['lidar_points']
-    np.testing.assert_array_equal(points[:, 1], -20.0)
-    assert figures['intensity'] == [37.0, 37.0]
+    np.testing.assert_array_equal(points, np.concatenate([wall(), car()]))
+    assert figures['intensity'] == [37.0, 90.0]
     assert info['lidar_points']['lidar_path'] == f'data/000076/lidar_roof/{START_MS}.bin', 'read where it is'
 
 
@@ -51,9 +51,9 @@ def test_a_point_ahead_falls_into_its_pixel(converted: tuple) -> None:
 def test_boxes_poses_and_what_is_missing(converted: tuple) -> None:
     infos = converted[1]['data_list']
     assert [info['timestamp'] - START_MS / 1e3 for info in infos] == pytest.approx([0, 0.5, 3.5, 4.0])
-    car, other = infos[0]['instances']
-    np.testing.assert_allclose(car['bbox_3d'], [0, -20, 0, 4, 3, 2, -np.pi / 2])
-    assert (car['bbox_label_3d'], car['num_lidar_pts'], car['bbox_3d_isvalid']) == (0, 55, True)
+    ahead_of, other = infos[0]['instances']
+    np.testing.assert_allclose(ahead_of['bbox_3d'], CAR)
+    assert (ahead_of['bbox_label_3d'], ahead_of['num_lidar_pts'], ahead_of['bbox_3d_isvalid']) == (0, 94, True)
     assert (other['bbox_label_3d'], other['native_class'], other['bbox_3d_isvalid']) == (-1, 'Tricycle', False)
     ahead = -np.array(infos[1]['ego2global'])[1, 3]  # y looks back
     assert ahead == 1.0 and [info['has_pose'] for info in infos] == [True, True, False, True]
@@ -71,8 +71,7 @@ def test_points_are_counted_where_the_labels_do_not_say(tmp_path: Path) -> None:
         frame['annos']['name'] = frame['annos'].pop('names')
     path.write_text(json.dumps(content))
     convert(tmp_path, tmp_path / 'out')
-    car = read(tmp_path / 'out')['data_list'][0]['instances'][0]
-    assert car['num_lidar_pts'] == 7 * 9, '3 m of the wall, half a metre apart, by 2 m'
+    assert read(tmp_path / 'out')['data_list'][0]['instances'][0]['num_lidar_pts'] == len(car()) == 95
     assert Path(read(tmp_path / 'out')['data_list'][0]['lidar_points']['lidar_path']).is_absolute()
 
 
