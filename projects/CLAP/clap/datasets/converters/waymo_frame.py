@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 LASERS = {1: 'TOP', 2: 'FRONT', 3: 'SIDE_LEFT', 4: 'SIDE_RIGHT', 5: 'REAR'}
 CAMERAS = {1: 'FRONT', 2: 'FRONT_LEFT', 3: 'FRONT_RIGHT', 4: 'SIDE_LEFT', 5: 'SIDE_RIGHT'}
@@ -131,6 +130,15 @@ def points_in_vehicle(
     if pixel_poses is None:
         return points, origins
     poses = pixel_poses[pixels.rows, pixels.columns].astype(np.float64)
-    turns = Rotation.from_euler('xyz', poses[:, :3])  # roll about x first, about fixed axes: Rz(yaw) Ry(pitch) Rx(roll)
     back = frame_pose[:3, :3]
-    return tuple((turns.apply(each) + (poses[:, 3:] - frame_pose[:3, 3])) @ back for each in (points, origins))
+    shift = poses[:, 3:] - frame_pose[:3, 3]
+    return tuple((_turned(each, poses[:, :3]) + shift) @ back for each in (points, origins))
+
+
+def _turned(vectors: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """(N, 3) by roll about x, then pitch about y, then yaw about z: Rz Ry Rx v; ``angles`` (N, 3) in this order."""
+    turned = list(vectors.T)
+    for angle, (first, second) in zip(angles.T, ((1, 2), (2, 0), (0, 1))):
+        cos, sin, one, other = np.cos(angle), np.sin(angle), turned[first], turned[second]
+        turned[first], turned[second] = cos * one - sin * other, sin * one + cos * other
+    return np.stack(turned, axis=1)
