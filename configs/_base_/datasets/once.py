@@ -8,7 +8,7 @@ point_cloud_range = [-75.2, -75.2, -5.0, 75.2, 75.2, 3.0]
 image_size = [352, 704]  # from 1020 x 1920
 class_names = ['Car', 'Bus', 'Truck', 'Pedestrian', 'Cyclist']
 frames = dict(data_root=data_root, data_prefix=dict(_delete_=True, pts='', sweeps='', img=''))
-points = dict(load_dim=4, use_dim=[0, 1, 2, 3, 3])  # the fifth becomes the age
+points = dict(load_dim=4, use_dim=[0, 1, 2, 3, 3], nonfinite='drop')  # the fifth number becomes the age
 point_range = dict(point_cloud_range=point_cloud_range)
 train_dataloader = dict(
     dataset=dict(

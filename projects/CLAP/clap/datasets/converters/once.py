@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
+import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -90,9 +91,9 @@ def convert_segment(root: Path, out: Path, segment: Segment) -> List[dict]:
         return [_frame_info(frame, cameras, folder, root, out) for frame in frames]
     except FileNotFoundError as error:
         raise DataError(f'{error.filename} does not exist; unpack all archives of sequence {segment.name}') from None
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError, cv2.error) as error:
         raise DataError(f'{path}: not as expected ({type(error).__name__}: {error}); download it again') from error
 
 

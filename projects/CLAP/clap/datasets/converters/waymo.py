@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+import cv2
 import numpy as np
 
 from ...errors import DataError, DatasetError
@@ -56,6 +57,7 @@ SEMANTIC_CLASSES = (
 )  # fmt: skip
 #: x right, y down, z forward of mmdet3d's cameras from Waymo's x forward, y left, z up.
 CAMERA_AXES = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+MATRICES = ('lidar2cam', 'cam2img')
 TFRECORD = 'segment-{}_with_camera_labels.tfrecord'
 
 
@@ -101,11 +103,18 @@ def convert_segment(root: Path, out: Path, segment: Segment) -> List[dict]:
     source = WaymoRecords(records) if records.is_file() else WaymoSegment(folder, segment.name)
     lenses: Dict[int, Undistorter] = {}
     frames = []
-    for frame in source.frames():
-        for number, camera in source.cameras.items():
-            if number not in lenses:
-                lenses[number] = lens(camera)
-        frames.append(_frame_info(frame, segment.name, source, lenses, out))
+    try:
+        for frame in source.frames():
+            for number, camera in source.cameras.items():
+                if number not in lenses:
+                    lenses[number] = lens(camera)
+            frames.append(_frame_info(frame, segment.name, source, lenses, out))
+    except DataError:
+        raise
+    except (LookupError, ValueError, TypeError, cv2.error) as error:  # numbers that no calibration or pose can have
+        raise DataError(
+            f'{folder}, segment {segment.name}: not as expected ({type(error).__name__}: {error}); download it again'
+        ) from error
     return sorted(frames, key=lambda info: info['timestamp'])
 
 
@@ -132,7 +141,7 @@ def _frame_info(
 ) -> dict:
     lidar2ego = lidar_to_ego(source.lasers[TOP])
     stem = f'{name}/{frame.timestamp_us}'
-    return dict(
+    info = dict(
         token=f'{name}_{frame.timestamp_us}',
         sequence=name,
         timestamp=frame.timestamp_us / 1e6,
@@ -148,6 +157,10 @@ def _frame_info(
         },
         instances=[_instance(label, frame.pose, lidar2ego) for label in frame.labels or ()],
     )
+    matrices = [info['ego2global'], *(camera[key] for camera in info['images'].values() for key in MATRICES)]
+    if not all(np.isfinite(matrix).all() for matrix in matrices):
+        raise ValueError(f'frame {frame.timestamp_us}: a pose or calibration holds NaN or Inf')
+    return info
 
 
 def _write_points(frame: WaymoFrame, lasers: Mapping[int, LaserCalibration], stem: str, out: Path) -> dict:
@@ -185,7 +198,10 @@ def _cloud(
     offset = lasers[TOP].extrinsic[:3, 3]
     measured = np.concatenate(values)
     columns = [np.concatenate(points) - offset, np.tanh(measured[:, 1:3]) * [255, 1]]
-    return np.concatenate(columns, axis=1), np.concatenate(origins) - offset, measured[:, 3] > 0
+    cloud, places = np.concatenate(columns, axis=1), np.concatenate(origins) - offset
+    if not (np.isfinite(cloud).all() and np.isfinite(places).all()):
+        raise ValueError(f'frame {frame.timestamp_us}: a point or a pose of a pixel holds NaN or Inf')
+    return cloud, places, measured[:, 3] > 0
 
 
 def camera_matrices(
@@ -211,7 +227,7 @@ def _instance(label: Label, pose: np.ndarray, lidar2ego: np.ndarray) -> dict:
     box = label.box.copy()
     box[:3] -= lidar2ego[:3, 3]
     if not np.isfinite(box).all():
-        raise DataError(f'object {label.id}: its box holds NaN or Inf; download the component lidar_box again')
+        raise ValueError(f'object {label.id}: its box holds NaN or Inf')
     velocity = (pose[:3, :3].T @ np.nan_to_num(label.velocity))[:2]
     instance = box_instance(
         box,
