@@ -8,6 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+from mmdet3d.registry import DATASETS, MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+
+from projects.CLAP.clap.datasets.converters import once, waymo
+from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.doctor import data as doctor_data
+from projects.CLAP.doctor.findings import GOOD
+from tests.fixtures import once_recording, waymo_recording
+
 ROOT = Path(__file__).resolve().parents[1]
 #: Run in its own process, so that the peak memory is that of the step.
 STEP = '''
@@ -82,3 +94,37 @@ def test_clap_sim(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, *make], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     step('clap_sim', tmp_path, tmp_path)
+
+
+def made_up(name: str, root: Path) -> None:
+    """Converted recordings of ``name`` below ``root``: a split to train on and one to measure."""
+    for split, context in (('training', 'a'), ('validation', 'b')):
+        if name == 'waymo':
+            waymo_recording.write_parquet(root / 'raw', context, waymo_recording.Recording(pixels=20), split)
+    if name == 'once':
+        once_recording.write_sequence(root / 'raw', '000027', ('val',))
+        once_recording.write_sequence(root / 'raw', '000100', ('raw_small',))
+    dict(waymo=waymo, once=once)[name].convert(root / 'raw', root / name)
+
+
+@pytest.mark.parametrize('name', ['waymo', 'once'])
+def test_made_up_recordings_train_and_the_doctor_is_content(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up(name, tmp_path)
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
+    cfg = load_config(str(ROOT / f'projects/CLAP/configs/clap_{name}_small.py'), [])
+    cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.model.ray_sampler.update(num_lidar_rays=128, num_camera_rays=16)
+    batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
+    model = MODELS.build(cfg.model).train()
+    model.set_step_seed(0)
+    logs = model.train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+    assert all(torch.isfinite(value).all() for value in logs.values()), logs
+    assert {'loss_range', 'loss_rgb', 'loss_swav'} <= set(logs) and logs['loss_range'] > 0
+    assert {finding.level for finding in doctor_data.check_config_data(cfg)} == {GOOD}
+    whole = load_config(str(ROOT / f'projects/CLAP/configs/clap_{name}.py'), [])
+    for loader in (whole.train_dataloader, whole.val_dataloader):
+        sample = DATASETS.build(loader.dataset)[0]['inputs']
+        assert sample['img'].shape[-2:] == tuple(whole.model.view_transform.image_size)
+        assert len(sample['points']) > 100

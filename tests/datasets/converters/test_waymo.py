@@ -253,6 +253,16 @@ def test_a_truncated_record_file_is_named(tmp_path: Path) -> None:
         convert(tmp_path / 'raw', tmp_path / 'out')
 
 
+def test_a_record_without_range_images_is_named(real_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'raw/training'
+    folder.mkdir(parents=True)
+    (folder / 'segment-a_with_camera_labels.tfrecord').symlink_to(real_data / 'waymo_v1/one_frame.tfrecord')
+    with pytest.raises(
+        DatasetError, match=r'record 0: .*calibrations of \[1, 2, 3, 4, 5\].* poses of 0 pixels of laser 1'
+    ):
+        convert(tmp_path / 'raw', tmp_path / 'out')
+
+
 def test_a_folder_without_segments_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match='no segment of Waymo'):
         convert(tmp_path, tmp_path / 'out')

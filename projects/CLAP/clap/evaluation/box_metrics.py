@@ -7,10 +7,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmdet3d.registry import METRICS
-from mmengine.fileio import load
 from torch import nn
 
 from ..datasets.converters.frame_files import count_points_in_boxes
+from ..datasets.info_file import read_info_file
 from ..errors import ConfigError
 from .frame_boxes import FrameBoxes, frame_boxes
 from .info_metric import CLAPInfoMetric
@@ -42,7 +42,7 @@ class _BoxMetric(CLAPInfoMetric):
 
     def _sides(self, results: List[dict]) -> Tuple[FrameBoxes, FrameBoxes]:
         """Predictions and labelled boxes of the labelled frames; the metric's frame."""
-        content = load(self.ann_file)
+        content = read_info_file(self.ann_file, None)
         infos = content['data_list']
         check_whole_split([result['token'] for result in results], [info['token'] for info in infos], self.ann_file)
         names = {label: name for name, label in content['metainfo']['categories'].items()}

@@ -62,7 +62,7 @@ class Component:
             ) from None
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
-        missing = sorted(set(self._columns) - set(_columns_of(self._file.schema_arrow)))
+        missing = sorted(set(self._columns) - set(self._file.schema_arrow.names))
         if missing:
             raise DataError(f'{self.path}: no column {", ".join(missing)}; is it component {tag} of Waymo v2?')
         self.total = self._file.metadata.num_rows
@@ -82,10 +82,6 @@ class Component:
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(f'{self.path}: truncated or no Parquet file ({error}); download it again')
-
-
-def _columns_of(schema: pa.Schema) -> List[str]:
-    return schema.names
 
 
 def _value(column: pa.Array) -> Any:

@@ -40,12 +40,11 @@ class WaymoRecords:
                 pixel_poses = pixel_poses if poses is None else poses
                 semantics = _matrix_int(classes, name)[..., 1] if classes else None
         images = {each.integer(1): _image(each) for each in frame.messages(4)}
-        missing = [kind for kind, found in (('lasers', returns), ('images', images)) if not found]
-        missing += [] if pixel_poses.size else ['poses of TOP\'s pixels']
-        if missing or set(returns) - set(self.lasers) or set(images) - set(self.cameras):
+        if set(returns) != set(self.lasers) or set(images) != set(self.cameras) or not pixel_poses.size:
             raise DataError(
-                f'{name}: expected lasers, images, poses and their calibrations; missing: '
-                f'{", ".join(missing) or "the calibration of a laser or camera"}. Download the file again'
+                f'{name}: lasers {sorted(returns)} and cameras {sorted(images)}, calibrations of {sorted(self.lasers)} '
+                f'and {sorted(self.cameras)}, poses of {pixel_poses.size // 6} pixels of laser {TOP}; expected data '
+                'and calibration of each and a pose per pixel. Download the file again'
             )
         labels = [_label(each) for each in frame.messages(6)]
         return WaymoFrame(frame.integer(2), _transform(frame, 3), returns, pixel_poses, semantics, images, labels)
