@@ -105,6 +105,8 @@ def read_cameras(content: Mapping[str, Any]) -> Dict[str, Camera]:
         cam2img = np.array(calibration['cam_intrinsic'], dtype=np.float64).reshape(3, 3)
         distortion = np.array(calibration.get('distortion', ()), dtype=np.float64).reshape(-1)
         lidar2cam = np.linalg.inv(np.array(calibration['cam_to_velo'], dtype=np.float64).reshape(4, 4))
+        if not all(np.isfinite(values).all() for values in (cam2img, distortion, lidar2cam)):
+            raise ValueError(f'the calibration of {name} holds NaN or Inf')
         lens = Undistorter(cam2img, distortion, size, fill=True) if distortion.any() else None
         cameras[name] = Camera(lidar2cam, cam2img if lens is None else lens.cam2img, lens)
     return cameras
@@ -125,6 +127,8 @@ def pose_of(values: Optional[Sequence[float]]) -> Optional[np.ndarray]:
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_quat(values[:4]).as_matrix()
     matrix[:3, 3] = values[4:7]
+    if not np.isfinite(matrix).all():
+        raise ValueError('a pose holds NaN or Inf')
     return matrix
 
 
