@@ -3,6 +3,7 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .dataset_check_hook import DatasetCheckHook
 from .frozen_norm_hook import FrozenNormHook
+from .gradient_share_hook import GradientShareHook
 from .live_progress_hook import LiveProgressHook
 from .nonfinite_loss_hook import NonFiniteLossHook
 from .run_record_hook import RunRecordHook
@@ -16,6 +17,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'DatasetCheckHook',
     'FrozenNormHook',
+    'GradientShareHook',
     'LiveProgressHook',
     'NonFiniteLossHook',
     'RunRecordHook',
