@@ -151,7 +151,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # blind cameras become findings of their own
             voxels = cfg.model.get('voxelize_cfg') if cfg.model.get('pts_middle_encoder') else None
-            voxels = voxels and dict(voxels, point_cloud_range=limits)
+            voxels = voxels and dict(voxels, point_cloud_range=limits, max_voxels=voxels['max_voxels'][0])
             reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits, voxels)
     except DataError as error:
         lines = str(error).splitlines()

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from ..encoders.camera_matrices import camera_matrices
@@ -31,12 +32,14 @@ class FrameReport:
         num_points: points of the encoder's cloud.
         in_range: share of the keyframe (where there is none, of the encoder's cloud) inside the point cloud range.
         visible: camera name -> share of the keyframe's points that project into its (augmented) image.
+        num_bytes: of the sample's tensors, as a worker hands them over.
         remarks: what is legal and most often a mistake.
     """
 
     num_points: int
     in_range: float
     visible: Dict[str, float]
+    num_bytes: int
     remarks: Tuple[str, ...] = ()
 
 
@@ -52,7 +55,7 @@ def check_frame(
         inputs: ``points`` (N, >=3), optionally ``keyframe_points`` (M, 3), ``keyframe_origins``, ``img`` (C, 3, H, W).
         data_sample: with the metainfo that ``CLAPPackInputs`` sets.
         point_cloud_range: x, y, z minimum and x, y, z maximum, metres, augmented LiDAR frame.
-        voxelize_cfg: the model's; also counts the voxels that its limit cuts off.
+        voxelize_cfg: voxel_size, point_cloud_range and max_voxels, one number: counts the voxels that are cut off.
 
     A single camera without points is legal (its pixels are drawn uniformly): reported, and warned about once per name.
     """
@@ -69,7 +72,8 @@ def check_frame(
         in_range = _check_range(cloud, point_cloud_range, name)
     remarks = [*_remarks(points, cloud), *_cut_voxels(points, voxelize_cfg, name)]
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
-    return FrameReport(len(points), in_range, visible, tuple(remarks))
+    num_bytes = tensor_bytes(inputs) + tensor_bytes(data_sample)
+    return FrameReport(len(points), in_range, visible, num_bytes, tuple(remarks))
 
 
 def check_dataset(
@@ -124,7 +128,7 @@ def _cut_voxels(points: Tensor, cfg: Optional[Dict[str, Any]], name: str) -> Lis
     """What the limit of the voxels cuts off: a remark, and from a third on an error."""
     if cfg is None:
         return []
-    occupied, most = occupied_voxels(points, cfg['voxel_size'], cfg['point_cloud_range']), int(cfg['max_voxels'][0])
+    occupied, most = occupied_voxels(points, cfg['voxel_size'], cfg['point_cloud_range']), cfg['max_voxels']
     cut = 1 - most / max(occupied, 1)
     told = (
         f'voxelize_cfg.max_voxels cuts off {cut:.0%} of {occupied} occupied voxels: raise its {most} to '
@@ -133,6 +137,16 @@ def _cut_voxels(points: Tensor, cfg: Optional[Dict[str, Any]], name: str) -> Lis
     if cut > MOST_CUT:
         raise DataError(f'{name}: model.{told}')
     return [told] if cut > 0.01 else []
+
+
+def tensor_bytes(value: Any) -> int:
+    """Bytes of all tensors in nested containers, boxes and data elements."""
+    if isinstance(value, (dict, list, tuple)):
+        return sum(map(tensor_bytes, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, BaseDataElement):
+        return sum(tensor_bytes(item) for _, item in value.all_items())
+    value = getattr(value, 'tensor', value)  # boxes
+    return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
 
 
 def _check_cloud(points: Tensor, name: str) -> None:

@@ -17,7 +17,7 @@ from ...errors import ConfigError, DataError
 from ..plausible import cloud_problem, header_problem, image_problem, missing, mode_problem
 
 FEATURE_DIMS = 5  # x, y, z, intensity, dt
-TIME_DIM = 4
+INTENSITY_DIM, TIME_DIM = 3, 4
 
 
 def homogeneous(matrix: Sequence, name: str = 'matrix') -> np.ndarray:
@@ -162,6 +162,7 @@ class CLAPLoadKeyframe(BaseTransform):
     Args:
         load_dim: numbers per point in the file.
         use_dim: columns to take, in the order x, y, z, intensity, dt.
+        intensity_scale: what brings the file's intensities to 0..255.
         nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points and (0, 0, 0), which stand for directions
             without a return (``num_dropped_points`` counts them).
         add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come
@@ -173,12 +174,14 @@ class CLAPLoadKeyframe(BaseTransform):
         self,
         load_dim: int = FEATURE_DIMS,
         use_dim: Sequence[int] = (0, 1, 2, 3, 4),
+        intensity_scale: float = 1.0,
         nonfinite: str = 'error',
         add_extra_lidar: bool = False,
         backend_args: Optional[dict] = None,
     ) -> None:
         check_columns(load_dim, use_dim, nonfinite)
         self.load_dim, self.use_dim, self.nonfinite = load_dim, list(use_dim), nonfinite
+        self.intensity_scale = intensity_scale
         self.add_extra_lidar, self.backend_args = add_extra_lidar, backend_args
 
     def transform(self, results: dict) -> dict:
@@ -195,6 +198,7 @@ class CLAPLoadKeyframe(BaseTransform):
 
     def _read(self, path: str) -> Tuple[np.ndarray, np.ndarray]:
         points, kept = read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args)
+        points[:, INTENSITY_DIM] *= self.intensity_scale
         points[:, TIME_DIM] = 0.0
         return points, kept
 
