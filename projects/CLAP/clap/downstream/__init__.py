@@ -2,5 +2,7 @@
 
 from . import transfusion
 from .bevfusion import CLAPBEVFusion
+from .center_head import CLAPCenterHead
+from .centerpoint import CLAPCenterPoint
 
-__all__ = ['CLAPBEVFusion', 'transfusion']
+__all__ = ['CLAPBEVFusion', 'CLAPCenterHead', 'CLAPCenterPoint', 'transfusion']
