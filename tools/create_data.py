@@ -1,4 +1,4 @@
-"""Make the info files of a dataset: simulate one, or convert PandaSet or nuScenes.
+"""Make the info files of a dataset: simulate one, or convert one from its native layout.
 
 Every command prints its progress and ends with one line of JSON.
 """
@@ -6,12 +6,22 @@ Every command prints its progress and ends with one line of JSON.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+#: Subcommand, which is also a module of clap/datasets/converters -> what it converts and its splits.
+CONVERTERS = {
+    'argoverse2': ('the sensor data set or the LiDAR data set of Argoverse 2', ('train', 'val', 'test')),
+    'kitti_raw': ('drives of KITTI raw, synchronised and rectified', ('train', 'val')),
+    'once': ('ONCE', ('train', 'val', 'test', 'raw_small', 'raw_medium', 'raw_large')),
+    'semantickitti': ('the sequences of KITTI odometry with SemanticKITTI\'s labels', ('train', 'val', 'test')),
+    'waymo': ('the Waymo Open Dataset (Parquet files of version 2, or TFRecords)', ('train', 'val', 'test')),
+}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -49,6 +59,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     nuscenes.add_argument('--version', default='v1.0-trainval', help='v1.0-trainval or v1.0-mini')
     nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')
     nuscenes.set_defaults(run=run_nuscenes)
+
+    for name, (what, splits) in CONVERTERS.items():
+        native = commands.add_parser(name, help=f'convert {what}')
+        native.add_argument('--root', type=Path, required=True, help='folder of the data in their native layout')
+        native.add_argument('--out', type=Path, required=True, help='folder for all that is written, or one to resume')
+        native.add_argument('--split', nargs='+', choices=splits, help='only these (default: those that are there)')
+        native.add_argument('--jobs', type=int, default=1, help='processes (no influence on the result; default 1)')
+        native.add_argument(
+            '--on-damaged',
+            choices=('stop', 'skip'),
+            default='stop',
+            help='segments that cannot be converted: write no info file (default), or one without them',
+        )
+        native.set_defaults(run=run_converter)
     return parser.parse_args(argv)
 
 
@@ -80,6 +104,11 @@ def run_nuscenes(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.datasets.converters.nuscenes import write_nuscenes_infos
 
     return {'infos': [str(p) for p in write_nuscenes_infos(args.root, args.out, args.version, args.prefix)]}
+
+
+def run_converter(args: argparse.Namespace) -> dict:
+    module = importlib.import_module(f'projects.CLAP.clap.datasets.converters.{args.command}')
+    return module.convert(args.root, args.out, args.split, args.jobs, args.on_damaged)
 
 
 def main(argv: list[str] | None = None) -> int:

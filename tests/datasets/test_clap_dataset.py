@@ -141,6 +141,21 @@ def test_sweeps_and_per_point_origins_are_checked(folder):
         _dataset(folder)
 
 
+@pytest.mark.parametrize('key, row_bytes', [('origins_path', 12), ('semantic_path', 1)])
+def test_files_beside_the_points_have_as_many_rows(folder, key, row_bytes):
+    points = (folder / '1.bin').stat().st_size // 20
+    _change(folder, lambda infos: infos[1]['lidar_points'].update({key: 'beside.bin'}))
+    # 255 is 'ignore' and, four times, NaN as a float32: classes are not read as numbers.
+    (folder / 'beside.bin').write_bytes((b'\0' if key == 'origins_path' else b'\xff') * row_bytes * points)
+    _dataset(folder, with_annotations=True, verify='full')
+    (folder / 'beside.bin').write_bytes(b'\0' * row_bytes * (points - 1))
+    message = rf'beside\.bin \(lidar_points\.{key}\) has {points - 1} rows for the {points} points of .*1\.bin'
+    with pytest.raises(DatasetError, match=message):
+        _dataset(folder, with_annotations=True)
+    if key == 'semantic_path':
+        _dataset(folder)  # without labels it is not looked at
+
+
 def _set_camera(key, value):
     return lambda infos: infos[1]['images']['CAM_LEFT'].__setitem__(key, value)
 

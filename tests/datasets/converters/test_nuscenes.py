@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from pyquaternion import Quaternion
 
-from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, progress, write_nuscenes_infos
+from projects.CLAP.clap.datasets.converters.conversion import progress
+from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, write_nuscenes_infos
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 from tools.create_data import main
 
@@ -139,6 +140,6 @@ def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
 
 def test_progress_in_a_pipe_is_lines() -> None:
     out = io.StringIO()
-    assert list(progress(list(range(25)), out)) == list(range(25)) and list(progress([], out)) == []
+    assert list(progress(range(25), 25, out)) == list(range(25)) and list(progress([], 0, out)) == []
     text = out.getvalue()
     assert '\r' not in text and '25 of 25' in text and len(text.splitlines()) == 10

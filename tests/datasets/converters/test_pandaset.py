@@ -11,7 +11,7 @@ from mmdet3d.structures import LiDARInstance3DBoxes
 
 from projects.CLAP.clap.datasets import CLAPDataset
 from projects.CLAP.clap.datasets.converters.pandaset import convert
-from projects.CLAP.clap.datasets.converters.pandaset_boxes import CLASS_OF_LABEL, CLASSES, count_points_in_boxes
+from projects.CLAP.clap.datasets.converters.pandaset_boxes import CLASS_OF_LABEL, CLASSES
 from projects.CLAP.clap.datasets.converters.pandaset_reader import Trajectory, find_sequences
 from projects.CLAP.clap.errors import DataError
 from projects.CLAP.clap.files.pickled_table import read_table
@@ -102,18 +102,6 @@ def test_boxes_follow_mmdet3d(converted):
     heading = to_world[:2, :2] @ [np.cos(box['bbox_3d'][6]), np.sin(box['bbox_3d'][6])]
     np.testing.assert_allclose(heading, [1.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(to_world[:2, :2] @ box['velocity'], [3.0, 0.0], atol=1e-6)
-
-
-def test_count_points_in_boxes_against_a_plain_loop():
-    rng = np.random.default_rng(1)
-    points = rng.uniform(-4, 4, size=(2000, 3))
-    boxes = np.array([[0.5, -1, 0.2, 4.0, 2.0, 1.5, 0.7], [0, 0, 0, 1, 3, 2, -2.5]])
-    expected = []
-    for x, y, z, length, width, height, yaw in boxes:
-        turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-        own = (points - [x, y, z]) @ turn
-        expected.append((np.abs(own) <= np.array([length, width, height]) / 2).all(axis=1).sum())
-    assert count_points_in_boxes(points, boxes).tolist() == expected
 
 
 def test_classes_are_those_of_the_dataset():

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from PIL import Image
 
 _THREADS = 16
 _CHUNK = 512
+_CLASS_BYTES = 1
 
 
 class ExpectedFile(NamedTuple):
-    """``row_bytes``: bytes per point of a point file, None for an image; ``may_be_empty``: no points is legal."""
+    """A file that a frame refers to.
+
+    ``row_bytes``: bytes per point of a point file, None for an image; ``may_be_empty``: no points is legal;
+    ``beside``: path and bytes per point of a file that has as many points.
+    """
 
     path: str
     key: str
     row_bytes: Optional[int]
     may_be_empty: bool = False
+    beside: Optional[Tuple[str, int]] = None
 
 
 def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[ExpectedFile]:
@@ -38,13 +44,13 @@ def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[Expect
 
 
 def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
-    files = [ExpectedFile(lidar['lidar_path'], f'{key}.lidar_path', 4 * features)]
-    if 'origins_path' in lidar:
-        files.append(ExpectedFile(lidar['origins_path'], f'{key}.origins_path', 12))
+    points = (lidar['lidar_path'], 4 * features)
+    files = [ExpectedFile(points[0], f'{key}.lidar_path', points[1])]
+    for name, row_bytes in (('origins_path', 12), ('semantic_path', _CLASS_BYTES)):
+        if name in lidar:
+            files.append(ExpectedFile(lidar[name], f'{key}.{name}', row_bytes, beside=points))
     if 'extra_lidar_path' in lidar:
         files.append(ExpectedFile(lidar['extra_lidar_path'], f'{key}.extra_lidar_path', 4 * features, True))
-    if 'semantic_path' in lidar:
-        files.append(ExpectedFile(lidar['semantic_path'], f'{key}.semantic_path', 1))
     return files
 
 
@@ -81,7 +87,20 @@ def _stat_problem(file: ExpectedFile) -> Optional[str]:
             f'{file.path} ({file.key}) has {size} bytes, not a multiple of {file.row_bytes} '
             f'({file.row_bytes // 4} float32 per point): truncated copy, or num_pts_feats is wrong'
         )
-    return None
+    return _length_problem(file, size)
+
+
+def _length_problem(file: ExpectedFile, size: int) -> Optional[str]:
+    if file.beside is None or file.row_bytes is None:
+        return None
+    other, row_bytes = file.beside
+    try:
+        points = os.stat(other).st_size // row_bytes
+    except OSError:
+        return None  # said of that file itself
+    if size == file.row_bytes * points:
+        return None
+    return f'{file.path} ({file.key}) has {size // file.row_bytes} rows for the {points} points of {other}'
 
 
 def _content_problem(file: ExpectedFile) -> Optional[str]:
@@ -89,7 +108,7 @@ def _content_problem(file: ExpectedFile) -> Optional[str]:
         if file.row_bytes is None:
             with Image.open(file.path) as image:
                 image.load()
-        else:
+        elif file.row_bytes != _CLASS_BYTES:
             bad = np.count_nonzero(~np.isfinite(np.fromfile(file.path, dtype=np.float32)))
             if bad:
                 return f'{file.path} ({file.key}) holds {bad} numbers that are NaN or Inf'

@@ -17,6 +17,10 @@ MAKE = {
     'sim': 'python tools/create_data.py sim --out {folder} --scenes 4 --frames 12',
     'pandaset': 'python tools/create_data.py pandaset --root /path/to/pandaset --out {folder}',
     'nuscenes': 'python tools/create_data.py nuscenes --root {folder} --out {folder}',
+    **{
+        name: f'python tools/create_data.py {name} --root /path/to/{name} --out {{folder}}'
+        for name in ('waymo', 'once', 'semantickitti', 'kitti_raw', 'argoverse2')
+    },
 }
 
 

@@ -13,14 +13,12 @@ import importlib.util
 import io
 import json
 import shutil
-import sys
 import tempfile
-import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, Iterator, Sequence, TextIO
 
 from ...errors import ConfigError
+from .conversion import progress
 
 VERSIONS = ('v1.0-trainval', 'v1.0-mini')
 TABLES = (
@@ -64,7 +62,7 @@ def write_nuscenes_infos(
     from nuscenes.utils import splits
 
     converter, updater = (_private(f'{SCRIPTS}/{name}') for name in ('nuscenes_converter', 'update_infos_to_v2'))
-    told = {'track_iter_progress': functools.partial(progress, file=sys.stdout)}
+    told = {'track_iter_progress': lambda items: progress(items, len(items))}
     converter.mmengine = updater.mmengine = SimpleNamespace(**{**vars(mmengine), **told})
     nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
     present = {s['name']: s['token'] for s in converter.get_available_scenes(nusc)}
@@ -93,20 +91,6 @@ def write_nuscenes_infos(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return paths
-
-
-def progress(items: Sequence[Any], file: TextIO) -> Iterator[Any]:
-    """The items one by one, with MMEngine's bar on a terminal; elsewhere a line for every tenth of them."""
-    import mmengine
-
-    if file.isatty():
-        yield from mmengine.track_iter_progress(items, file=file)
-        return
-    start = time.monotonic()
-    for done, item in enumerate(items, 1):
-        yield item
-        if 10 * done // len(items) > 10 * (done - 1) // len(items):
-            print(f'{done} of {len(items)}, {time.monotonic() - start:.0f} s', file=file)
 
 
 def check_tables(root: Path, version: str) -> None:

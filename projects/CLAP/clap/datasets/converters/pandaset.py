@@ -20,7 +20,6 @@ sequence's frames. 'all' holds everything.
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
@@ -32,13 +31,12 @@ from PIL import Image
 
 from ...errors import DataError
 from ...files.atomic_file import write_atomic
+from .frame_files import earlier_sweeps, stored_path
 from .pandaset_boxes import CLASSES, collect_tracks, make_instances
 from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
 from .pandaset_reader import Sequence, find_sequences
 
 NUM_FEATURES = 5
-MAX_SWEEP_AGE_S = 1.0
-MAX_SWEEPS = 10
 LIDAR_FOLDER = 'lidar'
 
 
@@ -99,7 +97,7 @@ def _convert_sequence(sequence: Sequence, root: Path, out: Path) -> List[dict]:
         )
         if semantic_path is not None:
             info['lidar_points']['semantic_path'] = semantic_path
-        info['lidar_sweeps'] = _earlier_sweeps(info, infos)
+        info['lidar_sweeps'] = earlier_sweeps(info, infos)
         infos.append(info)
     return infos
 
@@ -155,7 +153,7 @@ def _camera_info(sequence: Sequence, name: str, frame: str, lidar2world: np.ndar
     with Image.open(path) as image:
         width, height = image.size
     return dict(
-        img_path=_stored_path(path, root, out),
+        img_path=stored_path(path, root, out),
         cam2img=camera.cam2img.tolist(),
         lidar2cam=(np.linalg.inv(camera2world) @ lidar2world).tolist(),
         cam2ego=(np.linalg.inv(ego2world) @ camera2world).tolist(),
@@ -163,33 +161,6 @@ def _camera_info(sequence: Sequence, name: str, frame: str, lidar2world: np.ndar
         height=height,
         width=width,
     )
-
-
-def _stored_path(path: Path, root: Path, out: Path) -> str:
-    """Relative to OUT when the recordings lie below OUT (the folder may then be moved as a whole), else absolute."""
-    if out.resolve() in (root.resolve(), *root.resolve().parents):
-        return os.path.relpath(path.resolve(), out.resolve())
-    return str(path.resolve())
-
-
-def _earlier_sweeps(info: dict, earlier: List[dict]) -> List[dict]:
-    """``lidar_sweeps``: up to ten earlier frames of the last second, newest first."""
-    key_to_world = np.array(info['ego2global']) @ lidar_to_ego()
-    sweeps = []
-    for other in reversed(earlier[-MAX_SWEEPS:]):
-        if info['timestamp'] - other['timestamp'] > MAX_SWEEP_AGE_S:
-            break
-        other_to_world = np.array(other['ego2global']) @ lidar_to_ego()
-        lidar_points = dict(other['lidar_points'], lidar2sensor=(np.linalg.inv(other_to_world) @ key_to_world).tolist())
-        sweeps.append(
-            dict(
-                timestamp=other['timestamp'],
-                ego2global=other['ego2global'],
-                lidar_points=lidar_points,
-                sample_data_token=other['token'],
-            )
-        )
-    return sweeps
 
 
 def _write_infos(infos: List[dict], path: Path) -> Path:

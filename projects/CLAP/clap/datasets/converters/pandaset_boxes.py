@@ -12,9 +12,8 @@ from typing import Dict, List, Mapping, Tuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ...functional import inside_box
+from .frame_files import box_instance, count_points_in_boxes
 
 # nuScenes' ten detection classes, in NuScenesDataset's order.
 CLASSES = (
@@ -101,27 +100,5 @@ def make_instances(
         label, uuid = str(table['label'].iloc[row]), str(table['uuid'].iloc[row])
         class_index = CLASSES.index(CLASS_OF_LABEL[label]) if label in CLASS_OF_LABEL else -1
         velocity = rotation[:2, :2] @ world_velocity(tracks[uuid], time)
-        instances.append(
-            dict(
-                bbox_3d=box.tolist(),
-                bbox_label=class_index,
-                bbox_label_3d=class_index,
-                bbox_3d_isvalid=bool(count > 0),
-                num_lidar_pts=int(count),
-                num_radar_pts=0,
-                velocity=velocity.tolist(),
-                track_id=uuid,
-                native_class=label,
-            )
-        )
+        instances.append(box_instance(box, class_index, label, int(count), velocity, uuid))
     return instances
-
-
-def count_points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Points (N, >=3) inside each box (M, 7) = centre of gravity, l, w, h, yaw -> (M,) int."""
-    counts = np.zeros(len(boxes), dtype=np.int64)
-    for index, box in enumerate(boxes):
-        reach = 0.5 * np.hypot(box[3], box[4])
-        near = points[(np.abs(points[:, 0] - box[0]) <= reach) & (np.abs(points[:, 1] - box[1]) <= reach)]
-        counts[index] = inside_box(torch.from_numpy(near), torch.from_numpy(box)).sum()
-    return counts
