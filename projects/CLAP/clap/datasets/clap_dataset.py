@@ -18,6 +18,7 @@ from .broken_frames import BrokenFramePolicy
 from .class_balance import balanced_frames, draws_per_class, frames_by_class
 from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_problems, read_info_file
+from .semantics import ClassNames, labelled_frames, semantic_table
 
 _ADVICE = (
     'Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
@@ -58,6 +59,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             ``keep_length`` the drawn list repeats until it is as long as that of all frames.
         absent_classes: a class without a box in the chosen frames: ``'warn'`` and go on without it, or ``'stop'``.
         metainfo: overrides the classes.
+        semantic_classes: class -> names in the info file (``metainfo.semantic_classes``) that count as it: frames whose
+            points have classes, which the keyframe's loading then gives; None leaves them out.
         box_type_3d: as in mmdet3d.
         use_valid_flag: keep boxes by ``bbox_3d_isvalid`` instead of by their number of points.
         verify: at construction, ``'stat'`` checks info file, matrices, existence and size of every file (on rank 0),
@@ -85,6 +88,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         class_balanced: bool = False,
         absent_classes: str = 'warn',
         metainfo: Optional[dict] = None,
+        semantic_classes: Optional[ClassNames] = None,
         box_type_3d: str = 'LiDAR',
         use_valid_flag: bool = False,
         verify: str = 'stat',
@@ -115,6 +119,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
         self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
+        self.semantic_classes, self._semantic_table = semantic_classes, None
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
         self.verify = verify
@@ -250,7 +255,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         """Information of a frame; with ``keep_length`` the chosen frames follow each other again and again."""
         self.full_init()
         place = idx % len(self._order) if self.keep_length else idx
-        return super().get_data_info(int(self._order[place]))
+        info = super().get_data_info(int(self._order[place]))
+        return info if self._semantic_table is None else dict(info, semantic_table=self._semantic_table)
 
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""
@@ -275,7 +281,11 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 'current',
                 logging.WARNING,
             )
-        return parsed
+        if self.semantic_classes is None:
+            return parsed
+        known = content['metainfo'].get('semantic_classes')
+        self._semantic_table = semantic_table(known, self.semantic_classes, self.ann_file)
+        return labelled_frames(parsed, self.ann_file)
 
     def _read_entry(self, frame: dict, index: int) -> Tuple[Optional[dict], List[str]]:
         """The parsed entry of a frame, or None and what makes it unusable."""
@@ -317,7 +327,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             frame['images'] = {name: frame['images'][name] for name in self.cameras if name in frame.get('images', {})}
         if not self.with_annotations:
             frame['instances'] = []
-            frame.get('lidar_points', {}).pop('semantic_path', None)
+            if self.semantic_classes is None:
+                frame.get('lidar_points', {}).pop('semantic_path', None)
             frame.pop('cam_instances', None)
 
     def _verify_files(self) -> None:

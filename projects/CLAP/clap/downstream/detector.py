@@ -4,45 +4,30 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-import torch
 from mmdet3d.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ..encoders import CLAPEncoderBase
+from .on_encoders import OnEncoders
 
 
-class BevDetector(CLAPEncoderBase):
+class BevDetector(OnEncoders):
     """LiDAR, cameras, or both, to boxes.
 
     Args:
         bbox_head: config of a head with ``loss``, ``predict`` and ``forward``; range and voxel size are
             ``voxelize_cfg``'s unless it has its own.
-        freeze_encoders: train the head alone on what the encoders give (a probe of the representation):
-            their parameters and running statistics stay as they are.
-        encoders: see :class:`CLAPEncoderBase`.
+        encoders: see :class:`OnEncoders`.
     """
 
-    def __init__(self, bbox_head: dict, freeze_encoders: bool = False, **encoders: Any) -> None:
+    def __init__(self, bbox_head: dict, **encoders: Any) -> None:
         super().__init__(**encoders)
         geometry = {name: self.voxelize_cfg[name] for name in ('point_cloud_range', 'voxel_size')}
         self.bbox_head = MODELS.build({**geometry, **bbox_head})
-        self.freeze_encoders = freeze_encoders
-        if freeze_encoders:
-            for part in self.encoders:
-                part.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> BevDetector:
-        """As usual; frozen encoders stay in evaluation mode."""
-        super().train(mode)
-        if self.freeze_encoders:
-            for part in self.encoders:
-                part.eval()
-        return self
 
     def bev(self, batch_inputs_dict: Dict, metas: List[dict]) -> Tensor:
         """The fused BEV (B, C, X, Y)."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_encoders):
+        with self.encoding():
             return self.extract_feat(batch_inputs_dict, metas).fused_bev
 
     def loss(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> Dict[str, Tensor]:
@@ -56,9 +41,7 @@ class BevDetector(CLAPEncoderBase):
         boxes = self.bbox_head.predict(self.bev(batch_inputs_dict, metas), metas)
         return self.add_pred_to_datasample(batch_data_samples, boxes)
 
-    def _forward(
-        self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused
-    ) -> Dict[str, Tensor]:
+    def _forward(self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused) -> Any:
         """What the head predicts before anything is decoded (mode ``tensor``)."""
         metas = [sample.metainfo for sample in batch_data_samples or []]
         return self.bbox_head(self.bev(batch_inputs_dict, metas))
