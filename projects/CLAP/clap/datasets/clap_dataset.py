@@ -44,7 +44,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         ann_file: info file (mmdet3d 1.x: metainfo, data_list).
         pipeline: transforms, a list, or a dict of named ones in their order, so that a configuration can change one by
             its name; None leaves one out.
-        data_prefix: folders of ``pts``, ``sweeps``, ``img`` or of single cameras by name.
+        data_prefix: folders of ``pts``, ``sweeps``, ``semantic`` (default: that of ``pts``), ``img`` or of single
+            cameras by name.
         cameras: names of the cameras to use, in this order; None takes the info file's.
         modality: dict(use_lidar, use_camera).
         with_annotations: keep ``instances`` and offer them as ``ann_info`` (fine-tuning; velocity included).
@@ -312,7 +313,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         prefix = self.data_prefix.get('pts', '')
         for key in ('origins_path', 'extra_lidar_path', 'semantic_path'):
             if self.modality['use_lidar'] and key in info['lidar_points']:
-                info['lidar_points'][key] = osp.join(prefix, info['lidar_points'][key])
+                own = self.data_prefix.get('semantic', prefix) if key == 'semantic_path' else prefix
+                info['lidar_points'][key] = osp.join(own, info['lidar_points'][key])
         return super().parse_data_info(info)
 
     def parse_ann_info(self, info: dict) -> dict:
