@@ -19,6 +19,7 @@ ROOMS = (
     'errors',
     'files',
     'findings',
+    'neighbours',
     'modules',
     'encoders',
     'pretrain',

@@ -1,8 +1,6 @@
 # The size of the comparisons: keyframes without further sweeps, 36 m around, small images and one residual block a
 # stage, so that a whole comparison fits into hours of two CPU cores. Pre-trainer and detector merge these changes.
 range_36m, small_image = [-36.0, -36.0, -5.0, 36.0, 36.0, 3.0], [64, 160]  # from 144 x 256
-# The transform sets the keyframe's time to 0.
-keyframe = dict(_delete_=True, type='LoadPointsFromMultiSweeps', sweeps_num=0, load_dim=5, use_dim=[0, 1, 2, 3, 4])
 smaller = dict(
     point_cloud_range=range_36m,
     image_size=small_image,
@@ -16,16 +14,16 @@ smaller = dict(
         view_transform=dict(image_size=small_image, dbound=[1.0, 49.0, 2.0]),
     ),
     train_pipeline=dict(
-        sweeps=keyframe,
+        sweeps=None,
         image_aug=dict(final_dim=small_image, resize_lim=[0.625, 0.7]),
         point_range=dict(point_cloud_range=range_36m),
     ),
     val_pipeline=dict(
-        sweeps=keyframe,
+        sweeps=None,
         image_aug=dict(final_dim=small_image, resize_lim=[0.66, 0.66]),
         point_range=dict(point_cloud_range=range_36m),
     ),
     # TensorBoard's import takes seconds of every run.
     vis_backends=[dict(type='LocalVisBackend')],
 )
-del range_36m, small_image, keyframe
+del range_36m, small_image

@@ -141,6 +141,33 @@ def test_sweeps_and_per_point_origins_are_checked(folder):
         _dataset(folder)
 
 
+@pytest.mark.parametrize(
+    'prefix, place, stored',
+    [
+        ('', 'drive_a/0.bin', 'drive_a/0.bin'),
+        ('lidar', 'lidar/day/drive_a/0.bin', 'day/drive_a/0.bin'),
+        ('lidar', 'lidar/0.bin', '0.bin'),
+        ('sweeps/TOP', 'sweeps/TOP/0.bin', 'sweeps/TOP/0.bin'),
+        ('sweeps/TOP', 'sweeps/TOP/0.bin', '/another/machine/nuscenes/sweeps/TOP/0.bin'),
+        ('sweeps/TOP', 'samples/TOP/0.bin', './data/nuscenes/samples/TOP/0.bin'),
+        ('nowhere', 'elsewhere/0.bin', '{folder}/elsewhere/0.bin'),
+    ],
+)
+def test_sweeps_lie_in_folders_of_their_own_or_where_mmdet3d_has_them(folder, prefix, place, stored):
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    (folder / place).write_bytes((folder / '0.bin').read_bytes())
+    lidar = dict(lidar_path=stored.format(folder=folder), lidar2sensor=np.eye(4).tolist())
+    _change(folder, lambda infos: infos[1].update(lidar_sweeps=[dict(timestamp=100.4, lidar_points=lidar)]))
+    _change(folder, lambda infos: [i['lidar_points'].update(lidar_path=str(folder / '1.bin')) for i in infos])
+    keyframes = 'samples/TOP' if './' in stored else ''
+    dataset = _dataset(
+        folder,
+        pipeline=[PIPELINE[0], dict(type='CLAPLoadSweeps'), *PIPELINE[1:]],
+        data_prefix=dict(pts=keyframes, sweeps=prefix, img=''),
+    )
+    assert len(dataset[1]['inputs']['points']) == 800
+
+
 @pytest.mark.parametrize('key, row_bytes', [('origins_path', 12), ('semantic_path', 1)])
 def test_files_beside_the_points_have_as_many_rows(folder, key, row_bytes):
     points = (folder / '1.bin').stat().st_size // 20

@@ -38,7 +38,7 @@ def test_evaluation_is_without_chance_and_both_pipelines_agree_on_sizes(repo_roo
     )
     assert not {'CLAPGlobalRotScaleTrans', 'CLAPRandomFlip3D', 'PointShuffle'} & set(val)
     assert val['CLAPImageAug3D'].is_train is False
-    assert val.get('LoadPointsFromMultiSweeps', {}).get('test_mode', True) is True
+    assert val.get('CLAPLoadSweeps', {}).get('test_mode', True) is True
     assert val['CLAPImageAug3D'].final_dim == train['CLAPImageAug3D'].final_dim == config.image_size
     assert config.image_size[0] % 32 == 0 and config.image_size[1] % 32 == 0
 

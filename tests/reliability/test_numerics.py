@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Callable, Dict, List
 
@@ -14,7 +15,10 @@ from mmengine.optim import build_optim_wrapper
 from projects.CLAP.clap.engine.hooks.nonfinite_loss_hook import nonfinite_gradients
 from projects.CLAP.clap.errors import NonFiniteLossError
 from projects.CLAP.clap.modules import BoundField
+from projects.CLAP.clap.neighbours import neighbour_indices
+from projects.CLAP.clap.pretrain.samplers import SurfaceVariationRaySampler
 from projects.CLAP.clap.structures import RayBundle
+from projects.CLAP.doctor.edges import edge_points
 from tests.fixtures.tiny import RANGE, batch, build, street
 
 
@@ -171,3 +175,32 @@ def test_gradients_are_clipped_as_the_configuration_says() -> None:
     model.train_step(batch(1), wrapper)
     moved = torch.stack([(p.detach() - old).norm() for p, old in zip(trained, before)]).norm()
     assert float(moved) == pytest.approx(limit, rel=1e-3)
+
+
+def _look_for_neighbours(use: str) -> None:
+    torch.set_flush_denormal(True)
+    rng = np.random.default_rng(0)
+    points = rng.normal(0, 10, (4000, 3)).astype(np.float32)
+    points[:2000, 1:] = rng.integers(1, 1000, (2000, 2)).astype(np.int32).view(np.float32)
+    points[2000:3000] = rng.integers(1, 1000, (1000, 3)).astype(np.int32).view(np.float32)
+    if use == 'helper':
+        for dtype in (np.float32, np.float64):
+            assert neighbour_indices(points.astype(dtype), 9).shape == (4000, 9)
+    elif use == 'sampler':
+        SurfaceVariationRaySampler()._neighbours(torch.from_numpy(points))
+    else:
+        edge_points(points)
+
+
+@pytest.mark.parametrize('use', ['helper', 'sampler', 'doctor'])
+def test_denormal_coordinates_under_flush_to_zero_do_not_kill_the_process(use: str) -> None:
+    process = get_context('fork').Process(target=_look_for_neighbours, args=(use,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_there_is_one_way_to_the_k_d_tree() -> None:
+    project = Path(__file__).resolve().parents[2] / 'projects'
+    users = [path.name for path in project.rglob('*.py') if 'KDTree' in path.read_text()]
+    assert users == ['neighbours.py'], 'other uses would meet denormals: neighbour_indices sets them to 0'

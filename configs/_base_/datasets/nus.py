@@ -37,7 +37,7 @@ semantic_classes = dict(
 train = dict(
     points=dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
     sweeps=dict(
-        type='LoadPointsFromMultiSweeps',
+        type='CLAPLoadSweeps',
         sweeps_num=9,
         load_dim=5,
         use_dim=[0, 1, 2, 3, 4],

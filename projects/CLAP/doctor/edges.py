@@ -82,7 +82,7 @@ class Agreement:
 
 def edge_points(points: Array) -> Array:
     """Points (K, 3) of a sweep (N, >=3) at the rim of something nearer than what is beside it, LiDAR frame, metres."""
-    from scipy.spatial import cKDTree
+    from projects.CLAP.clap.neighbours import neighbour_indices
 
     rng = np.random.default_rng(0)
     distance = np.linalg.norm(points[:, :3], axis=1)
@@ -94,7 +94,7 @@ def edge_points(points: Array) -> Array:
     asked = np.arange(len(points))
     if len(asked) > MAX_QUERIES:
         asked = rng.choice(asked, MAX_QUERIES, replace=False)
-    _, beside = cKDTree(direction).query(direction[asked], k=9)
+    beside = neighbour_indices(direction, 9, direction[asked])
     jump = distance[beside].max(axis=1) - distance[asked]
     rim: Array = points[asked[jump > np.maximum(1.0, 0.1 * distance[asked])]]
     return rim if len(rim) <= MAX_EDGES else rim[rng.choice(len(rim), MAX_EDGES, replace=False)]

@@ -14,6 +14,7 @@ from pyquaternion import Quaternion
 
 from projects.CLAP.clap.datasets.converters.conversion import progress
 from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, write_nuscenes_infos
+from projects.CLAP.clap.datasets.transforms import to_keyframe
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 from tools.create_data import main
 
@@ -61,6 +62,38 @@ def test_sweep_matrices_equal_the_devkit_s() -> None:
         then = _sensor_pose(nusc.get('sample_data', sweep['sample_data_token']))
         np.testing.assert_allclose(sweep['lidar_points']['lidar2sensor'], np.linalg.inv(then) @ now, atol=2e-4)
     assert np.linalg.norm((np.linalg.inv(then) @ now)[:3, 3]) > 1, 'the car moves'
+
+
+def test_sweep_matrices_of_a_turning_vehicle(tmp_path: Path) -> None:
+    """The simulated vehicle of the tiny data set drives straight on; here its poses turn by 30 degrees a second."""
+    root = tmp_path / 'turning'
+    shutil.copytree(tiny_dataset() / 'v1.0-trainval', root / 'v1.0-trainval')
+    for folder in ('samples', 'sweeps', 'maps'):
+        (root / folder).symlink_to(tiny_dataset() / folder)
+    table = root / 'v1.0-trainval' / 'ego_pose.json'
+    poses = json.loads(table.read_text())
+    for record in poses:
+        yaw = np.radians(30) * (record['timestamp'] - poses[0]['timestamp']) / 1e6
+        turned = Quaternion(axis=[0, 0, 1], radians=yaw) * Quaternion(record['rotation'])
+        record['rotation'] = turned.elements.tolist()
+    table.write_text(json.dumps(poses))
+    train, _ = write_nuscenes_infos(root, tmp_path / 'out')
+    item = pickle.loads(train.read_bytes())['data_list'][-1]
+    by_token = {record['token']: record for record in poses}
+    nusc = tiny_nuscenes()
+
+    def pose(token: str) -> np.ndarray:
+        record = nusc.get('sample_data', token)
+        to_ego = _matrix(nusc.get('calibrated_sensor', record['calibrated_sensor_token']))
+        return _matrix(by_token[record['ego_pose_token']]) @ to_ego
+
+    now = pose(nusc.get('sample', item['token'])['data']['LIDAR_TOP'])
+    place = np.array([[12.0, -7.0, 1.5]])
+    for sweep in item['lidar_sweeps']:
+        then = pose(sweep['sample_data_token'])
+        seen = np.linalg.inv(then) @ now @ [*place[0], 1.0]
+        np.testing.assert_allclose(to_keyframe(seen[None, :3], sweep['lidar_points']['lidar2sensor']), place, atol=1e-3)
+    assert abs((np.linalg.inv(then) @ now)[0, 1]) > 0.2, 'the car turns'
 
 
 def test_camera_matrices_equal_the_devkit_s() -> None:

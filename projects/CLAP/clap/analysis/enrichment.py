@@ -6,11 +6,11 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from ..functional import project_points, surface_variation
+from ..neighbours import neighbour_indices
 from ..structures import CameraViews, KeyframeSweep
 from .frame_labels import FrameLabels
 
@@ -41,7 +41,7 @@ def measure_frame(
     candidates = next(iter(samplers.values())).candidates(field, sweep)
     points = sweep.points[candidates]
     place = points.cpu().numpy()
-    roughness = surface_variation(points.cpu(), torch.from_numpy(cKDTree(place).query(place, min(16, len(place)))[1]))
+    roughness = surface_variation(points.cpu(), torch.from_numpy(neighbour_indices(place, min(16, len(place)))))
     distance = (sweep.points - sweep.origins)[:, :2].norm(dim=-1).cpu()  # labels lie there
     masks = dict(object=labels.objects, road=labels.road, **labels.groups)
     masks.update({f'object {a}-{b} m': labels.objects & (distance >= a) & (distance < b) for a, b in BANDS})

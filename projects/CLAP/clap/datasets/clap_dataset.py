@@ -120,6 +120,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
         self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
+        self._sweep_folders: Dict[str, str] = {}
         self.semantic_classes, self._semantic_table = semantic_classes, None
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
@@ -309,13 +310,35 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         return info, []
 
     def parse_data_info(self, info: dict) -> dict:
-        """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra point files."""
-        prefix = self.data_prefix.get('pts', '')
-        for key in ('origins_path', 'extra_lidar_path', 'semantic_path'):
-            if self.modality['use_lidar'] and key in info['lidar_points']:
-                own = self.data_prefix.get('semantic', prefix) if key == 'semantic_path' else prefix
-                info['lidar_points'][key] = osp.join(own, info['lidar_points'][key])
-        return super().parse_data_info(info)
+        """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra files and for sweeps in folders."""
+        if not self.modality['use_lidar']:
+            return super().parse_data_info(info)
+        folder = self.data_prefix.get('pts', '')
+        folders = dict(origins_path=folder, extra_lidar_path=folder)
+        folders['semantic_path'] = self.data_prefix.get('semantic', folder)
+        for key, folder in folders.items():
+            if key in info['lidar_points']:
+                info['lidar_points'][key] = osp.join(folder, info['lidar_points'][key])
+        sweeps = [sweep['lidar_points'] for sweep in info.get('lidar_sweeps', [])]
+        paths = [self._sweep_path(sweep['lidar_path']) for sweep in sweeps]
+        info = super().parse_data_info(info)  # which keeps nothing but the names of the sweeps' files
+        for sweep, path in zip(sweeps, paths):
+            sweep['lidar_path'] = path
+        return info
+
+    def _sweep_path(self, path: str) -> str:
+        """Where a sweep is: absolute, below ``data_prefix.sweeps`` or ``data_root``, or as mmdet3d has it.
+
+        Info files of mmdet3d hold the path on the machine that made them; of it the file's name is kept, and whether it
+        is a keyframe (``samples``). A folder is looked up once.
+        """
+        folder, name = osp.split(path)
+        if folder not in self._sweep_folders:
+            below = self.data_prefix.get('sweeps', self.data_root or '')
+            tried = [osp.join(below, folder), osp.join(self.data_root or '', folder)]
+            own = below if 'samples' not in folder.split('/') else self.data_prefix.get('pts', '')
+            self._sweep_folders[folder] = next((place for place in tried if osp.isdir(place)), own if folder else below)
+        return osp.join(self._sweep_folders[folder], name)
 
     def parse_ann_info(self, info: dict) -> dict:
         """mmdet3d's boxes and labels, or nothing when labels are left out."""

@@ -4,19 +4,19 @@ _base_ = './finetune_sim.py'
 
 data_root = '{{$CLAP_DATA_ROOT:data}}/pandaset/'
 frames = dict(data_root=data_root, data_prefix=dict(_delete_=True, pts='lidar', sweeps='lidar', img=''))
-# PandaSet's points come with their time, which `sweeps` sets to 0; its images from 1080 x 1920.
+# Images from 1080 x 1920.
 train_dataloader = dict(
     dataset=dict(
         frames,
         ann_file='pandaset_infos_train.pkl',
-        pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.0834, 0.0934])),
+        pipeline=dict(image_aug=dict(resize_lim=[0.0834, 0.0934])),
     )
 )
 val_dataloader = dict(
     dataset=dict(
         frames,
         ann_file='pandaset_infos_val.pkl',
-        pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.088, 0.088])),
+        pipeline=dict(image_aug=dict(resize_lim=[0.088, 0.088])),
     )
 )
 test_dataloader = val_dataloader

@@ -7,9 +7,9 @@ frames = dict(
     ann_file='pandaset_infos_train.pkl',  # also to measure held-back rays on: there are no others
     data_prefix=dict(_delete_=True, pts='lidar', sweeps='lidar', img=''),
 )
-# PandaSet's points come with their time, which `sweeps` sets to 0; its images from 1080 x 1920.
-train_dataloader = dict(dataset=dict(frames, pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.0834, 0.0934]))))
-val_dataloader = dict(dataset=dict(frames, pipeline=dict(sweeps=None, image_aug=dict(resize_lim=[0.088, 0.088]))))
+# Images from 1080 x 1920.
+train_dataloader = dict(dataset=dict(frames, pipeline=dict(image_aug=dict(resize_lim=[0.0834, 0.0934]))))
+val_dataloader = dict(dataset=dict(frames, pipeline=dict(image_aug=dict(resize_lim=[0.088, 0.088]))))
 test_dataloader = val_dataloader
 del frames
 # Six steps an epoch.

@@ -4,12 +4,15 @@ from .image_aug import CLAPImageAug3D
 from .lidar_aug import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D
 from .loading import CLAPLoadKeyframe, CLAPLoadMultiViewImages
 from .packing import CLAPPackInputs
+from .sweeps import CLAPLoadSweeps, to_keyframe
 
 __all__ = [
     'CLAPGlobalRotScaleTrans',
     'CLAPImageAug3D',
     'CLAPLoadKeyframe',
     'CLAPLoadMultiViewImages',
+    'CLAPLoadSweeps',
     'CLAPPackInputs',
     'CLAPRandomFlip3D',
+    'to_keyframe',
 ]

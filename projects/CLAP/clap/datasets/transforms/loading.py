@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import ConfigError, DataError
 
 FEATURE_DIMS = 5  # x, y, z, intensity, dt
-_TIME_DIM = 4
+TIME_DIM = 4
 
 
 def homogeneous(matrix: Sequence, name: str = 'matrix') -> np.ndarray:
@@ -155,7 +155,7 @@ class CLAPLoadKeyframe(BaseTransform):
 
     def _read(self, path: str) -> np.ndarray:
         points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
-        points[:, _TIME_DIM] = 0.0
+        points[:, TIME_DIM] = 0.0
         return points
 
     def _read_origins(self, lidar: dict, num_points: int) -> np.ndarray:

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from mmdet3d.registry import TASK_UTILS
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ...errors import ConfigError
 from ...functional import nearest_neighbours, surface_variation
 from ...modules import BoundField
+from ...neighbours import neighbour_indices
 from ...structures import KeyframeSweep
 from .blurred import BlurredPixelSampler, with_floor
 
@@ -44,5 +44,4 @@ class SurfaceVariationRaySampler(BlurredPixelSampler):
         if points.device.type != 'cpu':
             return nearest_neighbours(points, self.num_neighbours)
         # 13 times faster than the tensor form on the CPU (100 000 points: 0.25 s against 3.3 s), same neighbours.
-        _, index = cKDTree(points.numpy()).query(points.numpy(), self.num_neighbours)
-        return torch.from_numpy(index)
+        return torch.from_numpy(neighbour_indices(points.numpy(), self.num_neighbours))
