@@ -235,7 +235,10 @@ def test_the_devkit_reads_the_classes_of_points(nusc: NuScenes) -> None:
         _, boxes, _ = nusc.get_sample_data(data['token'])
         for box in boxes:
             own = classes[points_in_box(box, points[:3])]
-            inside, right = inside + len(own), right + np.sum(own == nusc.lidarseg_name2idx_mapping[box.name])
+            pair = {'vehicle.truck', 'vehicle.trailer'}  # their boxes overlap
+            names = pair if box.name in pair else {box.name}
+            right += np.isin(own, [nusc.lidarseg_name2idx_mapping[name] for name in names]).sum()
+            inside += len(own)
     assert inside > 300 and right > 0.9 * inside, 'the rest is the ground below'
     seen = {nusc.lidarseg_idx2name_mapping[number] for number, count in counts.items() if count}
     flat = {'flat.driveable_surface', 'flat.sidewalk', 'flat.terrain', 'static.manmade', 'static.vegetation'}
