@@ -3,5 +3,6 @@
 from .info_metric import CLAPInfoMetric
 from .nuscenes_metric import CLAPNuScenesMetric
 from .render_metric import RenderMetric
+from .seg_metric import CLAPSegMetric
 
-__all__ = ['CLAPInfoMetric', 'CLAPNuScenesMetric', 'RenderMetric']
+__all__ = ['CLAPInfoMetric', 'CLAPNuScenesMetric', 'CLAPSegMetric', 'RenderMetric']
