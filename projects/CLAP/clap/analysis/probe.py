@@ -20,11 +20,14 @@ from ..engine.device import best_device
 from ..engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from ..errors import CheckpointError, ConfigError
 from ..evaluation.seg_metric import IGNORE, confusion
+from ..files.text_table import text_table
 from .probe_features import FEATURES, point_features
 
 #: Kinds of start that are compared: a point's height and intensity alone, random encoders, the checkpoint's.
 STARTS = ('point', 'random', 'checkpoint')
 _STEPS, _BATCH = 300, 8192
+#: Steps of an evaluation pipeline that would take points away, or need boxes.
+_LEFT_OUT = ('PointsRangeFilter', 'LoadAnnotations3D', 'ObjectRangeFilter', 'ObjectNameFilter')
 _LEARNING_RATE = {1: 1e-2, 2: 3e-3}
 
 
@@ -67,11 +70,7 @@ def probe(
     found: Dict[str, List[np.ndarray]] = {start: [] for start in STARTS}
     for seed in range(seeds):
         chosen = np.random.default_rng(seed).choice(drawable, labels, replace=False)
-        encoders = dict(
-            checkpoint=trained,
-            random=_encoders(cfg, candidates, drawable, kind, None, seed),
-            point=None,
-        )
+        encoders = dict(point=None, random=_encoders(cfg, candidates, drawable, kind, None, seed), checkpoint=trained)
         for start in STARTS:
             train = _collect(encoders[start], candidates, chosen, kind)
             test = _collect(encoders[start], measured, range(len(measured)), kind)
@@ -111,30 +110,31 @@ def labelled_sets(cfg: Config, kind: str) -> Tuple[Any, Any]:
     classes = (cfg.get('segmentation') or {}).get('val_dataloader', {}).get('dataset', {}).get('semantic_classes')
     if not classes:
         raise ConfigError(
-            'the configuration has no classes of points: expected segmentation.val_dataloader.dataset.semantic_classes, '
-            'as in configs/_base_/datasets/pandaset.py'
+            'the configuration has no classes of points: expected '
+            'segmentation.val_dataloader.dataset.semantic_classes, as in configs/_base_/datasets/pandaset.py'
         )
+    keys = ['points', 'keyframe_points', 'keyframe_origins', 'pts_semantic_mask']
+    left_out, modality = _LEFT_OUT, dict(use_lidar=True, use_camera=True)
+    if kind == 'fused' and cfg.model.get('img_backbone'):
+        keys.append('img')
+    else:
+        left_out = (*_LEFT_OUT, 'CLAPLoadMultiViewImages', 'CLAPImageAug3D')
+        modality['use_camera'] = False
+    pipeline = [step for step in cfg.val_dataloader.dataset.pipeline if step['type'] not in left_out]
+    pipeline = [dict(step, keys=keys) if step['type'] == 'CLAPPackInputs' else step for step in pipeline]
     sets = []
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        options = copy.deepcopy(dict(loader.dataset))
-        pipeline = copy.deepcopy(cfg.val_dataloader.dataset.pipeline)
-        keys = ['points', 'keyframe_points', 'keyframe_origins', 'pts_semantic_mask']
-        if kind == 'fused' and cfg.model.get('img_backbone'):
-            keys.append('img')
-        else:
-            pipeline.update(images=None, image_aug=None)
-            options['modality'] = dict(use_lidar=True, use_camera=False)
-        pipeline.update(point_range=None, labels=None, object_range=None, object_names=None)
-        pipeline.update(pack=dict(type='CLAPPackInputs', keys=keys))
-        options.update(pipeline=pipeline, semantic_classes=classes, with_annotations=False, class_balanced=False)
-        options.update(keep_length=False, filter_empty_gt=False, test_mode=True)
-        sets.append(DATASETS.build(options))
+        options = dict(copy.deepcopy(dict(loader.dataset)), pipeline=copy.deepcopy(pipeline), modality=modality)
+        options.update(semantic_classes=classes, with_annotations=False, class_balanced=False, keep_length=False)
+        sets.append(DATASETS.build(dict(options, filter_empty_gt=False, test_mode=True)))
     return sets[0], sets[1]
 
 
 def _drawable(candidates: Any, measured: Any) -> List[int]:
     """Frames of the training set that are not measured."""
-    names = [[dataset.get_data_info(i).get('token', i) for i in range(len(dataset))] for dataset in (candidates, measured)]
+    names = [
+        [dataset.get_data_info(i).get('token', i) for i in range(len(dataset))] for dataset in (candidates, measured)
+    ]
     return [index for index, name in enumerate(names[0]) if name not in set(names[1])]
 
 
@@ -184,7 +184,9 @@ class _Frozen:
         self.data_preprocessor, self.training = model.data_preprocessor, False
 
     def norm_modules(self) -> List[nn.Module]:
-        return [getattr(self.model, name) for name in FEATURES[self.kind] if getattr(self.model, name, None) is not None]
+        return [
+            getattr(self.model, name) for name in FEATURES[self.kind] if getattr(self.model, name, None) is not None
+        ]
 
     def eval(self) -> None:
         self.model.eval()
@@ -244,3 +246,13 @@ def _fit(
         return torch.cat([net((part - mean) / std).argmax(1) for part in points.split(65536)])
 
     return classify
+
+
+def probe_table(figures: Dict[str, Any]) -> str:
+    """For people: classes and their mean by start, percent; means over seeds, ± their standard deviation."""
+    rows = [
+        [name, count, *(f'{figures["iou"][start][name]:.1f}' for start in STARTS)]
+        for name, count in figures['points'].items()
+    ]
+    means = [f'{np.mean(own):.1f} ± {np.std(own, ddof=len(own) > 1):.1f}' for own in figures['miou'].values()]
+    return text_table(['class', 'points', *STARTS], [*rows, ['mIoU', sum(figures['points'].values()), *means]])

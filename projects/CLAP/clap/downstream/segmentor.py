@@ -165,6 +165,10 @@ class CLAPSegmentor(OnEncoders):
     def _keys(coords: Tensor, shape: Tensor) -> Tensor:
         return ((coords[:, 0] * shape[0] + coords[:, 1]) * shape[1] + coords[:, 2]) * shape[2] + coords[:, 3]
 
+    def forward_norms(self, inputs: Dict[str, Any], metas: List[Dict[str, Any]]) -> None:
+        """Let the encoder's batch norms see a preprocessed batch."""
+        self.logits(inputs, metas)
+
     # ---------------------------------------------------------------- classes
 
     def logits(self, inputs: Dict, metas: List[dict]) -> Tuple[Tensor, List[Tensor], List[Tensor]]:
