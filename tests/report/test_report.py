@@ -15,7 +15,7 @@ from PIL import Image
 
 from projects.CLAP.clap.report import findings, gather, write_report
 from projects.CLAP.clap.report.gather import RunData, marks_of
-from projects.CLAP.clap.report.page import _run_table
+from projects.CLAP.clap.report.page import _run_table, render_page
 from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
 from tests.fixtures.tiny_run import tiny_runner
 
