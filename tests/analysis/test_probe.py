@@ -24,9 +24,7 @@ CONFIG = Path(__file__).resolve().parents[2] / 'projects/CLAP/configs/clap_sim.p
 def cfg(monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
     monkeypatch.setattr(module, '_STEPS', 40)
-    return load_config(
-        str(CONFIG), ['model.voxelize_cfg.voxel_size=[0.3,0.3,0.4]', 'model.view_transform.downsample=2']
-    )
+    return load_config(str(CONFIG), [])
 
 
 @pytest.fixture()
