@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from projects.CLAP.comparison.records import read_record, write_records
 from projects.CLAP.comparison.workplace import Workplace
 from tests.fixtures.fake_records import fake_record
 from tests.fixtures.sim_dataset import tiny_dataset
-from tests.fixtures.tiny_plan import PLAN, ROOT, write_plan
+from tests.fixtures.tiny_plan import CONFIGS, PLAN, ROOT, write_plan
 
 ONLY = ['finetune-clap-50pct-1ep-seed1']
 PRETRAIN = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=6))
@@ -67,7 +69,7 @@ def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Pa
     assert set(tuned['metrics']) >= {'mAP', 'NDS', 'AP/car', 'mATE'} and tuned['iterations'] == 3
     assert len(list((work / 'runs/pretrain-clap').glob('*.pth'))) == 1
     assert not list((work / 'runs' / ONLY[0]).glob('*.pth')), 'a finished fine-tuning leaves no checkpoint'
-    assert list_jobs(plan, work, ONLY) == dict(plan='tiny', jobs=2, done=2)
+    assert list_jobs(plan, work, ONLY) == dict(plan='tiny', jobs=2, done=2, gpu_hours=0, missing=[])
     assert 'done   finetune-clap-50pct-1ep-seed1: 1 epochs, 1 of 3 frames' in capsys.readouterr().out
     begun = time.monotonic()
     assert run_jobs(plan, work, ONLY, slots=1) == ({}, None)
@@ -173,8 +175,50 @@ def test_shares_without_a_frame_and_missing_data_are_named_first(plan_file: Path
     with pytest.raises(PlanError, match='its record was made with other data than'):
         Workplace(moved, tmp_path / 'work').done(job)
     (copied / 'sim_infos_train.pkl').unlink()
-    with pytest.raises(ValueError, match=f'sim_infos_train.pkl does not exist.*make_it --out {copied}'):
-        list_jobs(moved, tmp_path / 'elsewhere', [])
+    with pytest.raises(DatasetError, match=f'sim_infos_train.pkl does not exist.*make_it --out {copied}') as error:
+        run_jobs(moved, tmp_path / 'elsewhere', [], slots=1)
+    assert list_jobs(moved, tmp_path / 'elsewhere', [])['missing'] == [str(error.value)]
+
+
+def test_a_dry_run_of_the_papers_tables_needs_no_data(tmp_path: Path, monkeypatch, capsys) -> None:
+    """Hours: steps of an epoch (28 130 frames by 32, 123 580 by 24), epochs, and seconds of a step at four frames."""
+    for name in ('CLAP_DATA_ROOT', 'TORCH_HOME', 'CUDA_VISIBLE_DEVICES'):  # the last is put back afterwards
+        monkeypatch.setenv(name, str(tmp_path))
+    plan = read_plan(CONFIGS / 'nuscenes.py')
+    found = list_jobs(plan, tmp_path / 'work', [])
+    said = capsys.readouterr().out
+    pretrain, finetune = 12 * 28130 / 32 * 0.441 / 3600, 6 * 123580 / 32 * 0.406 / 3600
+    assert f'to do  pretrain-clap: 12 epochs on 8 GPUs, {pretrain:.1f} hours\n' in said
+    assert f'to do  finetune-random-0p5pct-12ep-seed0: 12 epochs on 8 GPUs, {2 * finetune:.1f} hours\n' in said
+    # Table 1: three arms, five seeds; Table 4: two more; Table 3: two arms, three shares; length: half and double.
+    hours = 8 * (5 * pretrain + (15 + 2 + 6 + 4 * 2.5) * finetune)
+    assert found['jobs'] == 5 + 15 + 2 + 6 + 8 and found['gpu_hours'] == round(hours)
+    assert f'left: {hours:.0f} hours of a GPU, {hours / 8 / 24:.1f} days on 8 of them (0.44 and 0.41 s' in said
+    assert found['missing'][0].startswith(f'{tmp_path}/nuscenes/nuscenes_infos_train.pkl does not exist')
+    assert 'fetched when first needed: https://' in said and 'swin_tiny_patch4' in said
+    list_jobs(plan, tmp_path / 'work', ['pretrain-clap'], ['card'] * 16)
+    assert f'left: {8 * pretrain:.0f} hours of a GPU, {pretrain / 2 / 24:.1f} days on 16' in capsys.readouterr().out
+    for refused in (list_jobs, partial(run_jobs, slots=1)):
+        with pytest.raises(PlanError, match=r'takes 8 GPUs, given are 4 .*lower gpus in the plan'):
+            refused(plan, tmp_path / 'work', [], gpus=list('0123'))
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 7)
+    with pytest.raises(PlanError, match='--gpus 0 1 2 3 4 5 6 7: 7 of these 8 can be used'):
+        run_jobs(plan, tmp_path / 'work', [], slots=1, gpus=list('01234567'))
+    assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.slow
+def test_a_job_of_two_gpus_is_trained_by_two_processes(plan_file: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    plan = read_plan(plan_file)
+    both = replace(plan, finetune=replace(plan.finetune, gpus=2))
+    name = 'finetune-random-50pct-1ep-seed0'
+    assert run_jobs(both, tmp_path / 'work', [name], 1, ['0', '1']) == ({}, None)
+    record = read_record(tmp_path / 'work/records' / f'{name}.json')
+    assert record['iterations'] == 2 and 'mAP' in record['metrics'], 'three frames, two at a time'
+    with pytest.raises(PlanError, match='record was made with other configuration'):
+        list_jobs(plan, tmp_path / 'work', [name])
 
 
 def test_records_of_an_earlier_version_are_not_gone_on_from(plan_file: Path, tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from mmdet3d.registry import MODELS
 from mmengine.config import Config
 
+from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.comparison import PlanError, read_plan
 from projects.CLAP.comparison.job_config import JobConfigs, plain
 from projects.CLAP.comparison.plan import Cell, Job, all_jobs, select, share_name
@@ -107,6 +110,7 @@ def row(**changes) -> list:
         (dict(subject='rand'), 'subject rand is not known'),
         (dict(rows=row(share=0)), r'rows\[0\].share: a whole number of at least 1'),
         (dict(rows=row(epochs=0)), r'rows\[0\].epochs: a whole number of at least 1'),
+        (dict(finetune=dict(config='finetune.py', gpus=0)), 'finetune.gpus: a whole number of at least 1'),
         (dict(rows=row(seeds=[])), r'rows\[0\].seeds: a list with at least one seed'),
         (dict(rows=row(arms=['rand'])), 'rows: arm rand is not known'),
         (dict(rows=[dict(arms=['random'])]), r"rows\[0\]: .* missing .* 'share', 'epochs', and 'seeds'"),
@@ -130,6 +134,20 @@ def test_what_is_wrong_with_a_plan_is_named(folder: Path, changes: dict, match: 
         plan_of(folder, **changes)
 
 
+@pytest.mark.parametrize(
+    'option,new',
+    [
+        ('train_dataloader.dataset.type=CBGSDataset', 'class_balanced=True'),
+        ('val_evaluatr.type=NuScenesMetric', "did you mean 'val_evaluator'"),
+        ('class_names=[car]', "'class_names' is a part .* change it where it went"),
+    ],
+)
+def test_options_of_an_old_recipe_are_refused_with_the_new_one(folder: Path, option: str, new: str) -> None:
+    plan = plan_of(folder, finetune=dict(config=str(CONFIGS / 'finetune_sim.py'), options=[option]))
+    with pytest.raises(ConfigError, match=new):
+        JobConfigs(plan, Path('weights')).config(all_jobs(plan)[-1])
+
+
 def test_missing_files_are_named(folder: Path) -> None:
     plan = plan_of(folder, finetune=dict(config='nowhere.py'))
     with pytest.raises(FileNotFoundError, match='nowhere.py does not exist'):
@@ -138,7 +156,7 @@ def test_missing_files_are_named(folder: Path) -> None:
         read_plan(folder / 'other.py')
 
 
-@pytest.mark.parametrize('name', ['sim', 'pandaset'])
+@pytest.mark.parametrize('name', ['sim', 'pandaset', 'nuscenes'])
 def test_arms_of_a_seed_differ_in_their_weights_alone(name: str) -> None:
     plan = read_plan(CONFIGS / f'{name}.py')
     full = ['random', 'unipad', 'joint_depth', 'joint_curvature', 'clap']
@@ -178,6 +196,26 @@ def test_arms_of_a_seed_differ_in_their_weights_alone(name: str) -> None:
     assert pretrain['unipad_lidar'].img_backbone is None and pretrain['unipad_camera'].pts_middle_encoder is None
     rays = {(m.ray_sampler.num_lidar_rays, m.ray_sampler.num_camera_rays) for m in pretrain.values()}
     assert len(rays) == 1, 'the same number of rays for everybody'
+
+
+def test_full_size_arms_fit_the_detector() -> None:
+    """Every encoder that an arm of the nuScenes plan takes has the detector's shapes."""
+    plan = read_plan(CONFIGS / 'nuscenes.py')
+    configs, shapes = JobConfigs(plan, Path('weights')), {}
+    jobs = {job.arm if job.kind == 'pretrain' else 'detector': job for job in all_jobs(plan)}
+    for name, job in jobs.items():
+        state = MODELS.build(configs.config(job).model).state_dict()
+        shapes[name] = {key: value.shape for key, value in state.items()}
+    for arm in plan.arms:
+        for source, encoders in arm.weights.items():
+            for encoder in encoders or ENCODERS:
+                of = [
+                    {k: v for k, v in shapes[one].items() if k.startswith(f'{encoder}.')}
+                    for one in (source, 'detector')
+                ]
+                assert of[0] and of[0] == of[1], (arm.name, encoder)
+    frames = {name: job.gpus * configs.config(job).train_dataloader.batch_size for name, job in jobs.items()}
+    assert frames.pop('detector') == 24 and set(frames.values()) == {32}, 'of a step; OpenPCDet has 24'
 
 
 def test_the_samplers_plan_changes_the_sampler_alone() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 import pytest
 
@@ -17,12 +18,16 @@ from projects.CLAP.comparison.pool import Pool
 from projects.CLAP.comparison.records import MissingEvaluation
 
 SCRIPT = '''
-import os, pathlib, sys, time
+import json, os, pathlib, sys, time
 name, folder, what = sys.argv[1:4]
-pathlib.Path(folder, name, 'pid').write_text(str(os.getpid()))
+begun, rank = time.time(), os.environ.get('RANK', '')
+pathlib.Path(folder, name, f'pid{rank}').write_text(str(os.getpid()))
 if what == 'sleep':
     time.sleep(60)
 time.sleep(0.3)
+seen = {key: os.environ.get(key) for key in ('CUDA_VISIBLE_DEVICES', 'WORLD_SIZE', 'MASTER_PORT', 'OMP_NUM_THREADS')}
+seen.update(begun=begun, ended=time.time(), arguments=sys.argv[4:])
+pathlib.Path(folder, name, f'seen{rank}.json').write_text(json.dumps(seen))
 if what == 'fail':
     print('some lines')
     print('error: the disk is full')
@@ -30,7 +35,8 @@ if what == 'fail':
     sys.exit(1)
 '''
 TEST_SCRIPT = '''
-import json
+import json, os
+print('GPU', os.environ.get('CUDA_VISIBLE_DEVICES'), os.environ.get('WORLD_SIZE'))
 print(json.dumps({'nuscenes/mAP': 0.25, 'nuscenes/NDS': 0.5}))
 '''
 
@@ -71,17 +77,17 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setattr(pool_module, 'TRAIN', str(tmp_path / 'train.py'))
     monkeypatch.setattr(pool_module, 'TEST', str(tmp_path / 'test.py'))
 
-    def build(does: Dict[str, str], jobs: list, slots: int = 2) -> SimpleNamespace:
+    def build(does: Dict[str, str], jobs: list, gpus: Sequence[str] = ()) -> SimpleNamespace:
         place = Place(tmp_path, does)
         return SimpleNamespace(
-            pool=Pool(place, jobs, list(jobs), slots), place=place, said=lambda: capsys.readouterr().out
+            pool=Pool(place, jobs, list(jobs), 2, gpus), place=place, said=lambda: capsys.readouterr().out
         )
 
     return build
 
 
-def job(name: str, *needs: str) -> SimpleNamespace:
-    return SimpleNamespace(name=name, needs=needs)
+def job(name: str, *needs: str, gpus: int = 0) -> SimpleNamespace:
+    return SimpleNamespace(name=name, needs=needs, gpus=gpus)
 
 
 def test_jobs_wait_for_what_they_need_and_failures_stay_alone(make) -> None:
@@ -127,15 +133,40 @@ def test_two_run_at_once_and_no_more(make) -> None:
     assert time.monotonic() - begun < 30
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_children(make, number: signal.Signals) -> None:
-    run = make(dict(a='sleep', b='sleep'), [job('a'), job('b'), job('c')])
+def test_gpus_belong_to_one_job_at_a_time(make) -> None:
+    """Jobs of two GPUs are two processes under torchrun, each job with a port of its own; one of none has one, too."""
+    jobs = [job('a', gpus=2), job('b', gpus=2), job('c', gpus=1), job('d'), job('e', gpus=2)]
+    run = make(dict(b='unevaluated', e='fail'), jobs, ['4', '5', 'GPU-6', '7'])
+    run.pool.run()
+    said = run.said()
+    assert sorted(run.place.finished) == list('abcd') and 'on GPUs 4, 5, GPU-6, 7' in said, said
+    assert 'error: the disk is full (exit 1)' in run.pool.failed['e'], 'of the training, not what torchrun says of it'
+    folder = run.place.folder
+    seen = {name: [json.loads(path.read_text()) for path in sorted(folder.glob(f'{name}/seen*'))] for name in 'abcde'}
+    assert [len(ranks) for ranks in seen.values()] == [2, 2, 1, 1, 2]
+    first = {name: ranks[0] for name, ranks in seen.items()}
+    assert [first[name]['WORLD_SIZE'] for name in 'abcde'] == ['2', '2', None, None, '2']
+    assert first['a']['arguments'] == ['--launcher', 'pytorch'] and first['c']['arguments'] == []
+    assert [first[name]['CUDA_VISIBLE_DEVICES'] for name in 'ab'] == ['4,5', 'GPU-6,7']
+    assert first['a']['MASTER_PORT'] != first['b']['MASTER_PORT'] and first['a']['OMP_NUM_THREADS'] == '1'
+    times = [
+        (gpu, one['begun'], one['ended']) for one in first.values() for gpu in one['CUDA_VISIBLE_DEVICES'].split(',')
+    ]
+    times.sort()
+    assert all(a[0] != b[0] or a[2] <= b[1] for a, b in zip(times, times[1:])), 'never two jobs on a GPU'
+    assert 'GPU GPU-6 None' in (folder / 'b/printed.log').read_text(), 'the evaluation made up for takes one GPU'
+
+
+@pytest.mark.parametrize('number,gpus', [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGTERM, 2)])
+def test_a_signal_ends_the_children(make, number: signal.Signals, gpus: int) -> None:
+    jobs = [job(name, gpus=gpus) for name in 'abc']
+    run = make(dict(a='sleep', b='sleep'), jobs, [str(gpu) for gpu in range(2 * gpus)])
     pids = []
 
     def stop() -> None:
-        while len(pids) < 2:
+        while len(pids) < 2 * max(1, gpus):
             time.sleep(0.1)
-            pids[:] = [int(text) for path in run.place.folder.glob('*/pid') if (text := path.read_text())]
+            pids[:] = [int(text) for path in run.place.folder.glob('*/pid*') if (text := path.read_text())]
         os.kill(os.getpid(), number)
 
     threading.Thread(target=stop, daemon=True).start()

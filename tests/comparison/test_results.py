@@ -63,6 +63,17 @@ def test_figures_are_those_of_the_records(plan: Plan, tmp_path: Path) -> None:
     assert again == figures and (tmp_path / 'results' / 'README.md').read_text() == text
 
 
+def test_a_plan_that_asks_has_its_classes_and_nds_everywhere(plan: Plan, tmp_path: Path) -> None:
+    write_fakes(plan, tmp_path, mean_ap)
+    path = tmp_path / 'records/finetune-random-50pct-1ep-seed0.json'
+    cards = dict(processor='a processor', gpus=['a card'] * 8)
+    write_records(path, dict(read_record(path), hardware=cards))
+    text = page(Results(replace(plan, in_full=True), read_records(tmp_path)))
+    assert rows(text, 'Average precision by class')[2] == ['full CLAP', '14.50 ± 0.71', '0.00 ± 0.00']
+    assert rows(text, 'Other shares')[1][3:5] == ['24.50 ± 0.71', '22.25 ± 0.35']
+    assert 'hours of one core or 8 GPUs each, on a processor and a processor, a card with' in text
+
+
 def test_an_arm_is_set_against_the_one_that_it_names(plan: Plan, tmp_path: Path) -> None:
     arms = (*plan.arms[:2], replace(plan.arm('clap'), against='half'))
     other = replace(plan, arms=arms)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Compare ways of pre-training by what a detector makes of few labels: run a plan, or sum up what has been run.
 
-Every training is a process of its own on one core. What is finished is kept in DIR/records; run the same command
-again to go on. The last line is JSON.
+Every training is a process of its own on one core, or has GPUs to itself. What is finished is kept in DIR/records; run
+the same command again to go on. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -27,13 +27,20 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='trainings at once, one core each')
     parser.add_argument(
+        '--gpus',
+        nargs='+',
+        default=[],
+        metavar='ID',
+        help='GPUs to run on; every job has as many of them to itself as the plan says, at least one',
+    )
+    parser.add_argument(
         '--only',
         nargs='+',
         default=[],
         metavar='PATTERN',
         help="jobs whose names match, and what they need, e.g. 'finetune-clap-*' (default: all)",
     )
-    parser.add_argument('--dry-run', action='store_true', help='check the plan, list the jobs and their states, stop')
+    parser.add_argument('--dry-run', action='store_true', help='check the plan, list jobs, hours and what is missing')
     parser.add_argument(
         '--summarize',
         action='store_true',
@@ -58,9 +65,10 @@ def main() -> None:
     if args.jobs < 1:
         raise PlanError(f'--jobs must be at least 1, got {args.jobs}')
     if args.dry_run:
-        print(json.dumps(list_jobs(plan, work_dir, args.only)))
+        print(json.dumps(list_jobs(plan, work_dir, args.only, args.gpus)))
         return
-    failed, stopped = ({}, None) if args.summarize else run_jobs(plan, work_dir, args.only, args.jobs)
+    asked = (plan, work_dir, args.only, args.jobs, args.gpus)
+    failed, stopped = ({}, None) if args.summarize else run_jobs(*asked)
     if stopped is not None:
         print(
             f'\nstopped by {signal.Signals(stopped).name}; the same command goes on from the last checkpoints',

@@ -86,7 +86,9 @@ class JobConfigs:
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
         start = [] if job.kind == 'pretrain' else self._start(job.arm)
-        return _digest(dict(config=plain(self.config(job)), start=start))
+        # The processes of a job decide the frames of a step.
+        several = dict(gpus=job.gpus) if job.gpus > 1 else {}
+        return _digest(dict(config=plain(self.config(job)), start=start, **several))
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""

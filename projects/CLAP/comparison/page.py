@@ -29,6 +29,7 @@ def page(results: Results) -> str:
     parts = [f'# {plan.title}', *verdict(results)]
     if head is not None:
         parts += _section(f'Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head]))
+        parts += _section('Average precision by class', _classes(results)) if plan.in_full else []
         parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
         rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
         parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
@@ -103,7 +104,7 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
             row = {} if headline else {'labels': where}
             row['start of the detector'] = arm.title + (_loaded(found) if headline else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
-            for metric in results.metric_names() if headline else ('mAP',):
+            for metric in results.metric_names() if headline or plan.in_full else ('mAP',):
                 row[metric] = _pm(results.spread(metric, arm.name, cell))
             row[f'mAP over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
             row['p'] = _DASH if arm.name == rival else _p(gain)
@@ -111,6 +112,16 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
                 row['the paper, 5 % of nuScenes: mAP / NDS'] = arm.paper or _DASH
             rows.append(row)
             where = ''
+    return rows
+
+
+def _classes(results: Results) -> List[Row]:
+    """Means of every arm of the headline, class by class."""
+    cell, rows = results.plan.headline, []
+    for arm in results.plan.arms:
+        names = {name for record in results.cell(arm.name, cell).values() for name in record['metrics']}
+        found = {name: _pm(results.spread(name, arm.name, cell)) for name in sorted(names) if name.startswith('AP/')}
+        rows += [{'start of the detector': arm.title, **found}] if found else []
     return rows
 
 
@@ -157,11 +168,15 @@ def _range_changes(results: Results) -> List[Row]:
 def _made(results: Results) -> str:
     records = list(results.records.values())
     hours = sum(record['seconds'] for record in records) / 3600
-    machines = dict.fromkeys(', '.join([r['hardware']['processor'], *r['hardware']['gpus']]) for r in records)
+    machines = dict.fromkeys(
+        ', '.join([r['hardware']['processor'], *dict.fromkeys(r['hardware']['gpus'])]) for r in records
+    )
+    gpus = dict.fromkeys(len(r['hardware']['gpus']) for r in records)
+    places = ' or '.join(f'{count} GPU{"s" if count > 1 else ""}' if count else 'one core' for count in gpus)
     torch = dict.fromkeys(r['versions']['torch'] for r in records)
     foreign = f' Not asked for by the plan, and in no table: {", ".join(results.foreign)}.' if results.foreign else ''
     return (
-        f'{len(records)} runs, {hours:.1f} hours of one core each, on {" and ".join(machines)} with torch '
+        f'{len(records)} runs, {hours:.1f} hours of {places} each, on {" and ".join(machines)} with torch '
         f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
         'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
         'starts from one pre-training, so that p does not cover another one. Every run is a line of '

@@ -20,13 +20,16 @@ class PlanError(ConfigError):
 class Stage:
     """How something is trained: a configuration, seen from the plan's folder, and its overrides.
 
-    A pre-training also has a length and seeds; arms start from the first one, further ones show its own spread.
+    A pre-training also has a length and seeds; arms start from the first one, further ones show its own spread. A job
+    takes one core, or ``gpus`` GPUs, one process each; ``--dry-run`` counts with ``hours`` of an epoch.
     """
 
     config: str
     options: Tuple[str, ...] = ()
     epochs: int = 0
     seeds: Tuple[int, ...] = (0,)
+    gpus: int = 0
+    hours: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class Plan:
 
     The first row with trained encoders is the headline. ``subject`` is the arm of which the verdict speaks, ``note`` a
     sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``,
-    ``same_data`` info files, as records name them, that differ in rounding alone.
+    ``same_data`` info files, as records name them, that differ in rounding alone, ``hours_from`` where the stages'
+    hours were measured, ``in_full`` NDS in every table and one of the headline's classes.
     """
 
     name: str
@@ -101,6 +105,8 @@ class Plan:
     make_data: str = 'tools/create_data.py'
     workers: int = 0
     same_data: Tuple[Tuple[str, ...], ...] = ()
+    hours_from: str = ''
+    in_full: bool = False
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -137,6 +143,10 @@ class Plan:
         names = [record['data'][part] for part in parts]
         return tuple(next((same[0] for same in self.same_data if name in same), name) for name in names)
 
+    def hours(self, job: Job) -> float:
+        """Hours that a job will take; 0 where the plan does not say."""
+        return job.epochs * self.source(job.kind, job.arm).hours
+
     def options(self, kind: str, arm: str) -> Tuple[str, ...]:
         """Overrides of a job's configuration."""
         return (*self.source(kind, arm).options, *(self.arm(arm).options if kind == 'finetune' else ()))
@@ -153,6 +163,7 @@ class Job:
         seed: of everything that is drawn.
         interval: every n-th frame is labelled; None for a pre-training.
         needs: names of the jobs that must be finished before.
+        gpus: how many it takes; 0 for one core.
     """
 
     kind: str
@@ -161,6 +172,7 @@ class Job:
     seed: int
     interval: Optional[int] = None
     needs: Tuple[str, ...] = ()
+    gpus: int = 0
 
     @property
     def name(self) -> str:
@@ -192,15 +204,19 @@ def share_name(interval: int) -> str:
 def starts(plan: Plan, arm: str) -> List[Job]:
     """The pre-trainings that an arm starts from."""
     stages = [(name, plan.pretrain[name]) for name in plan.arm(arm).weights]
-    return [Job('pretrain', name, stage.epochs, stage.seeds[0]) for name, stage in stages]
+    return [Job('pretrain', name, stage.epochs, stage.seeds[0], gpus=stage.gpus) for name, stage in stages]
 
 
 def all_jobs(plan: Plan) -> List[Job]:
     """Every job of a plan: pre-trainings, then the rows in their order, one seed of every arm before the next."""
-    stages = [Job('pretrain', name, one.epochs, seed) for name, one in plan.pretrain.items() for seed in one.seeds]
+    stages = [
+        Job('pretrain', name, one.epochs, seed, gpus=one.gpus)
+        for name, one in plan.pretrain.items()
+        for seed in one.seeds
+    ]
     needs = {arm.name: tuple(job.name for job in starts(plan, arm.name)) for arm in plan.arms}
     return sorted(stages, key=lambda job: job.seed) + [
-        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm])
+        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm], plan.source(row.cell.kind, arm).gpus)
         for row in plan.rows
         for seed in row.seeds
         for arm in row.arms

@@ -35,7 +35,7 @@ def read_plan(path: Union[str, Path]) -> Plan:
     content['pretrain'] = {name: _build(Stage, f'pretrain.{name}', {'epochs': 0, **one}) for name, one in stages}
     for name in ('finetune', 'probe'):
         if content.get(name):
-            content[name] = _build(Stage, name, content[name], {'config', 'options'})
+            content[name] = _build(Stage, name, content[name], {'config', 'options', 'gpus', 'hours'})
     content['arms'] = [_arm(arm) for arm in content.get('arms', ())]
     content['rows'] = [_build(Row, f'rows[{place}]', row) for place, row in enumerate(content.get('rows', ()))]
     plan = _build(Plan, str(path), dict(content, path=path))
@@ -47,7 +47,7 @@ def _build(kind: Type[T], where: str, content: Dict[str, Any], keys: Optional[Se
     """A dataclass from a dictionary whose keys are its fields, or some of them."""
     for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):
         raise PlanError(problem)
-    for key in ('epochs', 'share'):
+    for key in ('epochs', 'share', 'gpus'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
             raise PlanError(f'{where}.{key}: a whole number of at least 1 is expected; got {content[key]!r}')
     if 'seeds' in content and not content['seeds']:

@@ -9,9 +9,10 @@ import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from mmdet3d.registry import DATASETS
+from torch.hub import get_dir
 
 from projects.CLAP.clap.engine.checkpoint.export import merge_encoders, weights_digest
 from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
@@ -76,6 +77,20 @@ class Workplace:
         there = weights is not None and weights.is_file()
         digest = _measured(weights_digest, weights, weights.stat().st_mtime_ns) if there else None
         return dict(fingerprint=self.configs.fingerprint(job), data=data, weights=digest)
+
+    def missing(self, jobs: Sequence[Job]) -> Tuple[List[str], List[str]]:
+        """What is not there: data, each with how to make them, and weights that jobs fetch when they begin."""
+        data, weights = {}, {}
+        for job in jobs:
+            start = (self.configs.config(job).model.get('img_backbone') or {}).get('init_cfg') or {}
+            path = Path(start.get('checkpoint', ''))
+            if path.name and not any(p.is_file() for p in (path, Path(get_dir(), 'checkpoints', path.name))):
+                weights[start['checkpoint']] = None
+            try:
+                self.made_from(job)
+            except DatasetError as error:
+                data[str(error)] = None
+        return list(data), list(weights)
 
     def subset(self, job: Job) -> Optional[Dict[str, Any]]:
         """Labelled ``frames`` ``of`` all, ``percent``, ``boxes`` by class and ``absent`` classes; None for a
