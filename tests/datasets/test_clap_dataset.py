@@ -252,3 +252,20 @@ def test_transforms_have_names_and_none_leaves_one_out(folder):
     kinds = [type(step) for step in listed.pipeline.transforms]
     assert [type(step) for step in by_name.pipeline.transforms] == kinds
     assert (listed[1]['inputs']['img'] == by_name[1]['inputs']['img']).all()
+
+
+def test_target_sweeps_of_data_without_sweeps_are_refused(folder):
+    steps = [PIPELINE[0], dict(type='CLAPLoadSweeps', target_sweeps=2), *PIPELINE[1:]]
+    with pytest.raises(DatasetError, match=r'target_sweeps=2, but no frame of .*infos.pkl has an earlier sweep'):
+        _dataset(folder, pipeline=steps)
+
+    def add(infos):  # to the last frame alone: the first of a scene has none
+        path = infos[0]['lidar_points']['lidar_path']
+        points = dict(lidar_path=path, num_pts_feats=5, lidar2sensor=np.eye(4).tolist())
+        infos[2]['lidar_sweeps'] = [dict(timestamp=infos[2]['timestamp'] - 0.05, lidar_points=points)]
+
+    _change(folder, add)
+    dataset = _dataset(folder, pipeline=steps)
+    assert [len(dataset[index]['inputs']['sweep_points']) for index in range(3)] == [0, 0, 400]
+    assert dataset[2]['inputs']['sweep_lengths'].tolist() == [400]
+    assert 'sweep_points' not in _dataset(folder)[2]['inputs']

@@ -61,6 +61,21 @@ def test_equals_scipy_and_grid_sample_with_zeros_outside(look_up):
     torch.testing.assert_close(got, sampled[0, :, 0, 0].t())
 
 
+def test_float32_values_are_those_of_the_eight_corners_to_the_last_bit():
+    volume, coords = _volume(torch.float32), _coords(500, torch.float32)
+    table, lower = channel_last_table(volume), coords.floor()
+    weights, values = [], []
+    for step in ((x, y, z) for z in (0, 1) for y in (0, 1) for x in (0, 1)):
+        corner = lower + torch.tensor(step)
+        inside = ((corner >= 0) & (corner < torch.tensor([6, 5, 4]))).all(-1)
+        share = torch.where(torch.tensor(step).bool(), coords - lower, 1 - (coords - lower))
+        weights.append(torch.where(inside, share[:, 0] * share[:, 1] * share[:, 2], torch.zeros(500)))
+        x, y, z = torch.where(inside[:, None], corner, torch.zeros(500, 3)).long().unbind(-1)
+        values.append(table[(z * 5 + y) * 6 + x])
+    expected = (torch.stack(weights, 1)[..., None] * torch.stack(values, 1)).sum(1)
+    assert torch.equal(trilinear(volume, coords), expected)
+
+
 @BOTH
 def test_far_outside_is_exactly_zero_and_harmless(look_up):
     coords = torch.tensor([[1e30, 0, 0], [0, -1e30, 0], [float('inf'), 1, 1], [-1, 0, 0], [6, 0, 0], [0, 0, 4.0]])

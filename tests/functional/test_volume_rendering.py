@@ -94,7 +94,7 @@ def test_splitting_an_interval_barely_moves_the_range():
     near, far = torch.tensor([1.0]), torch.tensor([41.0])
     ranges = []
     for samples in (201, 401):
-        edges = stratified(near, far, samples, jitter=False)
+        edges = stratified(near, far, samples)
         weights = render_weights(neus_alpha(23.4 - edges, torch.tensor(20.0)))
         ranges.append(accumulate(weights, midpoints(edges)).item())
     assert ranges[0] == pytest.approx(ranges[1], abs=0.02)

@@ -36,10 +36,12 @@ def test_field_reads_position_and_feature() -> None:
     field = mlps.bind(volume)
     point = torch.tensor([[-7.5 + 3, -3.5 + 2, -1.5 + 1]])  # the centre of cell x = 3, y = 2, z = 1
     inputs = torch.cat([point / 8.0, volume[:, 1, 2, 3][None]], dim=1)
-    sdf, rgb = field.query(point, with_rgb=True)
+    ((sdf, rgb), (again, nothing)) = field.query([point, point[None]], [True, False])
     torch.testing.assert_close(sdf, mlps.sdf_mlp(inputs)[:, 0])
     torch.testing.assert_close(rgb, torch.sigmoid(mlps.rgb_mlp(inputs)))
     torch.testing.assert_close(field.sdf(point), sdf)
+    torch.testing.assert_close(again, sdf[None])
+    assert nothing is None
 
 
 def test_gradients_reach_the_volume_unless_detached() -> None:
@@ -47,8 +49,8 @@ def test_gradients_reach_the_volume_unless_detached() -> None:
     volume = torch.randn(4, 4, 8, 16, requires_grad=True)
     field = mlps.bind(volume)
     with torch.no_grad():
-        field.query(torch.zeros(1, 3))  # a look without gradient first must not cut later ones off
-    field.query(torch.rand(10, 2, 3))[0].sum().backward()
+        field.query([torch.zeros(1, 3)], [False])  # a look without gradient first must not cut later ones off
+    field.query([torch.rand(10, 2, 3)], [False])[0][0].sum().backward()
     assert volume.grad.abs().sum() > 0
     assert not field.detach().table.requires_grad
 

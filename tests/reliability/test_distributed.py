@@ -71,6 +71,9 @@ def test_ranks_together_equal_one_process(results: Callable, world_size: int, ca
         for name, value in one['losses'].items():
             if name.startswith('loss'):
                 assert many['losses'][name] == pytest.approx(value, rel=1e-5, abs=1e-7), (rank, name)
+        readiness = many['losses']['curvature_rank_correlation']
+        assert readiness == results(world_size)[0][case]['losses']['curvature_rank_correlation'], 'ranks must agree'
+        assert readiness == pytest.approx(one['losses']['curvature_rank_correlation'], abs=1e-3)
         for name, gradient in one['gradients'].items():
             limit = TOLERANCE * float(gradient.abs().max()) + FLOOR
             assert float((many['gradients'][name] - gradient).abs().max()) <= limit, (rank, name)

@@ -26,6 +26,7 @@ HEALTHY = dict(
     masked_rays=0.0,
     candidate_points=0.9,
     uniform_cameras=0.0,
+    curvature_rank_correlation=0.5,
 )
 
 
@@ -75,6 +76,9 @@ def test_a_healthy_run_has_nothing_but_good_figures() -> None:
         ('feature_std_camera', 0.1, WATCH),
         ('feature_std_lidar', 0.01, BAD),
         ('swav_ratio', 1.0, WATCH),
+        ('curvature_rank_correlation', 0.41, GOOD),
+        ('curvature_rank_correlation', 0.35, WATCH),
+        ('curvature_rank_correlation', 0.23, BAD),  # 11 frames of one drive, which drew vehicles 0.72 times
         ('inv_s', 18.0, WATCH),
         ('inv_s', 19.5, GOOD),
         ('inv_s', 1.0, BAD),

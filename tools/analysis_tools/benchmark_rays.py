@@ -4,6 +4,9 @@
 Every figure comes from a process of its own, so that the peak memory is its own. Camera rays keep the configuration's
 ratio to LiDAR rays; the last row renders every point and every pixel, or is where the memory ends: then the memory of
 rendering everything is extrapolated along a straight line. The last line is JSON.
+
+With --renderer: forward and backward pass of the renderer alone, without data, in turn with a renderer that looks up
+every sample by itself (UniPAD's design in torch's own operators).
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--rays',
         nargs='+',
-        default=['1024', '2048', '4096', '8192', '16384', '32768', 'all'],
-        help='LiDAR rays per sample, "all" for every point and pixel',
+        help='LiDAR rays per sample, "all" for every point and pixel (default: 1024, 2048 ... 32768, all; with '
+        '--renderer the configuration\'s)',
     )
+    parser.add_argument('--renderer', action='store_true', help='measure the renderer alone, against a simple one')
     parser.add_argument(
         '--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler']
     )
@@ -50,6 +54,16 @@ def measure_one(args: argparse.Namespace, device) -> dict:
         limit_memory(args.memory_gib or 0.9 * available_gib())
     sampler, rays = args.one
     return measure(cfg, sampler, ALL if rays == 'all' else int(rays), args.repeats, device)
+
+
+def measure_renderer(args: argparse.Namespace, device) -> None:
+    from projects.CLAP.clap.analysis.renderer_benchmark import format_table, measure_renderers
+    from projects.CLAP.clap.engine.config.load import load_config
+
+    cfg = load_config(args.config, args.cfg_options)
+    result = measure_renderers(cfg, [int(rays) for rays in args.rays or []], args.repeats, device)
+    print(format_table(result))
+    print(json.dumps(result))
 
 
 def in_own_process(sampler: str, rays: str) -> dict:
@@ -88,6 +102,10 @@ def main() -> None:
     from projects.CLAP.clap.engine.device import best_device
 
     device = torch.device(args.device or best_device())
+    if args.renderer:
+        measure_renderer(args, device)
+        return
+    args.rays = args.rays or ['1024', '2048', '4096', '8192', '16384', '32768', 'all']
     if args.one:
         print(json.dumps(measure_one(args, device)))
         return

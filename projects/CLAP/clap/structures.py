@@ -22,7 +22,7 @@ class EncoderOutput:
 
 @dataclass(frozen=True)
 class KeyframeSweep:
-    """The unmasked keyframe sweep of one sample: what rendering is compared with.
+    """The unmasked keyframe sweep of one sample, or it and those before it: what rendering is compared with.
 
     All in metres in the augmented LiDAR frame.
     """
@@ -90,4 +90,5 @@ class RenderOutput:
     opacity: Tensor  # (R,) sum of the weights, in [0, 1]
     valid: Tensor  # (R,) bool: the ray crosses the volume
     sdf: Tensor  # (R, S) metres at the sample edges
+    target_sdf: Optional[Tensor]  # (R,) metres where a LiDAR ray was observed to end; None for camera rays
     edges: Tensor  # (R, S) range of the sample edges, metres

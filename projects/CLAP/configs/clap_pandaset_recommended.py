@@ -7,3 +7,5 @@ model = dict(
     ray_sampler=dict(mode='secant', scale_m=0.4, power=2.0, uniform_share=0.15, importance=0.75),
 )
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
+# The field of a few frames may prefer what is flat: uniform rays until its curvature means something.
+default_hooks = dict(warmup=dict(until_rank_correlation=0.4))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from projects.CLAP.clap.datasets.transforms import image_aug
 from projects.CLAP.clap.datasets.transforms.image_aug import (
@@ -102,6 +103,21 @@ def test_matrix_says_where_the_picture_went(scale, left, top, flip, angle, u, v)
     rows, columns = np.mgrid[0:96, 0:160] + 0.5
     found = [(result * columns).sum() / result.sum(), (result * rows).sum() / result.sum()]
     np.testing.assert_allclose(found, expected, atol=0.15)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    size=st.tuples(st.integers(20, 130), st.integers(10, 90)),
+    left=st.integers(-40, 150),
+    top=st.integers(-40, 100),
+    width=st.integers(1, 140),
+    height=st.integers(1, 100),
+)
+def test_the_window_is_cut_from_the_resized_picture_to_the_last_bit(size, left, top, width, height):
+    image = np.random.RandomState(0).randint(0, 256, (61, 97, 3), dtype=np.uint8)
+    window = (left, top, left + width, top + height)
+    whole = Image.fromarray(image).resize(size, Image.BICUBIC).crop(window)
+    assert np.array_equal(np.asarray(image_aug._resized_window(image, size, window)), np.asarray(whole))
 
 
 def test_cameras_of_different_sizes_end_at_one_size():

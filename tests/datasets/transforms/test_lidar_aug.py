@@ -97,6 +97,8 @@ def test_flips_by_name():
     vertical = CLAPRandomFlip3D(0.0, 1.0).transform(_results())['lidar_aug_matrix']
     np.testing.assert_allclose(horizontal, np.diag([1, -1, 1, 1]))
     np.testing.assert_allclose(vertical, np.diag([-1, 1, 1, 1]))
+    flipped = CLAPRandomFlip3D(1.0, 1.0).transform(_results())
+    assert torch.equal(flipped['points'].tensor, flipped['original'] * torch.tensor([-1.0, -1, 1, 1, 1]))
     assert 'lidar_aug_matrix' not in CLAPRandomFlip3D(0.0, 0.0).transform(_results())
 
 

@@ -101,8 +101,38 @@ def test_the_sensor_of_a_sweep_is_where_the_origin_goes() -> None:
     np.testing.assert_allclose(place[0], (np.linalg.inv(now) @ then)[:3, 3], atol=1e-5)
 
 
+def test_targets_are_whole_sweeps_in_their_own_frames(tmp_path: Path) -> None:
+    """The nearest in time, whatever the order of the list; what the encoders see does not change."""
+    results = frame(tmp_path, 10, 30)
+    results['lidar_sweeps'].reverse()
+    torch.manual_seed(3)
+    plain = CLAPLoadSweeps(4, remove_close=True).transform(dict(results))
+    torch.manual_seed(3)
+    targets = CLAPLoadSweeps(4, remove_close=True, target_sweeps=3).transform(dict(results))
+    assert torch.equal(plain['points'].tensor, targets['points'].tensor) and 'sweep_points' not in plain
+    assert targets['sweep_lengths'].tolist() == [len(POLES)] * 3
+    files = [seen_from(pose(-SWEEP_S * index, 10, 30))[:, :3] for index in (1, 2, 3)]
+    np.testing.assert_array_equal(targets['sweep_points'], np.concatenate(files))
+    for index, (points, motion) in enumerate(zip(files, targets['sweep_to_keyframe']), 1):
+        np.testing.assert_allclose(points @ motion[:3, :3].T + motion[:3, 3], POLES, atol=1e-4)
+        np.testing.assert_allclose(motion[:3, 3], pose(-SWEEP_S * index, 10, 30)[:3, 3], atol=1e-5)
+
+
+@pytest.mark.parametrize('none', [dict(), dict(lidar_sweeps=[])])
+def test_a_frame_without_sweeps_has_no_target_of_them(tmp_path: Path, none: dict) -> None:
+    """Not even its own keyframe's points, which pad what the encoders see: held-back ones would come back."""
+    results = frame(tmp_path, 8, 20)
+    del results['lidar_sweeps']
+    found = CLAPLoadSweeps(2, pad_empty_sweeps=True, target_sweeps=2).transform({**results, **none})
+    shapes = [found[key].shape for key in ('sweep_points', 'sweep_lengths', 'sweep_to_keyframe')]
+    assert shapes == [(0, 3), (0,), (0, 4, 4)] and len(found['points']) == 3 * len(POLES)
+
+
 def test_arguments_are_checked() -> None:
     with pytest.raises(ConfigError, match='sweeps_num must be'):
         CLAPLoadSweeps(-1)
+    for number in (-1, 2.5, '3'):
+        with pytest.raises(ConfigError, match='target_sweeps must be a whole number of at least 0'):
+            CLAPLoadSweeps(target_sweeps=number)
     with pytest.raises(ConfigError, match='use_dim must name'):
         CLAPLoadSweeps(load_dim=4)

@@ -3,6 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from projects.CLAP.clap.functional import (
+    intersect_box,
+    inverse_cdf,
+    neus_alpha,
+    ray_points,
+    render_weights,
+    stratified,
+    uniform,
+)
 from projects.CLAP.clap.pretrain.heads import NeuSRenderHead
 from projects.CLAP.clap.pretrain.samplers import UniformRaySampler
 from projects.CLAP.clap.structures import RayBundle
@@ -52,6 +61,48 @@ def test_a_ray_that_misses_the_volume_is_masked_not_an_error() -> None:
     out = head().render(AnalyticField(wall(10.0)), rays)
     assert out.valid.tolist() == [False, True]
     assert torch.isfinite(out.range_m).all()
+
+
+def rendered_one_by_one(renderer: NeuSRenderHead, field, rays: RayBundle, draw: torch.Generator) -> tuple:
+    """Range, colour and signed distance at the target of each ray; the whole field is read again at the final edges."""
+    near, far, _ = intersect_box(rays.origins, rays.directions, field.box_min, field.box_max)
+    near = near.clamp(min=renderer.near_m)
+    sdf = lambda r: field.sdf(ray_points(rays.origins, rays.directions, r).reshape(-1, 3)).reshape(r.shape)
+    with torch.no_grad():
+        first = stratified(near, far, 72, uniform((len(rays), 72), near, draw))
+        found = render_weights(neus_alpha(sdf(first), renderer.upsample_inv_s))
+        extra = inverse_cdf(first, found, 24, uniform((len(rays), 24), near, draw))
+        edges = torch.cat([first, extra], dim=1).sort(dim=1).values
+    weights = render_weights(neus_alpha(sdf(edges), renderer.inv_s))
+    middle = (edges[:, 1:] + edges[:, :-1]) / 2
+    ((_, rgb),) = field.query([ray_points(rays.origins, rays.directions, edges)], [True])
+    colour = (weights[..., None] * (rgb[:, 1:] + rgb[:, :-1]) / 2).sum(1)
+    end = sdf(rays.targets[:, None])[:, 0] if rays.kind == 'lidar' else None
+    return (weights * middle).sum(1), colour, end
+
+
+def test_shared_queries_change_neither_values_nor_gradients() -> None:
+    """Eq. 10 of both kinds of rays, against each kind rendered alone with every point asked for anew."""
+    torch.manual_seed(0)
+    renderer, volume = head(initial_variance=0.1), torch.randn(8, 4, 10, 10, requires_grad=True)
+    field = renderer.sdf_field.bind(volume)
+    drawn = UniformRaySampler(40, 30)(field.detach(), sweep_of(fan(60) * 9), front_camera())
+    losses = renderer.loss([field], [drawn.lidar], [drawn.camera], torch.Generator().manual_seed(3))
+    ours = sum(losses[name] for name in ('loss_range', 'loss_surface', 'loss_rgb'))
+
+    draw, field = torch.Generator().manual_seed(3), renderer.sdf_field.bind(volume)
+    range_m, _, end = rendered_one_by_one(renderer, field, drawn.lidar, draw)
+    _, colour, _ = rendered_one_by_one(renderer, field, drawn.camera, draw)
+    expected = 2.0 * (
+        (range_m - drawn.lidar.targets).abs().mean()
+        + 0.05 * end.abs().mean()
+        + 0.05 * (colour - drawn.camera.targets).abs().mean()
+    )
+    torch.testing.assert_close(ours, expected)
+    leaves = [volume, *renderer.sdf_field.parameters(), renderer.variance]
+    for got, wanted in zip(torch.autograd.grad(ours, leaves), torch.autograd.grad(expected, leaves)):
+        assert wanted.abs().sum() > 0
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
 
 
 def test_loss_names_weights_and_health() -> None:

@@ -229,3 +229,24 @@ def test_splat_keeps_the_largest_weight_of_a_pixel() -> None:
 def test_wrong_options_are_named(options: dict, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         CurvatureRaySampler(**options)
+
+
+def test_rank_correlation_tells_a_field_from_one_that_is_worse_than_chance() -> None:
+    """Curvature on the ball is good; ripples on the flat ground and a flat ball are worse than drawing at random."""
+    torch.manual_seed(0)
+    points, on_ball = ball_and_ground()
+    points = points + torch.where(on_ball, 0.1, 0.003)[:, None] * torch.randn(len(points), 3)  # the scan is noisy
+    sweep, sampler = sweep_of(points), CurvatureRaySampler(mode='jacobian')
+    true = lambda p: torch.where(p[:, 2] > -1.9, (p - torch.tensor([8.0, 0, 0])).norm(dim=1) - 2, p[:, 2] + 2)
+    rippled = lambda p: torch.where(p[:, 2] > -1.9, p[:, 2], p[:, 2] - 0.01 * torch.sin(9 * p[:, 0]) + 2)
+    good, bad = (float(sampler.rank_correlation(AnalyticField(field), sweep)) for field in (true, rippled))
+    assert good > 0.4 and bad < -0.4
+    assert float(sampler.rank_correlation(AnalyticField(true), sweep_of(points[:15]))) == 0, 'too few to say'
+    state = torch.get_rng_state()
+    assert float(sampler.rank_correlation(AnalyticField(true), sweep)) == good
+    assert torch.equal(torch.get_rng_state(), state), 'it draws nothing'
+    # What is held back is not looked at.
+    held = torch.zeros(len(points) + 500, dtype=torch.bool)
+    held[len(points) :] = True
+    more = torch.cat([points, torch.rand(500, 3) + torch.tensor([10.0, 0, 0])])
+    assert float(sampler.rank_correlation(AnalyticField(true), sweep_of(more, heldout=held))) == good

@@ -6,11 +6,10 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
-from ..functional import project_points, surface_variation
-from ..neighbours import neighbour_indices
+from ..functional import project_points, rank_correlation
+from ..pretrain.samplers.surface_variation import scan_variation
 from ..structures import CameraViews, KeyframeSweep
 from .frame_labels import FrameLabels
 
@@ -40,8 +39,7 @@ def measure_frame(
     """
     candidates = next(iter(samplers.values())).candidates(field, sweep)
     points = sweep.points[candidates]
-    place = points.cpu().numpy()
-    roughness = surface_variation(points.cpu(), torch.from_numpy(neighbour_indices(place, min(16, len(place)))))
+    roughness = scan_variation(points)
     distance = (sweep.points - sweep.origins)[:, :2].norm(dim=-1).cpu()  # labels lie there
     masks = dict(object=labels.objects, road=labels.road, **labels.groups)
     masks.update({f'object {a}-{b} m': labels.objects & (distance >= a) & (distance < b) for a, b in BANDS})
@@ -80,13 +78,11 @@ def _lidar_figures(
     """
     p = weights.double() / weights.double().sum().clamp(min=1e-300)
     entropy = -(p * p.clamp(min=1e-300).log()).sum() / np.log(max(len(p), 2))
-    varies = len(p) > 2 and bool((weights != weights[0]).any())
-    correlation = spearmanr(weights.cpu().numpy(), roughness.cpu().numpy())[0] if varies else 0.0
     ratios = {name: _ratio([d.cpu() for d in drawn], candidates.cpu(), mask) for name, mask in masks.items()}
     return dict(
         object_ratio=ratios.pop('object'),
         road_ratio=ratios.pop('road'),
-        pca_rank_correlation=float(np.nan_to_num(correlation)),
+        pca_rank_correlation=float(rank_correlation(weights.cpu(), roughness)),
         entropy=float(entropy),
         effective_share=float(1 / (len(p) * p.square().sum().clamp(min=1e-300))),
         groups=ratios,

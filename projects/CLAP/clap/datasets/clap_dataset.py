@@ -160,6 +160,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             return
         frames = self.load_data_list()
         self.data_list = self._chosen(frames)
+        self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
         if self.with_annotations:
@@ -173,6 +174,14 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self.serialize_data:
             self.data_bytes, self.data_address = self._serialize_data()
         self._fully_initialized = True
+
+    def _check_target_sweeps(self) -> None:
+        wanted = max((getattr(step, 'target_sweeps', 0) for step in self.pipeline.transforms), default=0)
+        if wanted and not any(info.get('lidar_sweeps') for info in self.data_list):
+            raise DatasetError(
+                f'target_sweeps={wanted}, but no frame of {self.ann_file} has an earlier sweep (lidar_sweeps); set it '
+                'to 0, or make the info file with sweeps (docs/datasets/your_own.md)'
+            )
 
     def _chosen(self, frames: List[dict]) -> List[dict]:
         """The frames that ``indices`` and ``load_interval`` leave."""

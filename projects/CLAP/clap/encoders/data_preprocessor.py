@@ -8,7 +8,8 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-_RAY_KEYS = ('keyframe_points', 'keyframe_origins')
+#: Inputs that rays are made from, in the LiDAR's own frames; those of sweeps only if the pipeline gives them.
+RAY_KEYS = ('keyframe_points', 'keyframe_origins', 'sweep_points', 'sweep_lengths', 'sweep_to_keyframe')
 
 
 @MODELS.register_module()
@@ -38,8 +39,8 @@ class CLAPDataPreprocessor(Det3DDataPreprocessor):
         )
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
-        """As the parent's, with the two ray inputs carried along."""
-        rays = self.cast_data({key: data['inputs'][key] for key in _RAY_KEYS if key in data['inputs']})
+        """As the parent's, with the inputs that rays are made from."""
+        rays = self.cast_data({key: data['inputs'][key] for key in RAY_KEYS if key in data['inputs']})
         processed = super().simple_process(data, training)
         processed['inputs'].update(rays)
         return processed

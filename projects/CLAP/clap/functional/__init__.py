@@ -10,6 +10,7 @@ from .neus import inverse_std, neus_alpha
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
 from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
 from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
+from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .sinkhorn import sinkhorn
@@ -45,6 +46,7 @@ __all__ = [
     'original_pixels',
     'pixel_rays',
     'project_points',
+    'rank_correlation',
     'ray_points',
     'rays_to_points',
     'render_weights',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class SDFField(nn.Module):
         self.register_buffer('box_max', box[3:], persistent=False)
         self.scale = float(box.abs().max())
         self.sdf_mlp = MLP(3 + feature_channels, hidden_channels, 1, num_hidden, nn.Softplus(beta=softplus_beta))
-        self.rgb_mlp = MLP(3 + feature_channels, hidden_channels, 3, num_hidden, nn.ReLU())
+        self.rgb_mlp = MLP(3 + feature_channels, hidden_channels, 3, num_hidden, nn.ReLU(inplace=True))
 
     def bind(self, volume: Tensor) -> BoundField:
         """The field of one sample; ``volume`` (C_v, Z, Y, X)."""
@@ -81,19 +81,25 @@ class BoundField:
         """Signed distance (N,) in metres at points (N, 3); differentiable twice in the points (Eqs. 11, 12)."""
         return self.mlps.sdf_mlp(self._inputs(points, second_order=True)).squeeze(-1)
 
-    def query(self, points: Tensor, with_rgb: bool = False) -> Tuple[Tensor, Optional[Tensor]]:
-        """SDF and, if asked for, colour at points without a gradient of their own.
+    def query(self, sets: Sequence[Tensor], with_rgb: Sequence[bool]) -> List[Tuple[Tensor, Optional[Tensor]]]:
+        """SDF and, where asked for, colour at several sets of points without a gradient of their own.
 
-        The fast way for rendering: gradients reach the volume and the MLPs only.
+        The fast way for rendering: gradients reach the volume and the MLPs only. All sets are looked up at once,
+        because every look-up makes a gradient as large as the volume.
 
         Args:
-            points: (..., 3) metres.
-            with_rgb: whether to run the colour MLP too.
+            sets: points (..., 3) metres.
+            with_rgb: for each set, whether to run the colour MLP too.
 
         Returns:
-            sdf (...,) in metres and rgb (..., 3) in [0, 1] or None.
+            for each set sdf (...,) in metres and rgb (..., 3) in [0, 1] or None.
         """
-        inputs = self._inputs(points.reshape(-1, 3), second_order=False)
-        sdf = self.mlps.sdf_mlp(inputs).reshape(points.shape[:-1])
-        rgb = torch.sigmoid(self.mlps.rgb_mlp(inputs)).reshape(points.shape) if with_rgb else None
-        return sdf, rgb
+        flat = [points.reshape(-1, 3) for points in sets]
+        inputs = self._inputs(torch.cat(flat), second_order=False).split([len(points) for points in flat])
+        return [
+            (
+                self.mlps.sdf_mlp(part).reshape(points.shape[:-1]),
+                torch.sigmoid(self.mlps.rgb_mlp(part)).reshape(points.shape) if coloured else None,
+            )
+            for points, part, coloured in zip(sets, inputs, with_rgb)
+        ]

@@ -66,6 +66,7 @@ class Pretrainer(CLAPEncoderBase):
         self.masking = InputMasking(**geometry, **masking) if masking else None
         self.depth_source, self.heldout_ratio, self.ego_box = depth_source, heldout_ratio, ego_box
         self.warming_up = False  # SamplingWarmupHook decides
+        self.measures_readiness = False  # in the next step; SamplingWarmupHook decides
         self.step_counts: Dict[str, int] = {}  # what the last step worked on, e.g. rays; told per second
         self.on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
         self._generator: Optional[torch.Generator] = None
@@ -95,6 +96,14 @@ class Pretrainer(CLAPEncoderBase):
     def phase_figures(self) -> Dict[str, float]:
         """Figures of a log line that tell the phase, see ``warming_up``."""
         return {}
+
+    @property
+    def readiness(self) -> str:
+        """Figure that tells whether the warm-up may end, in [-1, 1]; ``loss`` returns it if ``measures_readiness``.
+
+        Empty for a method that has no such figure.
+        """
+        return ''
 
     @classmethod
     def variants(cls, options: dict, names: Sequence[str]) -> Dict[str, dict]:
@@ -196,14 +205,35 @@ class Pretrainer(CLAPEncoderBase):
 
     def sweeps(self, inputs: Dict, metas: List[dict]) -> List[KeyframeSweep]:
         """Keyframe sweeps carried into the augmented LiDAR frame."""
-        sweeps = []
         augmentations = lidar_augmentations(metas)
-        for points, origins, lidar_aug in zip(inputs['keyframe_points'], inputs['keyframe_origins'], augmentations):
-            lidar_aug = lidar_aug.to(points)
-            origins = transform_points(origins, lidar_aug).expand(len(points), 3)
-            masks = self.heldout(points), self.own_vehicle(points)
-            sweeps.append(KeyframeSweep(transform_points(points, lidar_aug), origins, *masks))
-        return sweeps
+        keyframes = zip(inputs['keyframe_points'], inputs['keyframe_origins'], augmentations)
+        return [self._sweep(points, origins, lidar_aug) for points, origins, lidar_aug in keyframes]
+
+    def with_earlier(self, keyframes: List[KeyframeSweep], inputs: Dict, metas: List[dict]) -> List[KeyframeSweep]:
+        """The sweeps of :meth:`sweeps` with those before them, as far as ``target_sweeps`` of the pipeline loaded any.
+
+        An earlier sweep may be the keyframe of another frame: of each the same points are held back as there.
+        The own vehicle is taken out where it was then. What has moved since leaves ghosts.
+        """
+        if 'sweep_points' not in inputs:
+            return keyframes
+        earlier = (inputs[name] for name in ('sweep_points', 'sweep_lengths', 'sweep_to_keyframe'))
+        result = []
+        for keyframe, lidar_aug, points, lengths, motions in zip(keyframes, lidar_augmentations(metas), *earlier):
+            parts = [keyframe] + [
+                self._sweep(cloud, cloud.new_zeros(1, 3), motion, lidar_aug)
+                for cloud, motion in zip(points.split(lengths.tolist()), motions)
+            ]
+            fields = vars(keyframe)
+            result.append(KeyframeSweep(**{name: torch.cat([getattr(p, name) for p in parts]) for name in fields}))
+        return result
+
+    def _sweep(self, points: Tensor, origins: Tensor, *motions: Tensor) -> KeyframeSweep:
+        """Points (N, 3) and origins (N or 1, 3) of the sensor's own frame, carried by the motions (4, 4) in turn."""
+        heldout, own = self.heldout(points), self.own_vehicle(points)
+        for motion in motions:
+            points, origins = (transform_points(places, motion.to(points)) for places in (points, origins))
+        return KeyframeSweep(points, origins.expand(len(points), 3), heldout, own)
 
     def own_vehicle(self, points: Tensor) -> Tensor:
         """(N,) bool: points (N, 3) of the un-augmented LiDAR frame inside ``ego_box``."""

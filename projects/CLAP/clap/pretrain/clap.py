@@ -94,7 +94,8 @@ class CLAP(Pretrainer):
             batch_data_samples: samples whose metainfo holds the calibration.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
-        sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
+        keyframes, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
+        sweeps = self.with_earlier(keyframes, batch_inputs_dict, metas)
         draws = self.sample_generators(len(metas))
         with self.stage('encode'):
             encoded = self.encode_masked(batch_inputs_dict, metas, draws)
@@ -102,6 +103,9 @@ class CLAP(Pretrainer):
             fields = self.render_head.decode(encoded.fused_bev)
         with self.stage('sample'):
             lidar, camera, stats = self.sample_rays(fields, sweeps, views, draws)
+            if self.measures_readiness:
+                found = [self.ray_sampler.rank_correlation(f.detach(), s) for f, s in zip(fields, keyframes)]
+                stats[self.readiness] = torch.stack(found).mean().to(fields[0].table)
         self.ray_counts = sum(map(len, lidar)), sum(map(len, camera))
         self.step_counts = dict(rays=sum(self.ray_counts))
         with self.stage('render'):
@@ -233,6 +237,11 @@ class CLAP(Pretrainer):
     def phase_figures(self) -> Dict[str, float]:
         """1 where rays are drawn by curvature, else 0."""
         return dict(curvature_sampling=float(isinstance(self.active_sampler, CurvatureRaySampler)))
+
+    @property
+    def readiness(self) -> str:
+        """Whether curvature says anything of the surface, where rays will be drawn by it."""
+        return 'curvature_rank_correlation' if isinstance(self.ray_sampler, CurvatureRaySampler) else ''
 
     @classmethod
     def variants(cls, options: dict, names: Sequence[str]) -> Dict[str, dict]:

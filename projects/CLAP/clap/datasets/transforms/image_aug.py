@@ -73,6 +73,24 @@ def augmentation_matrix(shape: Tuple[int, int], aug: ImageAugmentation) -> np.nd
     return matrix.astype(np.float32)
 
 
+def _resized_window(image: np.ndarray, size: Tuple[int, int], window: Tuple[int, int, int, int]) -> Image.Image:
+    """A window (left, top, right, bottom), black beyond the picture, of ``image`` resized to ``size`` (W, H).
+
+    Pillow shrinks a picture that is wider than high along rows first, along columns then. Done one by one, the sky's
+    rows and the columns outside are left out, and every pixel is the same to the last bit. (A ``box`` would move them:
+    its corners are float32.)
+    """
+    height, width = image.shape[:2]
+    if size[0] > width:
+        return Image.fromarray(image).resize(size, Image.BICUBIC).crop(window)
+    step = height / size[1]
+    # A bicubic kernel reaches two pixels of the coarser of the two pictures; one more against rounding.
+    first = min(max(int(window[1] * step - 3 * max(step, 1)), 0), height - 1)
+    rows = Image.fromarray(image[first:]).resize((size[0], height - first), Image.BICUBIC)
+    columns = rows.crop((window[0], -first, window[2], height - first))
+    return columns.resize((columns.width, size[1]), Image.BICUBIC).crop((0, window[1], columns.width, window[3]))
+
+
 def augment_image(image: np.ndarray, aug: ImageAugmentation) -> np.ndarray:
     """(H, W, 3) uint8 -> (final H, final W, 3) uint8.
 
@@ -81,8 +99,9 @@ def augment_image(image: np.ndarray, aug: ImageAugmentation) -> np.ndarray:
     """
     (left, top), (width, height) = aug.corner, aug.final
     margin = math.ceil(max(width, height) / 2 * abs(math.sin(math.radians(aug.angle_deg)))) + 2 if aug.angle_deg else 0
-    picture = Image.fromarray(image).resize(aug.size, Image.BICUBIC)
-    picture = picture.crop((left - margin, top - margin, left + width + margin, top + height + margin))
+    picture = _resized_window(
+        image, aug.size, (left - margin, top - margin, left + width + margin, top + height + margin)
+    )
     if aug.flip:
         picture = picture.transpose(Image.FLIP_LEFT_RIGHT)
     if aug.angle_deg:

@@ -17,12 +17,8 @@ from ...errors import ConfigError
 from .random_draws import check_limits, coin, normal, uniform
 
 
-def apply_to_points(results: dict, matrix: np.ndarray) -> None:
-    """Moves ``points`` by ``matrix`` (4, 4) float64 and left-multiplies it onto ``lidar_aug_matrix``."""
-    points = results['points']
-    matrix_t = torch.from_numpy(matrix)
-    xyz = points.tensor[:, :3].double() @ matrix_t[:3, :3].T + matrix_t[:3, 3]
-    points.tensor = torch.cat([xyz.to(points.tensor.dtype), points.tensor[:, 3:]], dim=1)
+def _record(results: dict, matrix: np.ndarray) -> None:
+    """Left-multiplies ``matrix`` (4, 4) float64 onto ``lidar_aug_matrix``."""
     results['lidar_aug_matrix'] = matrix @ results.get('lidar_aug_matrix', np.eye(4))
 
 
@@ -57,7 +53,9 @@ class CLAPGlobalRotScaleTrans(BaseTransform):
         matrix = np.eye(4)
         matrix[:3, :3] = scale * np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
         matrix[:3, 3] = scale * shift
-        apply_to_points(results, matrix)
+        points, matrix_t = results['points'].tensor, torch.from_numpy(matrix)
+        points[:, :3] = points[:, :3].double() @ matrix_t[:3, :3].T + matrix_t[:3, 3]
+        _record(results, matrix)
         if 'gt_bboxes_3d' in results:
             boxes = results['gt_bboxes_3d']
             boxes.rotate(angle)
@@ -90,7 +88,8 @@ class CLAPRandomFlip3D(BaseTransform):
                 continue
             matrix = np.eye(4)
             matrix[axis, axis] = -1.0
-            apply_to_points(results, matrix)
-            if 'gt_bboxes_3d' in results:
-                results['gt_bboxes_3d'].flip(direction)
+            _record(results, matrix)
+            for moved in ('points', 'gt_bboxes_3d'):
+                if moved in results:
+                    results[moved].flip(direction)
         return results

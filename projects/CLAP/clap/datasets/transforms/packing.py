@@ -9,6 +9,7 @@ import torch
 from mmdet3d.datasets.transforms import Pack3DDetInputs
 from mmdet3d.registry import TRANSFORMS
 
+from ...encoders.data_preprocessor import RAY_KEYS
 from ...errors import DataError
 
 META_KEYS = (
@@ -38,22 +39,23 @@ META_KEYS = (
 
 @TRANSFORMS.register_module()
 class CLAPPackInputs(Pack3DDetInputs):
-    """mmdet3d's packing plus the two inputs that rays are made from.
+    """mmdet3d's packing plus the inputs that rays are made from.
 
     ``inputs``: ``points`` (N, 5) augmented frame, ``img`` (N_cam, 3, H, W) RGB 0..255, ``keyframe_points`` (M, 3) and
-    ``keyframe_origins`` (1 or M, 3), both un-augmented. The matrices go into the data sample's metainfo;
-    ``lidar_aug_matrix`` and ``img_aug_matrix`` are identities when no augmentation has run.
+    ``keyframe_origins`` (1 or M, 3), both un-augmented, and what ``CLAPLoadSweeps`` gives for ``target_sweeps``. The
+    matrices go into the data sample's metainfo; ``lidar_aug_matrix`` and ``img_aug_matrix`` are identities when no
+    augmentation has run.
 
     Args:
         keys: what to pack; add 'gt_bboxes_3d' and 'gt_labels_3d' for fine-tuning.
         meta_keys: what the data sample carries besides.
     """
 
-    INPUTS_KEYS = ['points', 'img', 'keyframe_points', 'keyframe_origins']
+    INPUTS_KEYS = ['points', 'img', *RAY_KEYS]
 
     def __init__(
         self,
-        keys: Sequence[str] = ('points', 'img', 'keyframe_points', 'keyframe_origins'),
+        keys: Sequence[str] = ('points', 'img', *RAY_KEYS),
         meta_keys: Sequence[str] = META_KEYS,
     ) -> None:
         super().__init__(keys=tuple(keys), meta_keys=tuple(meta_keys))
@@ -79,7 +81,8 @@ class CLAPPackInputs(Pack3DDetInputs):
                     'put CLAPImageAug3D with one final_dim before CLAPPackInputs'
                 )
             results.setdefault('img_aug_matrix', [np.eye(4, dtype=np.float32) for _ in results['img']])
-        for key in ('keyframe_points', 'keyframe_origins'):
+        for key in RAY_KEYS:
             if key in results:
-                results[key] = torch.from_numpy(np.ascontiguousarray(results[key], dtype=np.float32))
+                dtype = np.int64 if key == 'sweep_lengths' else np.float32
+                results[key] = torch.from_numpy(np.ascontiguousarray(results[key], dtype=dtype))
         return super().pack_single_results(results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -47,6 +47,10 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: a frame without earlier sweeps gets its keyframe ``sweeps_num`` times.
         remove_close: leave out points of a sweep that lie within 1 m of its sensor in x and y.
         test_mode: take the nearest sweeps in time instead of drawing among those of the frame.
+        target_sweeps: so many sweeps before the keyframe, the nearest in time, give rays to compare rendering with, as
+            the keyframe does; 0 is the paper's preset. What moves leaves ghosts in them. Sets ``sweep_points`` ((K, 3)
+            float32, each sweep's own LiDAR frame, order of the files), ``sweep_lengths`` ((S,) int64, points of each)
+            and ``sweep_to_keyframe`` ((S, 4, 4) float32); the sensor was at the origin of its own frame.
         backend_args: MMEngine file backend; None reads local files.
     """
 
@@ -58,10 +62,12 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: bool = False,
         remove_close: bool = False,
         test_mode: bool = False,
+        target_sweeps: int = 0,
         backend_args: Optional[dict] = None,
     ) -> None:
-        if not isinstance(sweeps_num, int) or sweeps_num < 0:
-            raise ConfigError(f'sweeps_num must be a whole number of at least 0, got {sweeps_num!r}')
+        for name, number in (('sweeps_num', sweeps_num), ('target_sweeps', target_sweeps)):
+            if not isinstance(number, int) or number < 0:
+                raise ConfigError(f'{name} must be a whole number of at least 0, got {number!r}')
         if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
             raise ConfigError(
                 f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
@@ -69,7 +75,7 @@ class CLAPLoadSweeps(BaseTransform):
             )
         self.sweeps_num, self.load_dim, self.use_dim = sweeps_num, load_dim, list(use_dim)
         self.pad_empty_sweeps, self.remove_close = pad_empty_sweeps, remove_close
-        self.test_mode, self.backend_args = test_mode, backend_args
+        self.test_mode, self.target_sweeps, self.backend_args = test_mode, target_sweeps, backend_args
 
     def transform(self, results: dict) -> dict:
         keyframe = results['points'].tensor
@@ -78,7 +84,22 @@ class CLAPLoadSweeps(BaseTransform):
         if not sweeps and self.pad_empty_sweeps:
             clouds = [self._without_close(keyframe)] * self.sweeps_num
         results['points'] = LiDARPoints(torch.cat([keyframe, *clouds]), points_dim=FEATURE_DIMS)
+        if self.target_sweeps:
+            nearest = sorted(sweeps, key=lambda sweep: sweep['timestamp'], reverse=True)[: self.target_sweeps]
+            results.update(self._targets([sweep['lidar_points'] for sweep in nearest]))
         return results
+
+    def _targets(self, sweeps: List[dict]) -> Dict[str, np.ndarray]:
+        """Whole files: which points are held back goes by their place in the file."""
+        read = [read_points(sweep['lidar_path'], self.load_dim, self.backend_args) for sweep in sweeps]
+        motions = [np.linalg.inv(homogeneous(sweep['lidar2sensor'], 'lidar2sensor')) for sweep in sweeps]
+        return dict(
+            sweep_points=np.concatenate(
+                [np.zeros((0, 3), np.float32), *(points[:, self.use_dim[:3]] for points in read)]
+            ),
+            sweep_lengths=np.array([len(points) for points in read], dtype=np.int64),
+            sweep_to_keyframe=np.reshape(motions, (-1, 4, 4)).astype(np.float32),
+        )
 
     def _choose(self, available: int) -> Sequence[int]:
         if self.test_mode or available <= self.sweeps_num:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 from mmdet3d.registry import HOOKS
 from mmengine.dist import get_world_size, master_only
@@ -33,6 +33,7 @@ class RunRecordHook(Hook):
         self._session = describe(runner.cfg.filename, runner.seed, datasets, get_world_size())
         self._session.update(
             **self._about(runner),
+            marks=self._marks(runner),
             started=now(),
             ended=None,
             first_iter=runner.iter,
@@ -44,7 +45,7 @@ class RunRecordHook(Hook):
 
     @staticmethod
     def _about(runner: Runner) -> Dict[str, Any]:
-        """What the model says of itself, and the iterations at which hooks change something."""
+        """What the model says of itself."""
         model = unwrapped(runner.model)
         facts = model.facts() if isinstance(model, Pretrainer) else {}
         about: Dict[str, Any] = dict(facts=dict(facts, parameters=sum(p.numel() for p in model.parameters())))
@@ -52,13 +53,17 @@ class RunRecordHook(Hook):
             about['method'] = dict(
                 name=type(model).__name__, pictures=model.picture_titles, **model.declare(facts).to_json()
             )
-        about['marks'] = [mark for hook in runner.hooks if hasattr(hook, 'marks') for mark in hook.marks(runner)]
         return about
+
+    @staticmethod
+    def _marks(runner: Runner) -> List[Tuple[int, str]]:
+        """Iterations at which hooks change something, as far as they know; they may learn it in training."""
+        return [mark for hook in runner.hooks if hasattr(hook, 'marks') for mark in hook.marks(runner)]
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:
         """Note how far the session has come."""
-        self._session.update(last_iter=runner.iter, last_seen=now())
+        self._session.update(last_iter=runner.iter, last_seen=now(), marks=self._marks(runner))
         write_card(Path(runner.work_dir), self._sessions)
 
     @master_only

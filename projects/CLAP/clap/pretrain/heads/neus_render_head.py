@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Union
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmdet3d.registry import MODELS
@@ -26,9 +27,28 @@ from ...functional import (
     rendering_loss,
     sdf_gradient,
     stratified,
+    uniform,
 )
 from ...modules import BoundField, SDFField, VolumeDecoder
 from ...structures import RayBundle, RenderOutput
+
+_Seen = Tuple[Tensor, Optional[Tensor]]  # what a query says of a bundle: sdf (R, S), and rgb (R, S, 3) or None
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The part of each ray that is sampled, metres."""
+
+    rays: RayBundle
+    near: Tensor  # (R,)
+    far: Tensor  # (R,)
+    valid: Tensor  # (R,) bool: the ray crosses the volume
+    target: Tensor  # (R, 1) range where a LiDAR ray was observed to end; (R, 0) for camera rays
+    offsets: List[Optional[Tensor]]  # (R, S) in [0, 1) of each round's samples in their strata; None: the middle
+
+    def points(self, range_m: Tensor) -> Tensor:
+        """(R, S) -> (R, S, 3)."""
+        return ray_points(self.rays.origins, self.rays.directions, range_m)
 
 
 @MODELS.register_module()
@@ -122,9 +142,9 @@ class NeuSRenderHead(BaseModule):
             with_rgb: whether colour is asked for.
         """
         if torch.is_grad_enabled() or len(rays) <= self.CHUNK:
-            return self._render(field, rays, generator, with_rgb)
+            return self._render(field, [rays], generator, [with_rgb])[0]
         parts = [
-            self._render(field, rays[start : start + self.CHUNK], generator, with_rgb)
+            self._render(field, [rays[start : start + self.CHUNK]], generator, [with_rgb])[0]
             for start in range(0, len(rays), self.CHUNK)
         ]
         return RenderOutput(
@@ -135,43 +155,68 @@ class NeuSRenderHead(BaseModule):
         )
 
     def _render(
-        self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator], with_rgb: bool
-    ) -> RenderOutput:
-        with torch.autocast(device_type=rays.origins.device.type, enabled=False):
-            near, far, hit = intersect_box(rays.origins, rays.directions, field.box_min, field.box_max)
-            near = near.clamp(min=self.near_m)
-            valid = hit & (far > near)
-            far = torch.where(valid, far, near + 1.0)  # a harmless stand-in, masked out by the caller
-            edges = self._sample_edges(field, rays, near, far, generator)
-            sdf, rgb = field.query(ray_points(rays.origins, rays.directions, edges), with_rgb)
-            weights = render_weights(neus_alpha(sdf, self.inv_s))
-            colour = None
-            if rgb is not None:
-                # The colour of an interval is the mean of its two ends: exact to first order, no further query.
-                colour = accumulate(weights, 0.5 * (rgb[:, 1:] + rgb[:, :-1]))
-            return RenderOutput(
-                range_m=accumulate(weights, midpoints(edges)),
-                rgb=colour,
-                opacity=weights.sum(-1),
-                valid=valid,
-                sdf=sdf,
-                edges=edges,
-            )
+        self,
+        field: BoundField,
+        bundles: Sequence[RayBundle],
+        generator: Optional[torch.Generator],
+        with_rgb: Sequence[bool],
+    ) -> List[RenderOutput]:
+        """Bundles of one sample. Each of the two rounds of samples is one query, and no point is asked for twice."""
+        with torch.autocast(device_type=bundles[0].origins.device.type, enabled=False):
+            spans = [self._span(field, rays, generator) for rays in bundles]
+            edges = [stratified(s.near, s.far, self.num_samples, s.offsets[0]) for s in spans]
+            first = field.query([s.points(torch.cat([e, s.target], dim=1)) for s, e in zip(spans, edges)], with_rgb)
+            if not self.num_upsamples:
+                return [self._composite(*args) for args in zip(spans, edges, first)]
+            extra = [self._upsample(*args) for args in zip(spans, edges, first)]
+            second = field.query([s.points(e) for s, e in zip(spans, extra)], with_rgb)
+            return [self._composite(*args) for args in zip(spans, edges, first, extra, second)]
+
+    def _span(self, field: BoundField, rays: RayBundle, generator: Optional[torch.Generator]) -> _Span:
+        near, far, hit = intersect_box(rays.origins, rays.directions, field.box_min, field.box_max)
+        near = near.clamp(min=self.near_m)
+        valid = hit & (far > near)
+        far = torch.where(valid, far, near + 1.0)  # a harmless stand-in, masked out by the caller
+        is_lidar = rays.kind == 'lidar'
+        target = torch.where(valid, rays.targets, near)[:, None] if is_lidar else near.new_zeros(len(rays), 0)
+        offsets: List[Optional[Tensor]] = [None, None]
+        if generator is not None and self.training:
+            counts = self.num_samples, self.num_upsamples
+            offsets = [uniform((len(rays), count), near, generator) for count in counts]
+        return _Span(rays, near, far, valid, target, offsets)
 
     @torch.no_grad()
-    def _sample_edges(
-        self, field: BoundField, rays: RayBundle, near: Tensor, far: Tensor, generator: Optional[torch.Generator]
-    ) -> Tensor:
-        """(R, num_samples + num_upsamples) increasing ranges; no gradient through positions."""
-        jitter = generator is not None and self.training
-        edges = stratified(near, far, self.num_samples, generator=generator, jitter=jitter)
-        if not self.num_upsamples:
-            return edges
-        sdf, _ = field.query(ray_points(rays.origins, rays.directions, edges))
-        inv_s = sdf.new_tensor(self.upsample_inv_s)
-        weights = render_weights(neus_alpha(sdf, inv_s))
-        extra = inverse_cdf(edges, weights, self.num_upsamples, generator=generator, jitter=jitter)
-        return merge_sorted(edges, extra)
+    def _upsample(self, span: _Span, edges: Tensor, seen: _Seen) -> Tensor:
+        """(R, num_upsamples) ranges of the second round; no gradient through positions."""
+        sdf = seen[0][:, : edges.shape[1]]
+        weights = render_weights(neus_alpha(sdf, sdf.new_tensor(self.upsample_inv_s)))
+        return inverse_cdf(edges, weights, self.num_upsamples, span.offsets[1])
+
+    def _composite(
+        self, span: _Span, edges: Tensor, first: _Seen, extra: Optional[Tensor] = None, second: Optional[_Seen] = None
+    ) -> RenderOutput:
+        """Eqs. 7-9 on the samples of one or two rounds."""
+        (sdf, rgb), count = first, edges.shape[1]
+        sdf, target_sdf = sdf[:, :count], sdf[:, count:]
+        if extra is not None:
+            edges, order = merge_sorted(edges, extra)
+            sdf = torch.cat([sdf, second[0]], dim=1).gather(1, order)
+            if rgb is not None:
+                rgb = torch.cat([rgb[:, :count], second[1]], dim=1)
+                rgb = rgb.gather(1, order[..., None].expand(-1, -1, 3))
+        weights = render_weights(neus_alpha(sdf, self.inv_s))
+        if rgb is not None:
+            # The colour of an interval is the mean of its two ends: exact to first order, no further query.
+            rgb = accumulate(weights, 0.5 * (rgb[:, 1:] + rgb[:, :-1]))
+        return RenderOutput(
+            range_m=accumulate(weights, midpoints(edges)),
+            rgb=rgb,
+            opacity=weights.sum(-1),
+            valid=span.valid,
+            sdf=sdf,
+            edges=edges,
+            target_sdf=target_sdf[:, 0] if target_sdf.shape[1] else None,
+        )
 
     def loss(
         self,
@@ -201,10 +246,11 @@ class NeuSRenderHead(BaseModule):
         camera_rays: List[RayBundle],
         draws: Sequence[Optional[torch.Generator]],
     ) -> Dict[str, Tensor]:
-        lidar = [self.render(f, r, g) for f, r, g in zip(fields, lidar_rays, draws)]
-        camera = [self.render(f, r, g, with_rgb=True) for f, r, g in zip(fields, camera_rays, draws)]
-        surface_points = [(r.origins + r.targets[:, None] * r.directions)[o.valid] for r, o in zip(lidar_rays, lidar)]
-        surface_sdf = torch.cat([f.query(p)[0] for f, p in zip(fields, surface_points)])
+        rendered = [
+            self._render(field, bundles, draw, (False, True))
+            for field, *bundles, draw in zip(fields, lidar_rays, camera_rays, draws)
+        ]
+        lidar, camera = map(list, zip(*rendered))
 
         def gather(outputs: List[RenderOutput], name: str) -> Tensor:
             return torch.cat([getattr(o, name)[o.valid] for o in outputs])
@@ -219,14 +265,14 @@ class NeuSRenderHead(BaseModule):
         losses = rendering_loss(
             range_pred,
             range_true,
-            surface_sdf,
+            gather(lidar, 'target_sdf'),
             gather(camera, 'rgb'),
             targets(camera_rays, camera),
             self.surface_weight,
             self.rgb_weight,
             weights,
         )
-        losses.update(self._optional_losses(fields, lidar, range_true, surface_points, weights))
+        losses.update(self._optional_losses(fields, lidar_rays, lidar, range_true, weights))
         losses = {name: self.loss_weight * value for name, value in losses.items()}
         losses.update(self._health(range_pred, range_true, gather(lidar, 'opacity'), lidar + camera))
         return losses
@@ -234,15 +280,16 @@ class NeuSRenderHead(BaseModule):
     def _optional_losses(
         self,
         fields: List[BoundField],
+        lidar_rays: List[RayBundle],
         lidar: List[RenderOutput],
         range_true: Tensor,
-        surface_points: List[Tensor],
         weights: Optional[Tensor],
     ) -> Dict[str, Tensor]:
         """Terms that are off in the paper's configuration."""
         losses = {}
         if self.eikonal_weight:
-            gradients = [sdf_gradient(f.sdf, p, create_graph=True) for f, p in zip(fields, surface_points)]
+            points = [(r.origins + r.targets[:, None] * r.directions)[o.valid] for r, o in zip(lidar_rays, lidar)]
+            gradients = [sdf_gradient(f.sdf, p, create_graph=True) for f, p in zip(fields, points)]
             losses['loss_eikonal'] = self.eikonal_weight * eikonal_loss(torch.cat(gradients))
         if self.free_space_weight or self.near_surface_weight:
             sdf = torch.cat([o.sdf[o.valid] for o in lidar])

@@ -9,12 +9,15 @@ from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...functional import curvature_weights, sdf_normals, secant_curvature, smooth_volume
+from ...functional import curvature_weights, rank_correlation, sdf_normals, secant_curvature, smooth_volume
 from ...modules import BoundField
 from ...structures import KeyframeSweep
 from .blurred import BlurredPixelSampler, with_floor
+from .surface_variation import scan_variation
 
 MODES = ('jacobian', 'literal', 'secant')
+#: Points of a sweep that :meth:`CurvatureRaySampler.rank_correlation` looks at; it is uncertain by 0.03 then.
+_PLACES = 1024
 
 
 @TASK_UTILS.register_module()
@@ -87,6 +90,22 @@ class CurvatureRaySampler(BlurredPixelSampler):
     def loss_weights(self, inclusion: Tensor) -> Optional[Tensor]:
         """pi ** -importance (R,)."""
         return inclusion**-self.importance if self.importance else None
+
+    @torch.no_grad()
+    def rank_correlation(self, field: BoundField, sweep: KeyframeSweep) -> Tensor:
+        """Whether curvature means something: its rank correlation with the raw points' surface variation (k = 16).
+
+        It needs no labels and draws nothing. Scalar float64 in [-1, 1], 0 for a cloud of a handful of points.
+        """
+        with torch.autocast(sweep.points.device.type, enabled=False):
+            candidates = self.candidates(field, sweep)
+            points = sweep.points[candidates].cpu()
+            if len(points) < 16:
+                return points.new_zeros((), dtype=torch.float64)
+            # A fixed random subset: every k-th point would follow the beams of a spinning sensor.
+            places = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:_PLACES]
+            weights = self.point_weights(field, sweep, candidates).cpu()
+            return rank_correlation(weights[places], scan_variation(points, places=places))
 
     def _smoothed(self, field: BoundField) -> BoundField:
         if not self.smoothing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from mmdet3d.registry import TASK_UTILS
@@ -38,10 +38,23 @@ class SurfaceVariationRaySampler(BlurredPixelSampler):
         points = sweep.points[candidates]
         if len(points) <= self.num_neighbours:
             return torch.ones_like(points[:, 0])
-        return with_floor(surface_variation(points, self._neighbours(points)))
+        if points.device.type == 'cpu':
+            return with_floor(scan_variation(points, self.num_neighbours))
+        return with_floor(surface_variation(points, nearest_neighbours(points, self.num_neighbours)))
 
-    def _neighbours(self, points: Tensor) -> Tensor:
-        if points.device.type != 'cpu':
-            return nearest_neighbours(points, self.num_neighbours)
-        # 13 times faster than the tensor form on the CPU (100 000 points: 0.25 s against 3.3 s), same neighbours.
-        return torch.from_numpy(neighbour_indices(points.numpy(), self.num_neighbours))
+
+def scan_variation(points: Tensor, num_neighbours: int = 16, places: Optional[Tensor] = None) -> Tensor:
+    """Surface variation on the CPU, where a tree finds the neighbours 13 times faster than the tensor form.
+
+    Args:
+        points: (M, 3) metres.
+        num_neighbours: k, the point itself among them; all points where there are fewer.
+        places: (K,) indices of the points whose surface is asked for; all by default.
+
+    Returns:
+        (K,) in [0, 1/3], see :func:`surface_variation`.
+    """
+    points = points.cpu()
+    asked = None if places is None else points[places.cpu()].numpy()
+    neighbours = neighbour_indices(points.numpy(), min(num_neighbours, len(points)), asked)
+    return surface_variation(points, torch.from_numpy(neighbours))
