@@ -8,6 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+from mmdet3d.registry import MODELS
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+
+from projects.CLAP.clap.datasets.converters import argoverse2, kitti_raw, semantickitti
+from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.doctor import data as doctor_data
+from projects.CLAP.doctor.findings import GOOD
+from tests.fixtures import argoverse2_log, kitti_recordings
+
 ROOT = Path(__file__).resolve().parents[1]
 #: Run in its own process, so that the peak memory is that of the step.
 STEP = '''
@@ -82,3 +94,46 @@ def test_clap_sim(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, *make], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     step('clap_sim', tmp_path, tmp_path)
+
+
+def recordings(name: str, real_data: Path, root: Path) -> None:
+    """``root/NAME``: converted real samples, or made-up recordings where there are none with images."""
+    if name == 'kitti_raw':
+        kitti_raw.convert(real_data / name, root / name)
+    elif name == 'argoverse2_lidar':
+        argoverse2.convert(real_data / 'argoverse2', root / 'argoverse2')
+    elif name == 'argoverse2':
+        argoverse2_log.write_log(root / 'raw')
+        argoverse2.convert(root / 'raw', root / name)
+    else:
+        kitti_recordings.write_sequence(root / 'raw', '00')
+        kitti_recordings.write_sequence(root / 'raw', '08')
+        semantickitti.convert(root / 'raw', root / name)
+
+
+@pytest.mark.parametrize('name', ['kitti_raw', 'semantickitti', 'argoverse2', 'argoverse2_lidar'])
+def test_small_ones_train_and_the_doctor_is_content(
+    name: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings(name, real_data, tmp_path)
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tmp_path))
+    cfg = load_config(str(ROOT / f'projects/CLAP/configs/clap_{name}_small.py'), [])
+    cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.model.ray_sampler.update(num_lidar_rays=128, num_camera_rays=16)
+    if 'argoverse2' in name:  # the only split of the samples
+        cfg.train_dataloader.dataset.update(ann_file='argoverse2_infos_val.pkl', load_interval=1)
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    model = MODELS.build(cfg.model).train()
+    optim = build_optim_wrapper(model, cfg.optim_wrapper)
+    before = {name: value.detach().clone() for name, value in model.named_parameters() if value.requires_grad}
+    for step, batch in zip(range(2), loader):
+        model.set_step_seed(step)
+        logs = model.train_step(batch, optim)
+        assert all(torch.isfinite(value).all() for value in logs.values()), logs
+    prototypes = {'loss_swav', 'loss_em', 'loss_gram'}
+    assert logs['loss_range'] > 0 and model.has_camera == (name != 'argoverse2_lidar')
+    assert prototypes <= set(logs) if model.has_camera else not prototypes & set(logs)
+    if name in ('kitti_raw', 'argoverse2_lidar'):  # made-up walls leave some parts without a gradient
+        assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if key in before)
+        cfg.val_dataloader = cfg.test_dataloader = None
+        assert {finding.level for finding in doctor_data.check_config_data(cfg)} == {GOOD}

@@ -13,14 +13,14 @@ from projects.CLAP.clap.datasets.clap_dataset import steps_of
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.encoders.data_preprocessor import CLAPDataPreprocessor
 
-NAMES = ('nus', 'pandaset', 'sim')
+NAMES = ('nus', 'pandaset', 'sim', 'semantickitti', 'kitti_raw', 'argoverse2')
 
 
 def _config(repo_root, name: str) -> Config:
     return Config.fromfile(repo_root / f'configs/_base_/datasets/{name}.py')
 
 
-@pytest.mark.parametrize('name, folder', zip(NAMES, ('nuscenes', 'pandaset', 'sim')))
+@pytest.mark.parametrize('name, folder', zip(NAMES, ('nuscenes', *NAMES[1:])))
 def test_the_data_root_follows_the_environment(repo_root, monkeypatch, name, folder):
     monkeypatch.delenv('CLAP_DATA_ROOT', raising=False)
     assert _config(repo_root, name).train_dataloader.dataset.data_root == f'data/{folder}/'

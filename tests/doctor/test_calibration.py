@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding
+from projects.CLAP.clap.datasets.converters.kitti_raw import convert
+from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding, mistakes
 from projects.CLAP.doctor import calibration as calib
 
 HEADINGS = dict(front=90, left=150, right=30, back=-90)  # degrees from the LiDAR's x axis; y is ahead
@@ -113,11 +114,11 @@ def test_right_matrices_raise_no_alarm(photos: Dict[str, str]) -> None:
     [
         (np.linalg.inv, 'lidar2cam = np.linalg.inv(lidar2cam)'),
         (lambda m: np.diag([1, -1, -1, 1]) @ m, 'lidar2cam = np.diag([1, -1, -1, 1]) @ lidar2cam'),
-        (lambda m: calib._FLU.T @ m, '[[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam'),
+        (lambda m: mistakes.FLU.T @ m, '[[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam'),
         (lambda m: np.diag([-1, -1, 1, 1]) @ m, 'lidar2cam = np.diag([-1, -1, 1, 1]) @ lidar2cam'),
         (lambda m: np.linalg.inv(np.diag([1, -1, -1, 1]) @ m), 'np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)'),
-        (lambda m: m @ calib._TURNS[-90], 'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0]'),
-        (lambda m: m @ calib._TURNS[180], 'lidar2cam @ np.diag([-1, -1, 1, 1])'),
+        (lambda m: m @ mistakes.TURNS[-90], 'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0]'),
+        (lambda m: m @ mistakes.TURNS[180], 'lidar2cam @ np.diag([-1, -1, 1, 1])'),
         (lambda m: m.T, 'lidar2cam = lidar2cam.T'),
         (lambda m: np.diag([-1, 1, 1, 1]) @ m, 'change the sign of the axis'),
         (lambda m: np.diag([500, 500, 1, 1]) @ m, 'without cam2img'),
@@ -169,11 +170,38 @@ def test_the_calibration_of_another_image_size(photos: Dict[str, str]) -> None:
     assert found.level == WATCH and '4 times as wide' in found.verdict and 'width now' in found.remedy
 
 
+def test_three_degrees_about_any_axis_show_in_one_camera_of_a_real_drive(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert(real_data / 'kitti_raw', tmp_path)
+    frames = pickle.loads((tmp_path / 'kitti_raw_infos_train.pkl').read_bytes())['data_list']
+    clouds = [np.fromfile(tmp_path / frames[index]['lidar_points']['lidar_path'], np.float32) for index in (0, 2, 5)]
+    rims = [calib.edge_points(cloud.reshape(-1, 5)) for cloud in clouds]  # the slow part, the same for every turn
+    monkeypatch.setattr(calib, 'edge_points', lambda rim: rim)
+
+    def judged(turn: np.ndarray) -> Finding:
+        rig = calib.Rig()
+        for index, rim in zip((0, 2, 5), rims):
+            view = frames[index]['images']['image_02']
+            calib.add_frame(rig, rim, dict(image_02=dict(view, lidar2cam=turn @ np.array(view['lidar2cam']))))
+        return calib.judge(rig, '', '')[0]
+
+    assert judged(np.eye(4)).level == GOOD
+    for axis, degrees, told in (
+        (0, -3, 'about +3 degrees'),
+        (0, 3, 'about -3 degrees'),
+        (1, 3, 'move by'),
+        (2, -3, '+3'),
+    ):
+        found = judged(mistakes.tilt(axis, degrees))
+        assert found.level == WATCH and told in found.verdict, (axis, degrees, found)
+
+
 def test_real_frames_raise_no_alarm_and_their_inverses_do(real_data: Path) -> None:
     folder = real_data / 'nuscenes_frame'
     (frame,) = pickle.loads(next(folder.glob('*.pkl')).read_bytes())['data_list']
     points = np.fromfile(next(folder.glob('*.bin')), dtype=np.float32).reshape(-1, 5)
-    for change, level in ((np.asarray, GOOD), (np.linalg.inv, BAD), (lambda m: m @ calib._TURNS[180], BAD)):
+    for change, level in ((np.asarray, GOOD), (np.linalg.inv, BAD), (lambda m: m @ mistakes.TURNS[180], BAD)):
         rig = calib.Rig()
         calib.add_frame(
             rig,

@@ -7,69 +7,20 @@ explains it; and do edges of the points lie on edges of the images (:mod:`.edges
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .edges import MIN_POINTS, WIDTH, Agreement, add, agreement, best_of, edge_map, edge_points, together
 from .findings import BAD, GOOD, WATCH, Finding
+from .mistakes import MISTAKES, TILTS
 
 Array = NDArray[Any]
 
 FAR_M, VERY_FAR_M = 8.0, 50.0
 UPRIGHT = 0.5  # cosine between the camera's down axis and the LiDAR's -z
 GIVEN = 'given'
-
-
-def _axes(x: Sequence[float], y: Sequence[float], z: Sequence[float]) -> Array:
-    matrix = np.eye(4)
-    matrix[:3, :3] = [x, y, z]
-    return matrix
-
-
-_GL = _axes((1, 0, 0), (0, -1, 0), (0, 0, -1))
-_FLU = _axes((0, -1, 0), (0, 0, -1), (1, 0, 0))
-_FRD = _axes((0, 1, 0), (0, 0, 1), (1, 0, 0))
-_LUF = _axes((-1, 0, 0), (0, -1, 0), (0, 0, 1))
-_TURNS = {
-    degrees: _axes((cos, -sin, 0), (sin, cos, 0), (0, 0, 1))
-    for degrees, cos, sin in ((90, 0, 1), (-90, 0, -1), (180, -1, 0))
-}
-#: Usual mistakes: what the matrix is, the code that mends it, and the same as a function.
-MISTAKES: Dict[str, Tuple[str, Callable[[Array], Array]]] = {
-    'inverted (it is camera to LiDAR)': ('np.linalg.inv(lidar2cam)', np.linalg.inv),
-    'in camera axes x right, y up, z backward (OpenGL)': ('np.diag([1, -1, -1, 1]) @ lidar2cam', lambda m: _GL @ m),
-    'in camera axes x forward, y left, z up': (
-        'np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam',
-        lambda m: _FLU @ m,
-    ),
-    'in camera axes x forward, y right, z down': (
-        'np.array([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ lidar2cam',
-        lambda m: _FRD @ m,
-    ),
-    'in camera axes x left, y up, z forward': ('np.diag([-1, -1, 1, 1]) @ lidar2cam', lambda m: _LUF @ m),
-    'inverted, and in camera axes x right, y up, z backward (OpenGL)': (
-        'np.diag([1, -1, -1, 1]) @ np.linalg.inv(lidar2cam)',
-        lambda m: _GL @ np.linalg.inv(m),
-    ),
-    'inverted, and in camera axes x forward, y left, z up': (
-        'np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]) @ np.linalg.inv(lidar2cam)',
-        lambda m: _FLU @ np.linalg.inv(m),
-    ),
-    'of a LiDAR frame that is turned by 90 degrees (x forward against y forward)': (
-        'lidar2cam @ np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])',
-        lambda m: m @ _TURNS[90],
-    ),
-    'of a LiDAR frame that is turned by -90 degrees (y forward against x forward)': (
-        'lidar2cam @ np.array([[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])',
-        lambda m: m @ _TURNS[-90],
-    ),
-    'of a LiDAR frame that is turned by 180 degrees': (
-        'lidar2cam @ np.diag([-1, -1, 1, 1])',
-        lambda m: m @ _TURNS[180],
-    ),
-}
 _WANTED = 'lidar2cam takes LiDAR coordinates to the camera (x right, y down, z forward; metres)'
 
 
@@ -80,8 +31,8 @@ class Rig:
     Attributes:
         matrices: by camera, lidar2cam of the frames looked at.
         intrinsics: by camera, (cam2img, width, height) of the first frame.
-        fits: by camera, agreement of edges under the given matrices (``GIVEN``), under every mistake mended, and under
-            the matrices of the other cameras (by their names).
+        fits: by camera, edges under the given matrices (``GIVEN``), under every mistake or tilt mended, and
+            under the matrices of the other cameras (by their names).
     """
 
     matrices: Dict[str, List[Array]] = field(default_factory=dict)
@@ -107,6 +58,7 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
         scale = WIDTH / rig.intrinsics[name][1]
         tried = {GIVEN: (cam2img[name], lidar2cam[name])}
         tried.update({mistake: (cam2img[name], mend(lidar2cam[name])) for mistake, (_, mend) in MISTAKES.items()})
+        tried.update({tilt: (cam2img[name], turn @ lidar2cam[name]) for tilt, turn in TILTS.items()})
         tried.update({other: (cam2img[other], lidar2cam[other]) for other in images if other != name})
         for label, (intrinsic, extrinsic) in tried.items():
             add(rig.fits.setdefault(name, {}), label, agreement(rim, edges, scale, intrinsic, extrinsic))
@@ -282,6 +234,10 @@ def _contradicted(rig: Rig) -> List[_Problem]:
         return [_mended(BAD if sure else WATCH, names, mistake, whole)]
     if whole[GIVEN].better_shift and not any(fits[GIVEN].certainty > 2.5 for fits in rig.fits.values()):
         return [_shifted(names, whole[GIVEN])]
+    tilt = max(TILTS, key=lambda label: rig_fit(rig, names, label).here)
+    given, mended = whole[GIVEN], rig_fit(rig, names, tilt)
+    if mended.points >= MIN_POINTS and mended.here > given.here + 0.04 and mended.gain > given.gain + 0.03:
+        return [_turned(names, tilt, given, mended)]
     found = [problem for name in names for problem in _contradicted_alone(rig, name)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
         found.append(
@@ -324,6 +280,16 @@ def _shifted(names: List[str], fit: Agreement) -> _Problem:
         f'points and image fit better if the points move by {fit.better_shift / WIDTH:+.1%} of the image\'s width',
         'check the rotation in lidar2cam, the '
         'principal point in cam2img, and that image and sweep are of the same time',
+    )
+
+
+def _turned(names: List[str], tilt: str, given: Agreement, mended: Agreement) -> _Problem:
+    return _Problem(
+        WATCH,
+        names,
+        f'points and image fit better if lidar2cam is turned by about {tilt} (edge strength {mended.here:.2f} instead '
+        f'of {given.here:.2f})',
+        'check the rotation in lidar2cam',
     )
 
 

@@ -12,7 +12,7 @@ from mmdet3d.structures import LiDARInstance3DBoxes
 from projects.CLAP.clap.datasets import CLAPDataset
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.datasets.converters.pandaset_boxes import CLASS_OF_LABEL, CLASSES
-from projects.CLAP.clap.datasets.converters.pandaset_reader import Trajectory, find_sequences
+from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequences
 from projects.CLAP.clap.errors import DataError
 from projects.CLAP.clap.files.pickled_table import read_table
 from tests.fixtures import pandaset_recording as recording
@@ -145,13 +145,6 @@ def test_points_that_are_not_finite_are_left_out_and_plain_pickles_are_read(tmp_
     points, origins = _read(tmp_path / 'out', info)
     assert len(points) == len(origins) == 298
     assert np.isfinite(points).all()
-
-
-def test_trajectory_goes_on_beyond_its_ends():
-    poses = np.tile(np.eye(4), (3, 1, 1))
-    poses[:, 0, 3] = [0.0, 1.0, 3.0]
-    trajectory = Trajectory(poses, np.array([0.0, 0.1, 0.2]))
-    np.testing.assert_allclose(trajectory.at(np.array([-0.05, 0.05, 0.15, 0.25]))[:, 0, 3], [-0.5, 0.5, 2.0, 4.0])
 
 
 @pytest.mark.parametrize(

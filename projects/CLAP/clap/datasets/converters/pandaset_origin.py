@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from .pandaset_reader import Trajectory
+from .trajectory import Trajectory
 
 # Optical centre of the Pandar64 in the frame of lidar/poses.json (x right, y forward, z up) [m]: median over the 14
 # frames of sequence 002, standard deviation (0.003, 0.003, 0.002).

@@ -18,39 +18,15 @@ from typing import Any, Dict, List
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from ...errors import DataError, DatasetError
 from ...files.pickled_table import read_table
+from .trajectory import Trajectory
 
 # The order of nuScenes' info files: front, front right, front left, back, back left, back right.
 CAMERAS = ('front_camera', 'front_right_camera', 'front_left_camera', 'back_camera', 'left_camera', 'right_camera')
 POINT_COLUMNS = ('x', 'y', 'z', 'i', 't', 'd')
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """Poses of one sensor: ``to_world`` (F,4,4) sensor -> world, ``times`` (F,) seconds."""
-
-    to_world: np.ndarray
-    times: np.ndarray
-
-    def at(self, times: np.ndarray) -> np.ndarray:
-        """Poses (N,4,4) at any times: linear in position, slerp in rotation.
-
-        Beyond the ends (the first sweep starts 0.1 s before the first pose) the motion of the nearest interval goes on.
-        """
-        if len(self.times) == 1:
-            return np.broadcast_to(self.to_world, (len(times), 4, 4))
-        before = self.to_world[0] @ np.linalg.inv(self.to_world[1]) @ self.to_world[0]
-        after = self.to_world[-1] @ np.linalg.inv(self.to_world[-2]) @ self.to_world[-1]
-        poses = np.concatenate([before[None], self.to_world, after[None]])
-        knots = np.concatenate([[2 * self.times[0] - self.times[1]], self.times, [2 * self.times[-1] - self.times[-2]]])
-        clipped = np.clip(times, knots[0], knots[-1])
-        result = np.tile(np.eye(4), (len(times), 1, 1))
-        result[:, :3, :3] = Slerp(knots, Rotation.from_matrix(poses[:, :3, :3]))(clipped).as_matrix()
-        result[:, :3, 3] = np.stack([np.interp(clipped, knots, poses[:, axis, 3]) for axis in range(3)], axis=1)
-        return result
 
 
 @dataclass(frozen=True)
