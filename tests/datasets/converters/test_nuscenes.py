@@ -35,6 +35,9 @@ def test_both_splits_are_complete() -> None:
     assert [len(t) for t in tokens] == [CONFIG.frames, CONFIG.frames]
     assert set(tokens[0] + tokens[1]) == {s['token'] for s in tiny_nuscenes().sample}
     assert _infos('train')['metainfo']['info_version'] == '1.1'
+    assert _infos('train')['metainfo']['semantic_classes']['flat.driveable_surface'] == 24
+    path = _infos('train')['data_list'][0]['lidar_points']['semantic_path']
+    assert (tiny_dataset() / 'lidarseg' / path).is_file()
 
 
 def test_sweeps_are_listed_latest_first_and_relative_to_the_root() -> None:
