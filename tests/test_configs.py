@@ -14,11 +14,11 @@ from mmdet3d.registry import MODELS
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
-from projects.CLAP.clap.datasets.converters import argoverse2, kitti_raw, semantickitti
+from projects.CLAP.clap.datasets.converters import argoverse2, kitti_raw, once, semantickitti, waymo
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.doctor import data as doctor_data
 from projects.CLAP.doctor.findings import GOOD
-from tests.fixtures import argoverse2_log, kitti_recordings
+from tests.fixtures import argoverse2_log, kitti_recordings, once_recording, waymo_recording
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Run in its own process, so that the peak memory is that of the step.
@@ -105,13 +105,21 @@ def recordings(name: str, real_data: Path, root: Path) -> None:
     elif name == 'argoverse2':
         argoverse2_log.write_log(root / 'raw')
         argoverse2.convert(root / 'raw', root / name)
+    elif name == 'waymo':
+        for split, context in (('training', 'a'), ('validation', 'b')):
+            waymo_recording.write_parquet(root / 'raw', context, waymo_recording.Recording(pixels=20), split)
+        waymo.convert(root / 'raw', root / name)
+    elif name == 'once':
+        once_recording.write_sequence(root / 'raw', '000027', ('val',))
+        once_recording.write_sequence(root / 'raw', '000100', ('raw_small',))
+        once.convert(root / 'raw', root / name)
     else:
         kitti_recordings.write_sequence(root / 'raw', '00')
         kitti_recordings.write_sequence(root / 'raw', '08')
         semantickitti.convert(root / 'raw', root / name)
 
 
-@pytest.mark.parametrize('name', ['kitti_raw', 'semantickitti', 'argoverse2', 'argoverse2_lidar'])
+@pytest.mark.parametrize('name', ['kitti_raw', 'semantickitti', 'argoverse2', 'argoverse2_lidar', 'waymo', 'once'])
 def test_small_ones_train_and_the_doctor_is_content(
     name: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,4 +144,5 @@ def test_small_ones_train_and_the_doctor_is_content(
     if name in ('kitti_raw', 'argoverse2_lidar'):  # made-up walls leave some parts without a gradient
         assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if key in before)
         cfg.val_dataloader = cfg.test_dataloader = None
+    if name in ('kitti_raw', 'argoverse2_lidar', 'waymo', 'once'):
         assert {finding.level for finding in doctor_data.check_config_data(cfg)} == {GOOD}

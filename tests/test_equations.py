@@ -117,3 +117,27 @@ def test_the_paper_configuration_holds_the_papers_numbers() -> None:
     assert cfg.optim_wrapper.optimizer.lr == 5e-5
     assert cfg.default_hooks.warmup == dict(type='SamplingWarmupHook', warmup_epochs=4)
     assert cfg.param_scheduler[0].type == 'CosineAnnealingLR'
+
+
+@pytest.mark.parametrize(
+    'name,own', [('nus', dict(rgb_weight=10.0)), ('pandaset', dict(swav_weight=0.5)), ('sim', dict(swav_weight=0.5))]
+)
+def test_recommended_configurations_agree(name: str, own: dict) -> None:
+    """Masking, SDF terms, sampler and prototypes; weights of colour and of Eq. 16 follow size and length of a run."""
+    folder = ROOT / 'projects' / 'CLAP' / 'configs'
+    path = folder / f'clap_{name}_recommended.py'
+    model = load_config(str(path if path.is_file() else folder / f'clap_{name}.py')).model
+    proto = dict(normalization='cells', cells='occupied', batch_norm=True, temperature=0.3)
+    found = dict(own, **proto, near_surface_weight=1.0, free_space_weight=0.2, truncation_m=1.0, point_ratio=0.5)
+    found.update(image_ratio=0.5, mode='secant', scale_m=0.4, power=2.0, uniform_share=0.15, importance=0.75)
+    parts = (model.masking, model.render_head, model.ray_sampler, model.prototype_head)
+    assert {key: part[key] for part in parts for key in found if key in part} == found
+    paper = load_config(str(folder / 'clap_nus.py')).model
+    changed = {
+        key
+        for part, options in model.items()
+        if isinstance(options, dict)
+        for key, value in options.items()
+        if paper[part].get(key) != value
+    }
+    assert name != 'nus' or changed <= set(found), 'the rest is the paper\'s'

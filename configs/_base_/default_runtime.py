@@ -13,6 +13,7 @@ default_hooks = dict(
     live=dict(type='LiveProgressHook'),
     step_seed=dict(type='StepSeedHook'),
     warmup=dict(type='SamplingWarmupHook', warmup_epochs=4),
+    gradient_share=dict(type='GradientShareHook', interval=100),
     nonfinite=dict(type='NonFiniteLossHook'),
     dataset_check=dict(type='DatasetCheckHook'),
     unmasked_norm=dict(type='UnmaskedNormHook', num_frames=64, interval=1),

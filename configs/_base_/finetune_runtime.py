@@ -3,6 +3,7 @@ _base_ = './default_runtime.py'
 
 default_hooks = dict(
     warmup=None,
+    gradient_share=None,
     unmasked_norm=None,
     pictures=None,
     # load_from=FILE: a table of what was loaded; the run stops if an encoder got less than this share.

@@ -147,6 +147,8 @@ def test_weights_are_those_of_the_plan_and_of_the_runs_begin(plan_file: Path, tm
     first, second = (Workplace(one, work) for one in (plan, other))
     assert first.configs.weights_of('clap') != second.configs.weights_of('clap')
     assert first.configs.weights_of('half') == second.configs.weights_of('half')
+    own = Workplace(replace(plan, arms=(*plan.arms[:2], replace(plan.arm('clap'), same_seed=True))), work).configs
+    assert own.weights_of('clap', 0) == first.configs.weights_of('clap', 1) != own.weights_of('clap', 1)
     job = next(job for job in all_jobs(plan) if job.name == ONLY[0])
     target = first.configs.weights_of('clap')
     target.parent.mkdir(parents=True)

@@ -62,6 +62,34 @@ def test_detectors_start_from_the_first_seed_of_a_pre_training(folder: Path) -> 
     assert {need for job in jobs for need in job.needs} == {'pretrain-lidar', 'pretrain-clap-seed1'}
 
 
+def test_an_arm_may_start_every_seed_from_its_own_pre_training(folder: Path) -> None:
+    pretrain = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=1, seeds=[1, 0]))
+    arms = [*PLAN['arms'][:2], dict(PLAN['arms'][2], same_seed=True)]
+    needs = {job.name: job.needs for job in all_jobs(plan_of(folder, pretrain=pretrain, arms=arms))}
+    assert needs['probe-clap-50pct-1ep-seed0'] == ('pretrain-clap',)
+    assert needs['probe-clap-50pct-1ep-seed1'] == ('pretrain-clap-seed1',)
+    assert set(needs['probe-half-50pct-1ep-seed0']) == {'pretrain-lidar', 'pretrain-clap-seed1'}
+    with pytest.raises(
+        PlanError, match='seed1: its pre-training .seeds of the stage. pretrain-clap-seed1 is not known'
+    ):
+        plan_of(folder, arms=arms)
+
+
+def test_prototypes_as_printed_are_set_against_the_recommended_ones() -> None:
+    plan, keys = read_plan(CONFIGS / 'prototypes_sim.py'), ('normalization', 'cells', 'batch_norm', 'temperature')
+    printed, acting = (
+        load_config(str(plan.config('pretrain', name)), plan.options('pretrain', name)).model for name in plan.pretrain
+    )
+    paper, recommended = (load_config(str(CONFIGS.parent / f'{name}.py')).model for name in ('clap_nus', 'clap_sim'))
+    assert {key: acting.prototype_head[key] for key in keys} == {key: recommended.prototype_head[key] for key in keys}
+    assert acting.prototype_head.swav_weight == recommended.prototype_head.swav_weight
+    own = {'batch_norm': False, 'swav_weight': 1.0, **paper.prototype_head}  # the class' defaults
+    assert {key: printed.prototype_head[key] for key in (*keys, 'swav_weight')} == {
+        k: own[k] for k in (*keys, 'swav_weight')
+    }
+    assert {**printed, 'prototype_head': 0} == {**acting, 'prototype_head': 0}, 'nothing else differs'
+
+
 def test_options_of_an_arm_change_its_fine_tuning_not_its_table_and_not_its_probe(tmp_path: Path) -> None:
     sim = Config.fromfile(str(CONFIGS / 'sim.py')).to_dict()
     for stage in (*sim['pretrain'].values(), sim['finetune'], sim['probe']):

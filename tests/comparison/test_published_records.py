@@ -12,7 +12,7 @@ from projects.CLAP.comparison.records import read_records
 from projects.CLAP.comparison.results import Results
 from tests.fixtures.tiny_plan import CONFIGS
 
-published = pytest.mark.parametrize('name', ['sim', 'pandaset', 'samplers_sim'])
+published = pytest.mark.parametrize('name', ['sim', 'pandaset', 'samplers_sim', 'prototypes_sim'])
 
 
 def results(name: str) -> Results:
@@ -50,4 +50,4 @@ def test_figures_and_p_values_recompute() -> None:
 
 
 def test_pages_are_short() -> None:
-    assert sum(len(path.read_text().split()) for path in RESULTS.glob('*/README.md')) <= 2500
+    assert sum(len(path.read_text().split()) for path in RESULTS.glob('*/README.md')) <= 3300

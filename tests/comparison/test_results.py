@@ -105,6 +105,36 @@ def test_pre_trainings_are_compared_by_seed(plan: Plan, tmp_path: Path) -> None:
     assert change == ['clap', '-12.50 (-44.27 to +19.27), p = 0.13', '–', '–', '-10.00, one seed']
 
 
+def test_arms_of_the_same_seed_may_differ_in_weights_and_say_so(plan: Plan, tmp_path: Path) -> None:
+    two = {name: replace(stage, seeds=(0, 1)) for name, stage in plan.pretrain.items()}
+    plan = replace(plan, pretrain=two, arms=(*plan.arms[:2], replace(plan.arm('clap'), same_seed=True)))
+    for job in write_fakes(plan, tmp_path, mean_ap):
+        if job.arm == 'clap' and job.kind != 'pretrain':
+            path = tmp_path / f'records/{job.name}.json'
+            write_records(path, fake_record(job, 0.1, weights=f'those of seed {job.seed}'))
+    text = page(Results(plan, read_records(tmp_path)))
+    assert 'Every seed has a pre-training of its own' in text and 'another one' not in text
+
+
+def test_shares_of_the_gradient_are_told_over_seeds_and_steps(plan: Plan, tmp_path: Path) -> None:
+    two = {name: replace(stage, seeds=(0, 1)) for name, stage in plan.pretrain.items()}
+    plan = replace(plan, pretrain=two)
+    for job in write_fakes(plan, tmp_path, mean_ap):
+        if job.arm == 'clap' and job.kind == 'pretrain':
+            shares = dict(
+                grad_share_near_surface_lidar=[0.5, 0.6, 0.7],
+                grad_share_swav_lidar=[1e-7, 0.01 + 0.02 * job.seed, 0.25],
+                grad_share_near_surface_fused=[1.0, 1.0, 1.0],
+            )
+            path = tmp_path / f'records/{job.name}.json'
+            write_records(path, fake_record(job, 0.0, gradient_shares=shares))
+    text = page(Results(plan, read_records(tmp_path)))
+    assert rows(text, 'Share of each loss') == [
+        ['clap', 'lidar', '60 (50–70)', '2 (1e-05–25)'],
+        ['clap', 'fused', '100 (100–100)', '–'],
+    ]
+
+
 def test_missing_seeds_are_said_and_published_ones_not_lost(plan: Plan, tmp_path: Path, capsys) -> None:
     write_fakes(plan, tmp_path / 'whole', mean_ap)
     summarize(plan, tmp_path / 'whole', tmp_path / 'results')

@@ -13,7 +13,7 @@ from projects.CLAP.clap.datasets.clap_dataset import steps_of
 from projects.CLAP.clap.datasets.converters.pandaset import convert
 from projects.CLAP.clap.encoders.data_preprocessor import CLAPDataPreprocessor
 
-NAMES = ('nus', 'pandaset', 'sim', 'semantickitti', 'kitti_raw', 'argoverse2')
+NAMES = ('nus', 'pandaset', 'sim', 'semantickitti', 'kitti_raw', 'argoverse2', 'waymo', 'once')
 
 
 def _config(repo_root, name: str) -> Config:

@@ -71,6 +71,7 @@ def test_ranks_together_equal_one_process(results: Callable, world_size: int, ca
         for name, value in one['losses'].items():
             if name.startswith('loss'):
                 assert many['losses'][name] == pytest.approx(value, rel=1e-5, abs=1e-7), (rank, name)
+        assert many['shares'] == pytest.approx(one['shares'], rel=1e-3, abs=1e-9), 'of all ranks together'
         readiness = many['losses']['curvature_rank_correlation']
         assert readiness == results(world_size)[0][case]['losses']['curvature_rank_correlation'], 'ranks must agree'
         assert readiness == pytest.approx(one['losses']['curvature_rank_correlation'], abs=1e-3)

@@ -31,6 +31,11 @@ def test_points_are_proportional_and_fill_the_frame() -> None:
     assert TOP < y2 < y1
 
 
+def test_every_curve_has_a_line_and_a_colour_of_its_own() -> None:
+    svg = chart('terms', {str(i): [(0, i), (1, i)] for i in range(8)})
+    assert len(polylines(svg)) == 8 and len(set(re.findall(r'stroke="(#\w+)"', svg))) == 8
+
+
 def test_gaps_marks_and_escaping() -> None:
     curve = [(0, 1.0), (1, 2.0), (2, math.nan), (3, 2.0), (4, math.inf), (5, 3.0), (6, 4.0)]
     svg = chart('<&"', {'x<y': curve, 'b': [(0, 1.0)]}, marks=[3, 99])

@@ -14,6 +14,8 @@ from projects.CLAP.clap.report import RunData, findings, summary
 from projects.CLAP.clap.report.health import declared
 
 HEALTHY = dict(
+    grad_share_swav_lidar=0.1,
+    grad_share_swav_camera=0.05,
     proto_perplexity_lidar=40.0,
     proto_perplexity_camera=30.0,
     gram_mean=0.01,
@@ -68,6 +70,10 @@ def test_a_healthy_run_has_nothing_but_good_figures() -> None:
 @pytest.mark.parametrize(
     'scalar, value, expected',
     [
+        ('grad_share_swav_camera', 1e-7, WATCH),
+        ('grad_share_swav_lidar', 0.009, WATCH),
+        ('grad_share_swav_lidar', 0.011, GOOD),
+        ('grad_share_swav_camera', 0.4, WATCH),
         ('proto_perplexity_lidar', 5.0, WATCH),
         ('proto_perplexity_camera', 1.5, BAD),
         ('gram_mean', 0.3, WATCH),

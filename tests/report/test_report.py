@@ -32,6 +32,7 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dict(type='StepSeedHook'),
         dict(type='SamplingWarmupHook', warmup_epochs=1),
         dict(type='RunRecordHook'),
+        dict(type='GradientShareHook', interval=2),
         dict(type='PretrainVisualizationHook', interval=2, stride=16, max_points=200),
     ]
     tiny_runner(work, hooks, epochs=1, ann_file=str(infos)).train()
@@ -51,6 +52,19 @@ def test_the_sessions_of_a_run_are_one(work_dir: Path) -> None:
     assert sorted(run.images['frame0_lidar_on_images']) == [0, 4], 'the first pictures of each session'
     assert run.sessions[0]['facts']['num_prototypes'] == 8 and len(run.sessions) == 2
     assert run.checkpoints == ['epoch_1.pth', 'epoch_2.pth'] and 'NeuSRenderHead' in run.config_text
+
+
+def test_shares_of_the_gradient_have_a_chart_for_every_map(work_dir: Path, tmp_path: Path) -> None:
+    write_report(work_dir, tmp_path / 'r.html')
+    charts = re.findall(
+        r'data-chart="([^"]*)"><figcaption>share of each loss in the gradient at the (\w+) map',
+        (tmp_path / 'r.html').read_text(),
+    )
+    names = {place: json.loads(unescape(data))['names'] for data, place in charts}
+    terms = ['range', 'surface', 'rgb', 'swav', 'em']
+    assert names == dict(lidar=terms, camera=terms, fused=terms[:3])
+    share = next(row for row in findings(gather(work_dir)) if 'grad_share_swav_lidar' in row.scalars)
+    assert 'watch below 0.01, watch above 0.3' in share.verdict
 
 
 def test_a_repeated_stretch_replaces_the_earlier_one(tmp_path: Path) -> None:

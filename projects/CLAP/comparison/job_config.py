@@ -24,7 +24,7 @@ _INFLUENCE = (
     'model', 'train_dataloader', 'val_dataloader', 'val_evaluator', 'train_cfg', 'val_cfg', 'optim_wrapper',
     'param_scheduler', 'randomness', 'env_cfg', 'default_hooks', 'custom_hooks',
 )  # fmt: skip
-_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'live', 'timer', 'transfer')
+_NO_INFLUENCE_HOOKS = ('logger', 'checkpoint', 'gradient_share', 'live', 'timer', 'transfer')
 
 
 @dataclass(eq=False)
@@ -40,9 +40,9 @@ class JobConfigs:
     weights: Path
     _load: Any = field(default_factory=lambda: lru_cache(maxsize=None)(load_config))
 
-    def weights_of(self, arm: str) -> Optional[Path]:
-        """File that an arm's detectors start from, named after what it is made of; None for random initialisation."""
-        start = self._start(arm)
+    def weights_of(self, arm: str, seed: int = 0) -> Optional[Path]:
+        """File that an arm's detector of a seed starts from, named after what it is made of; None for random ones."""
+        start = self._start(arm, seed)
         return self.weights / f'{arm}-{_digest(start)[:8]}.pth' if start else None
 
     def config(self, job: Job, options: Optional[Tuple[str, ...]] = None) -> Config:
@@ -75,7 +75,7 @@ class JobConfigs:
         if job.kind == 'probe':
             cfg.model.freeze_encoders = True
             cfg.default_hooks.frozen_norm = dict(type='FrozenNormHook')
-        weights = self.weights_of(job.arm)
+        weights = self.weights_of(job.arm, job.seed)
         cfg.load_from = str(weights.resolve()) if weights else None
         named = {name for names in self.plan.arm(job.arm).weights.values() for name in names or ()}
         asked = [name for name in ENCODERS if name in named] or None
@@ -85,7 +85,7 @@ class JobConfigs:
 
     def fingerprint(self, job: Job) -> str:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
-        start = [] if job.kind == 'pretrain' else self._start(job.arm)
+        start = [] if job.kind == 'pretrain' else self._start(job.arm, job.seed)
         # The processes of a job decide the frames of a step.
         several = dict(gpus=job.gpus) if job.gpus > 1 else {}
         return _digest(dict(config=plain(self.config(job)), start=start, **several))
@@ -96,9 +96,9 @@ class JobConfigs:
         return _digest(plain(self.config(same, self.plan.source(job.kind, job.arm).options)))
 
     @lru_cache(maxsize=None)  # noqa: B019  # there is one of these for a command
-    def _start(self, arm: str) -> List[Any]:
+    def _start(self, arm: str, seed: int) -> List[Any]:
         """What an arm starts from: fingerprints of its pre-trainings and the encoders taken from each."""
-        parts = zip(starts(self.plan, arm), self.plan.arm(arm).weights.values())
+        parts = zip(starts(self.plan, arm, seed), self.plan.arm(arm).weights.values())
         return [[self.fingerprint(job), taken] for job, taken in parts]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Dict, List, Sequence
 
 from projects.CLAP.clap.files.text_table import text_table
@@ -36,6 +37,7 @@ def page(results: Results) -> str:
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
+    parts += _section('Share of each loss in the gradient at a map: median (least–most), %', _gradients(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
     return '\n\n'.join(part for part in [*parts, '## How it was made', plan.note, _made(results)] if part) + '\n'
 
@@ -148,6 +150,30 @@ def _pretrainings(results: Results) -> List[Row]:
     return rows
 
 
+def _short(value: float) -> str:
+    """Two digits, without an exponent from one on."""
+    return f'{value:.0f}' if value >= 10 else f'{value:.2g}'
+
+
+def _gradients(results: Results) -> List[Row]:
+    """What each loss was worth to the encoders, over the steps of all seeds that were measured."""
+    rows: List[Row] = []
+    for name in results.plan.pretrain:
+        measured = [record.get('gradient_shares', {}) for record in results.pretrained(name).values()]
+        found = {
+            key: [one[key] for one in measured if key in one] for key in dict.fromkeys(sum(map(list, measured), []))
+        }
+        for place in dict.fromkeys(key.rsplit('_', 1)[1] for key in found):
+            row = {'pre-training': name, 'map': place}
+            for key, shares in found.items():
+                if key.endswith(f'_{place}'):
+                    low, middle, high = (100 * f(s[i] for s in shares) for i, f in enumerate((min, median, max)))
+                    row[key[len('grad_share_') : -len(place) - 1]] = f'{_short(middle)} ({_short(low)}–{_short(high)})'
+            rows.append(row)
+    terms = dict.fromkeys(sum(map(list, rows), []))
+    return [{term: row.get(term, _DASH) for term in terms} for row in rows]
+
+
 def _range_changes(results: Results) -> List[Row]:
     """Range errors relative to those of the baseline's pre-training, seed by seed; none if the baseline has none."""
     plan = results.plan
@@ -175,10 +201,13 @@ def _made(results: Results) -> str:
     places = ' or '.join(f'{count} GPU{"s" if count > 1 else ""}' if count else 'one core' for count in gpus)
     torch = dict.fromkeys(r['versions']['torch'] for r in records)
     foreign = f' Not asked for by the plan, and in no table: {", ".join(results.foreign)}.' if results.foreign else ''
+    own = 'A row starts from one pre-training, so that p does not cover another one.'
+    if any(arm.same_seed for arm in results.plan.arms):
+        own = 'Every seed has a pre-training of its own, so that p covers it, too.'
     return (
         f'{len(records)} runs, {hours:.1f} hours of {places} each, on {" and ".join(machines)} with torch '
         f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
-        'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. A row '
-        'starts from one pre-training, so that p does not cover another one. Every run is a line of '
+        'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. '
+        f'{own} Every run is a line of '
         f'[{PUBLISHED}]({PUBLISHED}), with its options, configuration, code, data, hardware and all figures.{foreign}'
     )

@@ -20,8 +20,9 @@ class PlanError(ConfigError):
 class Stage:
     """How something is trained: a configuration, seen from the plan's folder, and its overrides.
 
-    A pre-training also has a length and seeds; arms start from the first one, further ones show its own spread. A job
-    takes one core, or ``gpus`` GPUs, one process each; ``--dry-run`` counts with ``hours`` of an epoch.
+    A pre-training also has a length and seeds; arms without ``same_seed`` start from the first one, further ones show
+    its own spread. A job takes one core, or ``gpus`` GPUs, one process each; ``--dry-run`` counts with ``hours`` of an
+    epoch.
     """
 
     config: str
@@ -40,6 +41,7 @@ class Arm:
         name, title: short name, and the name in tables.
         weights: pre-trainings that it starts from; each with the encoders to take from it, None for all of them.
         options: overrides of the fine-tuning configuration for this arm alone; frozen encoders do without them.
+        same_seed: whether a run starts from the pre-training of its own seed, so that p covers pre-training, too.
         against: the arm that it is set against; None for the plan's baseline.
         paper: the paper's figures for it, as the tables show them.
     """
@@ -48,6 +50,7 @@ class Arm:
     title: str = ''
     weights: Dict[str, Optional[Sequence[str]]] = field(default_factory=dict)
     options: Tuple[str, ...] = ()
+    same_seed: bool = False
     against: Optional[str] = None
     paper: str = ''
 
@@ -201,10 +204,10 @@ def share_name(interval: int) -> str:
     return f'{100 / interval:.4g}pct'.replace('.', 'p')
 
 
-def starts(plan: Plan, arm: str) -> List[Job]:
-    """The pre-trainings that an arm starts from."""
-    stages = [(name, plan.pretrain[name]) for name in plan.arm(arm).weights]
-    return [Job('pretrain', name, stage.epochs, stage.seeds[0], gpus=stage.gpus) for name, stage in stages]
+def starts(plan: Plan, arm: str, seed: int) -> List[Job]:
+    """The pre-trainings that an arm's run of a seed starts from."""
+    own, stages = plan.arm(arm).same_seed, [(name, plan.pretrain[name]) for name in plan.arm(arm).weights]
+    return [Job('pretrain', name, one.epochs, seed if own else one.seeds[0], gpus=one.gpus) for name, one in stages]
 
 
 def all_jobs(plan: Plan) -> List[Job]:
@@ -214,12 +217,13 @@ def all_jobs(plan: Plan) -> List[Job]:
         for name, one in plan.pretrain.items()
         for seed in one.seeds
     ]
-    needs = {arm.name: tuple(job.name for job in starts(plan, arm.name)) for arm in plan.arms}
+
+    def run(row: Row, arm: str, seed: int) -> Job:
+        kind, needs = row.cell.kind, tuple(job.name for job in starts(plan, arm, seed))
+        return Job(kind, arm, row.epochs, seed, row.share, needs, plan.source(kind, arm).gpus)
+
     return sorted(stages, key=lambda job: job.seed) + [
-        Job(row.cell.kind, arm, row.epochs, seed, row.share, needs[arm], plan.source(row.cell.kind, arm).gpus)
-        for row in plan.rows
-        for seed in row.seeds
-        for arm in row.arms
+        run(row, arm, seed) for row in plan.rows for seed in row.seeds for arm in row.arms
     ]
 
 

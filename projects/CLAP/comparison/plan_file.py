@@ -85,6 +85,9 @@ def _check(plan: Plan) -> None:
         _known('rows: arm', row.arms, names)
         if (plan.probe if row.frozen else plan.finetune) is None:
             raise PlanError(f'rows: {row} needs {"probe" if row.frozen else "finetune"} = dict(config=...) in the plan')
+    pretrained = {job.name for job in all_jobs(plan) if job.kind == 'pretrain'}
+    for job in all_jobs(plan):
+        _known(f'{job.name}: its pre-training (seeds of the stage)', job.needs, sorted(pretrained))
     twice = [name for name, count in Counter(job.name for job in all_jobs(plan)).items() if count > 1]
     if twice:
         raise PlanError(f'rows: the same run stands twice, or two shares have the same name: {", ".join(twice[:3])}')

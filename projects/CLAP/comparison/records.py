@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any, Dict, Optional
 
 from projects.CLAP.clap.engine.hooks.transfer_report_hook import TRANSFER_NAME
@@ -94,6 +95,11 @@ def outcome(work_dir: Path, metrics: Optional[Dict[str, float]] = None) -> Recor
         code=list({json.dumps(session['code']): session['code'] for session in run.sessions}.values()),
         hardware=run.sessions[-1]['hardware'],
         versions=run.sessions[-1]['versions'],
+        gradient_shares={
+            name: [min(shares), median(shares), max(shares)]
+            for name, shares in ((name, [value for _, value in curve]) for name, curve in run.train.items())
+            if name.startswith('grad_share_')
+        },
         health={row.title: dict(value=row.value, level=row.level) for row in findings(run)},
         transfer=dict(share=given['share'], modules={name: one['share'] for name, one in given['modules'].items()}),
     )

@@ -84,7 +84,8 @@ class Results:
             _same(f'iterations of an epoch of {what}', same, lambda r: r['iterations'] / r['epochs'])
         for arm, cell in product(self.plan.arms, self.plan.cells):
             where = f'{arm.name}, {share_name(cell.share)}'
-            _same(f'pre-trained weights ({where})', list(self.cell(arm.name, cell).values()), lambda r: r['weights'])
+            found = [] if arm.same_seed else list(self.cell(arm.name, cell).values())
+            _same(f'pre-trained weights ({where})', found, lambda r: r['weights'])
 
     def _select(self, **asked: Any) -> List[Record]:
         return [r for r in self.records.values() if all(r[key] == value for key, value in asked.items())]

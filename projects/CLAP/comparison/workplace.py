@@ -23,7 +23,7 @@ from projects.CLAP.clap.files.atomic_file import write_atomic
 from projects.CLAP.clap.files.project import ROOT
 
 from .job_config import JobConfigs
-from .plan import Job, Plan, PlanError, all_jobs, starts
+from .plan import Job, Plan, PlanError, all_jobs
 from .records import FORMAT, Record, outcome, read_record, read_records, write_records
 
 _MARK = 'made_from.json'
@@ -73,7 +73,7 @@ class Workplace:
                 )
             info = _measured(info_fingerprint, path, path.stat().st_mtime_ns)
             data[name] = f'{info["file"]} {info["sha256"][:16]}'
-        weights = self.configs.weights_of(job.arm) if job.kind != 'pretrain' else None
+        weights = self.configs.weights_of(job.arm, job.seed) if job.kind != 'pretrain' else None
         there = weights is not None and weights.is_file()
         digest = _measured(weights_digest, weights, weights.stat().st_mtime_ns) if there else None
         return dict(fingerprint=self.configs.fingerprint(job), data=data, weights=digest)
@@ -168,10 +168,9 @@ class Workplace:
             if not _checkpoints(run_dir):
                 shutil.rmtree(run_dir)  # what an earlier run left must not be read as this one's
             run_dir.mkdir(exist_ok=True)
-            for arm in self.plan.arms if job.kind == 'pretrain' else ():  # made from an earlier run of it
-                target = self.configs.weights_of(arm.name)
-                if target is not None and job in starts(self.plan, arm.name):
-                    target.unlink(missing_ok=True)
+            for other in all_jobs(self.plan):
+                if job.name in other.needs:  # weights made from an earlier run of it
+                    self.configs.weights_of(other.arm, other.seed).unlink(missing_ok=True)
             self._make_weights(job)
             config = run_dir / 'job.py'
             self.configs.config(job).dump(str(config))
@@ -180,7 +179,7 @@ class Workplace:
 
     def _make_weights(self, job: Job) -> None:
         """Export what a job starts from, unless it is there or nothing."""
-        target = self.configs.weights_of(job.arm) if job.needs else None
+        target = self.configs.weights_of(job.arm, job.seed) if job.needs else None
         if target is None or target.is_file():
             return
         try:

@@ -25,6 +25,13 @@ def test_keyframe_is_the_file_and_its_time_is_zero(tmp_path):
     np.testing.assert_array_equal(results['keyframe_points'], points[:, :3])
 
 
+def test_intensities_are_brought_to_255_and_nothing_else_changes(tmp_path):
+    points = make_points(np.random.default_rng(0))
+    results = CLAPLoadKeyframe(intensity_scale=255.0).transform(_lidar(tmp_path, points))
+    np.testing.assert_allclose(results['points'].tensor[:, :4], points[:, :4] * np.float32([1, 1, 1, 255]))
+    np.testing.assert_array_equal(results['keyframe_points'], points[:, :3])
+
+
 def test_one_origin_per_point_and_a_second_lidar_for_the_encoder_only(tmp_path):
     points, extra = make_points(np.random.default_rng(0), 30), make_points(np.random.default_rng(1), 12)
     origins = np.random.default_rng(2).normal(size=(30, 3)).astype(np.float32)

@@ -3,6 +3,7 @@
 from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
+from .gradient_norms import gradient_norms
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
@@ -28,6 +29,7 @@ __all__ = [
     'em_loss',
     'free_space_loss',
     'gaussian_blur',
+    'gradient_norms',
     'gram_loss',
     'grid_size',
     'inclusion_draw',

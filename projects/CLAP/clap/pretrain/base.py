@@ -69,6 +69,9 @@ class Pretrainer(CLAPEncoderBase):
         self.measures_readiness = False  # in the next step; SamplingWarmupHook decides
         self.step_counts: Dict[str, int] = {}  # what the last step worked on, e.g. rays; told per second
         self.on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
+        #: Is shown the losses of a step, before they are summed, and the maps that it encoded; GradientShareHook.
+        self.on_losses: Optional[Callable[[Dict[str, Any], List[EncoderOutput]], None]] = None
+        self._encoded: List[EncoderOutput] = []
         self._generator: Optional[torch.Generator] = None
 
     # ---------------------------------------------------------------- what a method says of itself
@@ -171,6 +174,22 @@ class Pretrainer(CLAPEncoderBase):
         return batch_data_samples
 
     # ---------------------------------------------------------------- encoding
+
+    def forward(self, inputs: Dict, data_samples: Optional[List] = None, mode: str = 'tensor', **unused: Any) -> Any:
+        """As the parent; losses are shown to ``on_losses`` while their graph is there."""
+        result = super().forward(inputs, data_samples, mode, **unused)
+        if self.on_losses is not None and mode == 'loss':
+            encoded, self._encoded = self._encoded, []
+            with torch.autocast(device_type=next(self.parameters()).device.type, enabled=False):
+                self.on_losses(result, encoded)
+        return result
+
+    def encode(self, *args: Any, **kwargs: Any) -> EncoderOutput:
+        """As the parent."""
+        encoded = super().encode(*args, **kwargs)
+        if self.on_losses is not None:
+            self._encoded.append(encoded)
+        return encoded
 
     def encode_masked(
         self, inputs: Dict, metas: List[dict], draws: Optional[List[torch.Generator]] = None

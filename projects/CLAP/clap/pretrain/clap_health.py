@@ -75,6 +75,22 @@ def _prototypes(count: float | None) -> Tuple[HealthRule, ...]:
     count = count or 64.0
     return (
         HealthRule(
+            'What prototypes are worth to the encoders (share of the gradient)',
+            ('grad_share_swav_lidar', 'grad_share_swav_camera'),
+            Limits(low_watch=0.01, high_watch=0.3),
+            (
+                'Prototypes shape the encoders beside rendering.',
+                'Prototypes hardly act: this is pre-training by rendering alone.',
+                'The share is not a number.',
+            ),
+            'Share of the swapped prediction (Eq. 16) in the gradient at the map of each branch (GradientShareHook). '
+            'Eq. 15 adds little, Eq. 17 does not reach the maps.',
+            "Too small, as with the paper's values: model.prototype_head.normalization='cells', cells='occupied', "
+            'batch_norm=True, temperature=0.3, as in clap_nus_recommended.py. Too large: lower '
+            'model.prototype_head.swav_weight.',
+            above=('Prototypes drown rendering.', 'The share is not a number.'),
+        ),
+        HealthRule(
             'Prototypes in use (perplexity)',
             ('proto_perplexity_lidar', 'proto_perplexity_camera'),
             Limits(low_bad=max(2.0, 0.02 * count), low_watch=max(3.0, 0.1 * count)),

@@ -11,7 +11,7 @@ from .gather import Curve
 
 WIDTH, HEIGHT = 420, 200
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 8, 24
-COLOURS = ('#1f6feb', '#d1570a', '#2f8132', '#8250df')
+COLOURS = ('#1f6feb', '#d1570a', '#2f8132', '#8250df', '#b8860b', '#0f7b8a', '#c2255c', '#6e7781')
 #: More points than a chart has pixels only cost size.
 MAX_POINTS = 400
 

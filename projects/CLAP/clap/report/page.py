@@ -200,9 +200,19 @@ def _curves(run: RunData) -> str:
     others = [name for name in run.evaluation if '/' in name and name.split('/')[0] not in told]
     parts += [chart(name, {name: run.evaluation[name]}, at, points=True) for name in others]
     parts += [_chart(run.train, one, at) for one in (*charts, *_COURSE) if not one.evaluation]
+    parts += [chart(f'share of each loss in the gradient at the {place} map', of, at) for place, of in _shares(run)]
     note = 'Over the iteration; move the pointer over a chart to read it.'
     note += ''.join(f' Dashed: from iteration {iteration} on {escape(what)}.' for iteration, what in marks)
     return f'<p>{note}</p><div class="charts">{"".join(parts)}</div>'
+
+
+def _shares(run: RunData) -> List[Tuple[str, Dict[str, Curve]]]:
+    """Figures of GradientShareHook, ``grad_share_TERM_MAP``: map -> term -> curve."""
+    split = [(*name[len('grad_share_') :].rsplit('_', 1), name) for name in run.train if name.startswith('grad_share_')]
+    return [
+        (place, {term: run.train[name] for term, where, name in split if where == place})
+        for place in dict.fromkeys(where for _, where, _ in split)
+    ]
 
 
 def _chart(curves: Dict[str, Curve], one: Chart, marks: List[int]) -> str:

@@ -6,6 +6,7 @@ model = dict(
     **_base_.smaller.model,
     render_head=dict(num_samples=48, num_upsamples=16),
     ray_sampler=dict(num_lidar_rays=768, num_camera_rays=48, min_range_m=1.0),
+    prototype_head=dict(normalization='entries', temperature=0.1, swav_weight=1.0),  # as the comparisons were run
 )
 train_dataloader = dict(dataset=dict(pipeline=_base_.smaller.train_pipeline))
 # Labels for RenderMetric's figures on objects alone.

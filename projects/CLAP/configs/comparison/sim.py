@@ -52,7 +52,7 @@ curved = [
 ]
 # At 0.1 the prototypes of one modality say nothing about the other's (swav_ratio 1).
 full = [*curved, 'model.prototype_head.temperature=0.3']
-# An arm starts from the first of a pre-training's `seeds` (by default 0).
+# An arm starts from the first of a pre-training's `seeds` (by default 0), with same_seed=True from that of its own.
 pretrain = dict(
     unipad_lidar=dict(config='pretrain_sim_unipad_lidar.py', epochs=12, options=seeing),
     unipad_camera=dict(config='pretrain_sim_unipad_camera.py', epochs=12, options=[*shallow, *seeing]),

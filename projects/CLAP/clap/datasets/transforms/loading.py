@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import ConfigError, DataError
 
 FEATURE_DIMS = 5  # x, y, z, intensity, dt
-TIME_DIM = 4
+INTENSITY_DIM, TIME_DIM = 3, 4
 
 
 def homogeneous(matrix: Sequence, name: str = 'matrix') -> np.ndarray:
@@ -111,6 +111,7 @@ class CLAPLoadKeyframe(BaseTransform):
     Args:
         load_dim: numbers per point in the file.
         use_dim: columns to take, in the order x, y, z, intensity, dt.
+        intensity_scale: what brings the file's intensities to 0..255.
         nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points (``num_dropped_points`` counts them).
         add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come
             from another sensor, so they are never part of the keyframe's rays.
@@ -121,6 +122,7 @@ class CLAPLoadKeyframe(BaseTransform):
         self,
         load_dim: int = FEATURE_DIMS,
         use_dim: Sequence[int] = (0, 1, 2, 3, 4),
+        intensity_scale: float = 1.0,
         nonfinite: str = 'error',
         add_extra_lidar: bool = False,
         backend_args: Optional[dict] = None,
@@ -133,6 +135,7 @@ class CLAPLoadKeyframe(BaseTransform):
                 f'load_dim={load_dim}; got {use_dim!r}'
             )
         self.load_dim, self.use_dim, self.nonfinite = load_dim, list(use_dim), nonfinite
+        self.intensity_scale = intensity_scale
         self.add_extra_lidar, self.backend_args = add_extra_lidar, backend_args
 
     def transform(self, results: dict) -> dict:
@@ -155,6 +158,7 @@ class CLAPLoadKeyframe(BaseTransform):
 
     def _read(self, path: str) -> np.ndarray:
         points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
+        points[:, INTENSITY_DIM] *= self.intensity_scale
         points[:, TIME_DIM] = 0.0
         return points
 
