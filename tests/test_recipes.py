@@ -15,14 +15,11 @@ from mmdet3d.registry import DATASETS, MODELS, PARAM_SCHEDULERS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
-from projects.CLAP.clap.engine.checkpoint.read import allow_mmengine_checkpoints
 from projects.CLAP.clap.engine.config.load import load_config
-from projects.CLAP.clap.engine.runner import QuietRunner
-from projects.CLAP.clap.errors import CheckpointError, ConfigError
+from projects.CLAP.clap.errors import ConfigError
 from tests.fixtures.driving_frames import read_infos, write_dataset, write_infos
 from tests.fixtures.killed_runs import after_steps, assert_same_run, curve, finish, kill_when, launch
-from tests.fixtures.tiny_detector import build_detector, labelled_batch, tiny_detector
-from tests.fixtures.tiny_run import training
+from tests.fixtures.tiny_detector import build_detector, labelled_batch
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'projects/CLAP/configs'
@@ -225,25 +222,6 @@ def test_a_wrapper_that_drops_seeds_is_refused_with_the_option(tmp_path: Path, w
     )
     with pytest.raises(ConfigError, match='drops the seed.*class_balanced=True'):
         load_config(str(path))
-
-
-def test_a_run_of_another_schedule_is_not_gone_on_with(tmp_path: Path) -> None:
-    """One scheduler before, two now: MMEngine would pair the first ones and begin the other anew."""
-    rate = dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True)
-    momentum = dict(type='CosineAnnealingMomentum', eta_min=0.8, by_epoch=True, convert_to_iter_based=True)
-
-    def run(name: str, epochs: int, schedule: list) -> QuietRunner:
-        cfg = training(tmp_path / name, tiny_detector(), epochs, type='TinyLabelledFrames')
-        checkpoint = dict(type='CheckpointHook', interval=1)
-        cfg.update(param_scheduler=schedule, default_hooks=dict(checkpoint=checkpoint))
-        cfg.update(dict(load_from=str(tmp_path / 'old/epoch_1.pth'), resume=True) if name != 'old' else {})
-        return QuietRunner.from_cfg(Config(cfg))
-
-    allow_mmengine_checkpoints()
-    run('old', 1, [rate]).train()
-    with pytest.raises(CheckpointError, match='1 parameter schedulers, this configuration 2.*load_from=FILE'):
-        run('new', 2, [rate, momentum]).train()
-    assert run('same', 2, [rate]).train() is not None
 
 
 def test_a_killed_class_balanced_run_goes_on_with_the_same_frames_and_augmentations(tmp_path: Path) -> None:

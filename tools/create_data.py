@@ -60,19 +60,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')
     nuscenes.set_defaults(run=run_nuscenes)
 
+    natives = [pandaset, nuscenes]
     for name, (what, splits) in CONVERTERS.items():
         native = commands.add_parser(name, help=f'convert {what}')
         native.add_argument('--root', type=Path, required=True, help='folder of the data in their native layout')
         native.add_argument('--out', type=Path, required=True, help='folder for all that is written, or one to resume')
         native.add_argument('--split', nargs='+', choices=splits, help='only these (default: those that are there)')
         native.add_argument('--jobs', type=int, default=1, help='processes (no influence on the result; default 1)')
+        native.set_defaults(run=run_converter)
+        natives.append(native)
+    for native in natives:
         native.add_argument(
             '--on-damaged',
             choices=('stop', 'skip'),
-            default='stop',
-            help='segments that cannot be converted: write no info file (default), or one without them',
+            default='skip',
+            help='recordings that cannot be converted: an info file without them (default), or none',
         )
-        native.set_defaults(run=run_converter)
     return parser.parse_args(argv)
 
 
@@ -97,13 +100,16 @@ def run_sim(args: argparse.Namespace) -> dict:
 def run_pandaset(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.datasets.converters.pandaset import convert
 
-    return {'infos': [str(p) for p in convert(args.root, args.out)]}
+    damaged = {} if args.on_damaged == 'skip' else None
+    return {'infos': [str(p) for p in convert(args.root, args.out, damaged)], 'damaged': damaged or {}}
 
 
 def run_nuscenes(args: argparse.Namespace) -> dict:
     from projects.CLAP.clap.datasets.converters.nuscenes import write_nuscenes_infos
 
-    return {'infos': [str(p) for p in write_nuscenes_infos(args.root, args.out, args.version, args.prefix)]}
+    damaged = {} if args.on_damaged == 'skip' else None
+    infos = write_nuscenes_infos(args.root, args.out, args.version, args.prefix, damaged=damaged)
+    return {'infos': [str(p) for p in infos], 'damaged': damaged or {}}
 
 
 def run_converter(args: argparse.Namespace) -> dict:

@@ -35,6 +35,7 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
+    from projects.CLAP.clap.engine.config.agreement import loose_ends
     from projects.CLAP.clap.engine.config.load import check_load_from, load_config, skip_downloads, use_amp
     from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
     from projects.CLAP.clap.engine.lock import is_first_process, locked_work_dir
@@ -43,6 +44,9 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir, args.launcher)
     if args.amp:
         use_amp(cfg)
+    if is_first_process(args.launcher):
+        for line in loose_ends(cfg):
+            print(f'warning: {line}', file=sys.stderr)
     with locked_work_dir(cfg.work_dir, args.launcher):
         if args.resume == 'auto':
             if resumable_checkpoints(Path(cfg.work_dir)):  # else from load_from if there is one

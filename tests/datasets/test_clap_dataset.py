@@ -14,6 +14,7 @@ PIPELINE = [
     dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.8), is_train=False),
     dict(type='CLAPPackInputs'),
 ]
+WITH_SWEEPS = [PIPELINE[0], dict(type='LoadPointsFromMultiSweeps', load_dim=5), *PIPELINE[1:]]
 
 
 @pytest.fixture
@@ -138,7 +139,36 @@ def test_sweeps_and_per_point_origins_are_checked(folder):
     _change(folder, add_files)
     (folder / 'o.bin').write_bytes(b'\0' * 20)
     with pytest.raises(DatasetError, match=r'x\.bin \(lidar_sweeps\[0\]\) does not exist[\s\S]*o\.bin.*multiple of 12'):
-        _dataset(folder)
+        _dataset(folder, pipeline=WITH_SWEEPS)
+
+
+@pytest.mark.parametrize(
+    'sweeps,needs',
+    [
+        (None, False),
+        (dict(sweeps_num=0), False),
+        (dict(sweeps_num=1, test_mode=True), False),
+        (dict(sweeps_num=2, test_mode=True), True),
+        (dict(sweeps_num=1), True),  # drawn among those that are there
+    ],
+)
+def test_sweeps_that_are_not_read_need_not_be_there(folder, sweeps, needs):
+    lidar = dict(lidar_path='0.bin', lidar2sensor=np.eye(4).tolist())
+    missing = dict(lidar_path='nowhere.bin', lidar2sensor=None)
+    _change(
+        folder,
+        lambda infos: infos[1].update(
+            lidar_sweeps=[dict(timestamp=100.0, lidar_points=points) for points in (lidar, missing)]
+        ),
+    )
+    steps = PIPELINE if sweeps is None else [PIPELINE[0], {**WITH_SWEEPS[1], **sweeps}, *PIPELINE[1:]]
+    if needs:
+        with pytest.raises(DatasetError, match=r'lidar_sweeps\[1\].lidar_points.lidar2sensor is missing'):
+            _dataset(folder, pipeline=steps)
+    else:
+        assert len(_dataset(folder, pipeline=steps)[1]['inputs']['points']) == (
+            800 if sweeps and sweeps['sweeps_num'] else 400
+        )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +246,7 @@ def _set_camera(key, value):
 def test_wrong_matrices_and_missing_keys_are_named(folder, change, message):
     _change(folder, change)
     with pytest.raises(DatasetError, match=message):
-        _dataset(folder)
+        _dataset(folder, pipeline=WITH_SWEEPS)
 
 
 def test_wrong_places_and_formats_are_named(folder):

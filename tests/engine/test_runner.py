@@ -39,3 +39,10 @@ def test_none_leaves_out_a_hook_of_any_name(tmp_path: Path) -> None:
     )
     names = {type(hook).__name__ for hook in runner.hooks}
     assert {'StepSeedHook', 'LoggerHook'} <= names and not {'IterTimerHook', 'PretrainVisualizationHook'} & names
+
+
+@pytest.mark.parametrize('options,seconds', [(dict(num_workers=1), 600), (dict(num_workers=1, timeout=9), 9), ({}, 0)])
+def test_a_loader_with_workers_has_a_time_out(options: dict, seconds: int) -> None:
+    loader = dict(dataset=[1, 2], sampler=torch.utils.data.SequentialSampler([1, 2]), batch_size=1, **options)
+    assert QuietRunner.build_dataloader(loader).timeout == seconds
+    assert QuietRunner.build_dataloader(dict(loader, num_workers=0, timeout=9)).timeout == 0

@@ -1,6 +1,6 @@
 """Generated bad data: every case loads, or ends in an error that names the cause; nothing hangs, nothing runs.
 
-The numbers of cases are fixed (CASES below, 640 in all) and the draws are seeded, so that a failure can be repeated.
+The numbers of cases are fixed (CASES below, 700 in all) and the draws are seeded, so that a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ from tests.fixtures.driving_frames import frame_info, make_points, write_dataset
 from tests.fixtures.tiny import RANGE, tiny_model
 
 CASES = dict(
-    point_files=100, images=100, info_entries=120, info_bytes=60, calibrations=80, tables=80, json=40, configs=60
+    point_files=100,
+    images=100,
+    info_entries=120,
+    info_bytes=60,
+    calibrations=80,
+    labels=60,
+    tables=80,
+    json=40,
+    configs=60,
 )
 PIPELINE = [
     dict(type='CLAPLoadKeyframe'),
@@ -244,6 +252,28 @@ def test_calibrations(folder: Path) -> None:
         sample = loads_or_says_why(lambda: dataset(folder)[1], '1', outcome)
         if sample is not None:
             assert_finite(sample)
+    assert {'loaded', 'refused'} == set(outcome)
+
+
+def test_labels(folder: Path) -> None:
+    """What a detector is given has a size and finite numbers, whatever the file holds; the rest is refused by name."""
+    rng, outcome = random.Random(9), []
+    for _ in range(CASES['labels']):
+        infos = [frame_info(index) for index in range(3)]
+        key = rng.choice(['bbox_3d', 'velocity', 'bbox_label_3d', 'bbox_label', 'num_lidar_pts', 'instances'])
+        if key == 'instances':
+            infos[1][key] = copy.deepcopy(rng.choice(ODD))
+        elif key in ('bbox_3d', 'velocity') and rng.random() < 0.7:
+            values = infos[1]['instances'][0][key]
+            values[rng.randrange(len(values))] = rng.choice([0.0, -1.0, 1e-30, 1e39, np.nan, np.inf, -np.inf, 5.0])
+        else:
+            infos[1]['instances'][0][key] = copy.deepcopy(rng.choice(ODD))
+        write_infos(folder / 'infos.pkl', infos)
+        loaded = loads_or_says_why(lambda: dataset(folder, with_annotations=True), 'frame 1', outcome)
+        if loaded is not None:
+            found = loaded.get_data_info(1)['ann_info']
+            boxes = found['gt_bboxes_3d'].tensor[found['gt_labels_3d'] >= 0]
+            assert torch.isfinite(boxes).all() and (boxes[:, 3:6] > 0).all()
     assert {'loaded', 'refused'} == set(outcome)
 
 

@@ -7,14 +7,18 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Optional
 
 import numpy as np
 import pytest
+from mmdet3d.registry import METRICS
 from pyquaternion import Quaternion
 
 from projects.CLAP.clap.datasets.converters.conversion import progress
 from projects.CLAP.clap.datasets.converters.nuscenes import TABLES, check_tables, write_nuscenes_infos
 from projects.CLAP.clap.datasets.transforms import to_keyframe
+from projects.CLAP.clap.errors import DatasetError
 from tests.fixtures.sim_dataset import CONFIG, tiny_dataset, tiny_nuscenes
 from tools.create_data import main
 
@@ -172,6 +176,54 @@ def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
         with open(path, 'rb') as file:
             items = pickle.load(file)['data_list']
         assert len(items) == CONFIG.frames and items[0]['token'] == scene['first_sample_token']
+
+
+def without_lidar(root: Path, scene: int, content: Optional[bytes]) -> str:
+    """The tiny data set, in which the last keyframe's LiDAR file of a scene is missing or another; the scene's name."""
+    (root / 'samples').mkdir(parents=True)
+    shutil.copytree(tiny_dataset() / 'samples' / 'LIDAR_TOP', root / 'samples' / 'LIDAR_TOP')
+    for item in [*(tiny_dataset() / 'samples').glob('CAM*'), *tiny_dataset().iterdir()]:
+        if item.name not in ('samples', 'LIDAR_TOP'):
+            (root / item.relative_to(tiny_dataset())).symlink_to(item)
+    record = tiny_nuscenes().scene[scene]
+    token = tiny_nuscenes().get('sample', record['last_sample_token'])['data']['LIDAR_TOP']
+    path = root / tiny_nuscenes().get('sample_data', token)['filename']
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    return record['name']
+
+
+@pytest.mark.parametrize('content,told', [(None, 'is missing or empty'), (b'1234', 'has 4 bytes, no whole number')])
+def test_a_scene_without_lidar_is_left_out_and_told(
+    content: Optional[bytes], told: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    name = without_lidar(tmp_path / 'root', 0, content)
+    command = ['nuscenes', '--root', str(tmp_path / 'root'), '--out', str(tmp_path / 'o')]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    figures = json.loads(printed.out.splitlines()[-1])
+    assert [Path(path).name for path in figures['infos']] == ['nuscenes_infos_val.pkl']
+    assert list(figures['damaged']) == [name] and '1 of 2 recordings are left out' in printed.err
+    frames = pickle.loads((tmp_path / 'o/nuscenes_infos_val.pkl').read_bytes())['data_list']
+    assert [frame['token'] for frame in frames] == [frame['token'] for frame in _infos('val')['data_list']]
+    assert main([*command, '--on-damaged', 'stop']) == 2
+    assert f'{name}: ' in (said := capsys.readouterr().err) and told in said
+
+
+def test_the_metric_knows_of_the_missing_scene_before_a_run(tmp_path: Path) -> None:
+    """A split without frames has none to score; one with a scene too few is no whole split."""
+    dataset = SimpleNamespace(
+        metainfo=dict(version='v1.0-trainval', classes=['car']),
+        ann_file=str(tiny_dataset() / 'sim_infos_val.pkl'),
+        tokens=[frame['token'] for frame in _infos('val')['data_list']],
+    )
+    dataset.tokens_of_file = dataset.tokens
+    metric = METRICS.build(dict(type='CLAPNuScenesMetric', data_root=str(tiny_dataset()), ann_file=dataset.ann_file))
+    metric.check(dataset, None)
+    dataset.tokens_of_file = dataset.tokens = dataset.tokens[:2]
+    with pytest.raises(DatasetError, match=r'tables have 3 frames, .* has 2 \(1 missing, 0 of another split\)'):
+        metric.check(dataset, None)
 
 
 def test_progress_in_a_pipe_is_lines() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequence
 from projects.CLAP.clap.errors import DataError
 from projects.CLAP.clap.files.pickled_table import read_table
 from tests.fixtures import pandaset_recording as recording
+from tools.create_data import main
 
 
 @pytest.fixture
@@ -165,6 +167,23 @@ def test_damage_is_named(tmp_path, damage, message):
     damage(folder)
     with pytest.raises(ValueError, match=message):
         convert(tmp_path / 'raw', tmp_path / 'out')
+
+
+def test_the_others_are_converted_and_stay_in_their_splits(tmp_path, capsys):
+    for number in range(5):
+        recording.write_recording(tmp_path / 'raw' / f'{number:03d}', frames=(0, 1), cuboids=False)
+    shutil.rmtree(tmp_path / 'raw/001/lidar')
+    (tmp_path / 'raw/002/lidar/01.pkl.gz').write_bytes(b'\x1f\x8b')
+    assert main(['pandaset', '--root', str(tmp_path / 'raw'), '--out', str(tmp_path / 'out')]) == 0
+    printed = capsys.readouterr()
+    assert list(json.loads(printed.out.splitlines()[-1])['damaged']) == ['001', '002']
+    assert '2 of 5 recordings are left out' in printed.err and '01.pkl.gz' in printed.err
+    for split, names in (('train', {'000', '003'}), ('val', {'004'})):
+        content = pickle.loads((tmp_path / f'out/pandaset_infos_{split}.pkl').read_bytes())
+        assert {info['sequence'] for info in content['data_list']} == names
+    stop = ['--on-damaged', 'stop']
+    assert main(['pandaset', '--root', str(tmp_path / 'raw'), '--out', str(tmp_path / 'other'), *stop]) == 2
+    assert '001/lidar: no sweep files' in capsys.readouterr().err
 
 
 def test_a_wrong_root_is_named(tmp_path):

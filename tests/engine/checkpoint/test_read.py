@@ -6,7 +6,9 @@ import io
 import multiprocessing
 import os
 import pickle
+import socket
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -185,3 +187,20 @@ def test_the_commands_refuse_a_hostile_checkpoint(tmp_path: Path, tool: str) -> 
     assert process.exitcode == 1, printed[-3000:]
     assert 'error: ' in printed and 'refused' in printed and 'Traceback' not in printed, printed[-3000:]
     assert not (tmp_path / 'was_run').exists()
+
+
+def test_a_network_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = []
+
+    def fetch(*_: object, **__: object) -> None:
+        waits.append(socket.getdefaulttimeout())
+        raise URLError('timed out')
+
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', fetch)
+    allow_mmengine_checkpoints()
+    with pytest.raises(
+        CheckpointError, match=r'swin\.pth cannot be fetched .*timed out.* Put the file at .*checkpoints'
+    ):
+        CheckpointLoader.load_checkpoint('https://example.org/swin.pth')
+    assert waits == [60] and socket.getdefaulttimeout() is None

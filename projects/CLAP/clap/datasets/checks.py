@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import torch
 from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from ..encoders.camera_matrices import camera_matrices
@@ -26,11 +27,13 @@ class FrameReport:
         num_points: points of the encoder's cloud.
         in_range: share of them inside the point cloud range.
         visible: camera name -> share of the keyframe's points that project into its (augmented) image.
+        num_bytes: of the sample's tensors, as a worker hands them over.
     """
 
     num_points: int
     in_range: float
     visible: Dict[str, float]
+    num_bytes: int
 
 
 def check_frame(
@@ -60,7 +63,7 @@ def check_frame(
             'another unit? Convert to the LiDAR frame in metres, or correct point_cloud_range'
         )
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
-    return FrameReport(len(points), in_range, visible)
+    return FrameReport(len(points), in_range, visible, tensor_bytes(inputs) + tensor_bytes(data_sample))
 
 
 def check_dataset(
@@ -73,6 +76,16 @@ def check_dataset(
         samples = [dataset[int(index)] for index in indices]
     np.random.set_state(numpy_state)
     return [check_frame(sample['inputs'], sample['data_samples'], point_cloud_range) for sample in samples]
+
+
+def tensor_bytes(value: Any) -> int:
+    """Bytes of all tensors in nested containers, boxes and data elements."""
+    if isinstance(value, (dict, list, tuple)):
+        return sum(map(tensor_bytes, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, BaseDataElement):
+        return sum(tensor_bytes(item) for _, item in value.all_items())
+    value = getattr(value, 'tensor', value)  # boxes
+    return value.numel() * value.element_size() if isinstance(value, Tensor) else 0
 
 
 def _check_cloud(points: Tensor, name: str) -> None:

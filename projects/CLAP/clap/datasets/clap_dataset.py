@@ -17,7 +17,8 @@ from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
 from .class_balance import balanced_frames, draws_per_class, frames_by_class
 from .file_checks import expected_files, file_problems
-from .info_file import check_cameras_exist, frame_problems, read_info_file
+from .info_file import check_cameras_exist, frame_name, frame_problems, read_info_file
+from .labels import box_problems, instance_problems, label_mapping
 from .semantics import ClassNames, labelled_frames, semantic_table
 
 _ADVICE = (
@@ -117,6 +118,11 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             )
         self.load_interval, self.load_offset, self.keep_length = load_interval, load_offset, keep_length
         self.class_balanced, self.absent_classes = class_balanced, absent_classes
+        metainfo = dict(metainfo or {})
+        self._given = set(metainfo)  # what the info file must not overrule
+        classes = metainfo.pop('classes', None)  # mmdet3d takes nuScenes' names alone
+        self.tokens: List[str] = []  # of the chosen frames, and of all in the file
+        self.tokens_of_file: List[str] = []
         self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
         self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
@@ -143,6 +149,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             backend_args=backend_args,
         )
         self.show_ins_var = False
+        if classes is not None:
+            self._metainfo['classes'] = self._load_metainfo(dict(classes=classes))['classes']
         if not with_annotations and any(isinstance(step, LoadAnnotations3D) for step in self.pipeline.transforms):
             raise ConfigError(
                 'the pipeline has LoadAnnotations3D but the data set leaves labels out; '
@@ -160,6 +168,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             return
         frames = self.load_data_list()
         self.data_list = self._chosen(frames)
+        self.tokens = [str(info.get('token')) for info in self.data_list]
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
@@ -272,9 +281,13 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""
         content = read_info_file(self.ann_file, self.data_root)
-        for key, value in content['metainfo'].items():
-            self._metainfo.setdefault(key, value)
+        self._metainfo.update({key: value for key, value in content['metainfo'].items() if key not in self._given})
+        if self.with_annotations:
+            categories, names = content['metainfo'].get('categories'), list(self._metainfo['classes'])
+            self.label_mapping = label_mapping(categories, names, self.ann_file)
+            self.num_ins_per_cat = [0] * len(names)
         frames = content['data_list']
+        self.tokens_of_file = [str(frame.get('token')) for frame in frames if isinstance(frame, dict)]
         if self.cameras is not None and self.modality['use_camera'] and isinstance(frames[0], dict):
             check_cameras_exist(frames[0], self.cameras, self.ann_file)
         parsed, self.dropped_frames = [], []
@@ -305,11 +318,21 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         use_camera, use_lidar = self.modality['use_camera'], self.modality['use_lidar']
         try:
             self._select(frame)
-            problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar)
+            where = frame_name(frame, index)
+            problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar, self._sweeps)
+            if not problems and self.with_annotations:
+                flag = 'bbox_3d_isvalid' if self.use_valid_flag else 'num_lidar_pts'
+                problems = instance_problems(frame.get('instances'), self.label_mapping, where, flag)
             if problems:
                 return None, problems
             info = self.parse_data_info(frame)
-            for file in expected_files(info, use_camera, use_lidar):
+            if self.with_annotations:
+                found = info['eval_ann_info' if self.test_mode else 'ann_info']
+                boxes, labels = found['gt_bboxes_3d'].tensor.numpy(), found['gt_labels_3d']
+                problems = box_problems(boxes, labels, self._metainfo['classes'], where)
+            if problems:
+                return None, problems
+            for file in expected_files(info, use_camera, use_lidar, self._sweeps):
                 if not isinstance(file.path, str) or not isinstance(file.row_bytes, (int, type(None))):
                     raise TypeError(f'{file.key} is {file.path!r} with {file.row_bytes!r} bytes a point')
         except DatasetError:
@@ -365,9 +388,17 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 frame.get('lidar_points', {}).pop('semantic_path', None)
             frame.pop('cam_instances', None)
 
+    @property
+    def _sweeps(self) -> Optional[int]:
+        """How many of a frame's sweeps, from the first, the pipeline may read; None: any of them."""
+        steps = self.pipeline.transforms
+        if not steps or any(getattr(s, 'sweeps_num', 0) and not getattr(s, 'test_mode', False) for s in steps):
+            return None  # in training some of them are drawn
+        return max(max(getattr(step, key, 0) for key in ('sweeps_num', 'target_sweeps')) for step in steps)
+
     def _verify_files(self) -> None:
         use_camera, use_lidar = self.modality['use_camera'], self.modality['use_lidar']
-        files = [file for info in self.data_list for file in expected_files(info, use_camera, use_lidar)]
+        files = [file for info in self.data_list for file in expected_files(info, use_camera, use_lidar, self._sweeps)]
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
             title = f'files of {self.ann_file} (data_root {self.data_root})'

@@ -28,15 +28,15 @@ class ExpectedFile(NamedTuple):
     beside: Optional[Tuple[str, int]] = None
 
 
-def expected_files(info: dict, use_camera: bool, use_lidar: bool) -> List[ExpectedFile]:
-    """Every file a parsed frame refers to."""
+def expected_files(info: dict, use_camera: bool, use_lidar: bool, sweeps: Optional[int] = None) -> List[ExpectedFile]:
+    """Every file a parsed frame refers to; of its earlier sweeps the first ``sweeps``, or all."""
     files = []
     if use_lidar:
         files += _lidar_files(info['lidar_points'], 'lidar_points', info['lidar_points']['num_pts_feats'])
         row_bytes = 4 * info['lidar_points']['num_pts_feats']  # mmdet3d leaves it None in the sweeps
         files += [
             ExpectedFile(sweep['lidar_points']['lidar_path'], f'lidar_sweeps[{index}]', row_bytes)
-            for index, sweep in enumerate(info.get('lidar_sweeps', []))
+            for index, sweep in enumerate(info.get('lidar_sweeps', [])[:sweeps])
         ]
     if use_camera:
         files += [ExpectedFile(camera['img_path'], f'images.{name}', None) for name, camera in info['images'].items()]

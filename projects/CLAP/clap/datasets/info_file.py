@@ -101,18 +101,30 @@ def check_cameras_exist(raw: dict, cameras: Sequence[str], ann_file: str) -> Non
         )
 
 
-def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> List[str]:
-    """What is wrong with the keys and matrices of one frame (empty when all is well)."""
-    if _all_well(raw, use_camera, use_lidar):
+def frame_name(raw: dict, index: int) -> str:
+    """What messages call a frame."""
+    return f'frame {index} ({raw.get("token", raw.get("sample_idx", "no token"))})'
+
+
+def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool, sweeps: Optional[int] = None) -> List[str]:
+    """What is wrong with the keys and matrices of one frame (empty when all is well).
+
+    Args:
+        raw: as in the info file.
+        index: its place there.
+        use_camera, use_lidar: what of it is used.
+        sweeps: how many of its earlier sweeps are used, from the first; None is all.
+    """
+    if _all_well(raw, use_camera, use_lidar, sweeps):
         return []
-    where = f'frame {index} ({raw.get("token", raw.get("sample_idx", "no token"))})'
+    where = frame_name(raw, index)
     problems = []
     if use_lidar:
         lidar = raw.get('lidar_points', {})
         problems += [
             f'{where}: key lidar_points.{key} is missing' for key in ('lidar_path', 'num_pts_feats') if key not in lidar
         ]
-        for number, sweep in enumerate(raw.get('lidar_sweeps', [])):
+        for number, sweep in enumerate(raw.get('lidar_sweeps', [])[:sweeps]):
             name, points = f'{where}: lidar_sweeps[{number}].lidar_points', sweep.get('lidar_points', {})
             problems += [] if 'lidar_path' in points else [f'{name}.lidar_path is missing']
             problems += _matrix_problems(points.get('lidar2sensor'), f'{name}.lidar2sensor', ((4, 4),))
@@ -129,13 +141,13 @@ def frame_problems(raw: dict, index: int, use_camera: bool, use_lidar: bool) -> 
     return problems
 
 
-def _all_well(raw: dict, use_camera: bool, use_lidar: bool) -> bool:
+def _all_well(raw: dict, use_camera: bool, use_lidar: bool, used_sweeps: Optional[int]) -> bool:
     """Quick look at all matrices of a frame at once; False asks for the slow one that finds names for what is wrong."""
     stacks = []
     try:
         if use_lidar:
             raw['lidar_points']['lidar_path'], raw['lidar_points']['num_pts_feats']
-            sweeps = [sweep['lidar_points'] for sweep in raw.get('lidar_sweeps', [])]
+            sweeps = [sweep['lidar_points'] for sweep in raw.get('lidar_sweeps', [])[:used_sweeps]]
             [sweep['lidar_path'] for sweep in sweeps]
             stacks.append([sweep['lidar2sensor'] for sweep in sweeps])
         if use_camera:

@@ -28,8 +28,9 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
     try:
         main()
     except Exception as error:
-        from ..errors import CLAPError, ConfigError
+        from ..errors import CLAPError, ConfigError, DataError
         from .config.build_errors import configuration_error, what_was_built
+        from .loader_errors import loader_error
 
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             error = OSError(
@@ -39,10 +40,11 @@ def run(main: Callable[[], None], interrupted: str = '') -> None:
         elif isinstance(error, ConfigError):
             error = ConfigError(f'{error}{what_was_built(error)}').with_traceback(error.__traceback__)
         elif not isinstance(error, (CLAPError, FileNotFoundError)):
-            message = configuration_error(error)
-            if message is None:
+            loading, configuration = loader_error(error), configuration_error(error)
+            if loading is None and configuration is None:
                 raise
-            error = ConfigError(message).with_traceback(error.__traceback__)
+            wrapped = DataError(loading) if loading else ConfigError(configuration)
+            error = wrapped.with_traceback(error.__traceback__)
         if os.environ.get('CLAP_TRACEBACK') == '1':
             raise
         print(f'\nerror: {error}\n(CLAP_TRACEBACK=1 shows where)', file=sys.stderr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmdet3d.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 
+from ..errors import CheckpointError
+
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
@@ -32,12 +34,12 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         if done == 0:
             return 0
         if not 0 < done <= batches:
-            self.runner.logger.warning(
+            raise CheckpointError(
                 f'the checkpoint counts {self._iter} iterations in {self._epoch} epochs, this run has {batches} '
-                'batches an epoch: another batch size, number of processes, data set or class_balanced. The epoch '
-                'starts from its beginning; the result will not be that of an uninterrupted run'
+                'batches an epoch: another batch size, number of processes, data set or class_balanced. Go on with '
+                'what the run had, or begin a new one with its weights: load_from=CHECKPOINT, another --work-dir, no '
+                '--resume'
             )
-            return 0
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'start_at'):
             self.runner.logger.warning(

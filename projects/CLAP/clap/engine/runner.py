@@ -6,15 +6,17 @@ import contextlib
 import io
 import logging
 import re
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
-from ..errors import CheckpointError
+from .checkpoint.resume import obey_configuration
 from .config.check import HOOKS_OF_MMENGINE
 from .console_line import ConsoleFormatter
 from .hooks.transfer_report_hook import TransferReportHook
+from .loader_errors import LOADER_TIMEOUT_S
 from .unwrapped import unwrapped
 
 _LOADED = 'what loading the checkpoint printed:\n'
@@ -58,6 +60,16 @@ class QuietRunner(Runner):
     def _console_figures(self) -> Sequence[str]:
         return getattr(unwrapped(self.model), 'console_figures', ())
 
+    @staticmethod
+    def build_dataloader(
+        dataloader: Union[DataLoader, Dict[str, Any]], seed: Optional[int] = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As the parent; for workers that hang it waits ``timeout`` seconds, not for ever."""
+        if isinstance(dataloader, dict):
+            timeout = dataloader.get('timeout', LOADER_TIMEOUT_S) if dataloader.get('num_workers') else 0
+            dataloader = {**dataloader, 'timeout': timeout}
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+
     def register_default_hooks(self, hooks: Optional[Dict[str, Any]] = None) -> None:
         """As the parent, but ``None`` leaves out a hook of any name, not only of MMEngine's own."""
         kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
@@ -68,12 +80,13 @@ class QuietRunner(Runner):
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file.
 
         Raises:
-            CheckpointError: a checkpoint to go on from was written under another schedule.
+            CheckpointError: a checkpoint to go on from was written under a configuration that this one cannot follow.
         """
         if self._resume or not any(isinstance(hook, TransferReportHook) for hook in self.hooks):
             checkpoint = super().load_checkpoint(*args, **kwargs)
             if self._resume:
-                self._check_schedule(checkpoint)
+                checkpoint['meta'].pop('config', None)  # MMEngine would run what is in it
+                obey_configuration(self, checkpoint)
             return checkpoint
         said = io.StringIO()
         try:
@@ -84,13 +97,3 @@ class QuietRunner(Runner):
             raise
         self.logger.info(_LOADED + said.getvalue())
         return checkpoint
-
-    def _check_schedule(self, checkpoint: dict) -> None:
-        """MMEngine pairs the schedulers of a checkpoint with the configuration's as far as both go, without a word."""
-        was, now = (checkpoint.get('param_schedulers') or [], self.param_schedulers or [])
-        if isinstance(now, list) and len(was) != len(now):
-            raise CheckpointError(
-                f'the checkpoint has {len(was)} parameter schedulers, this configuration {len(now)}: it is of another '
-                'recipe, and could not go on as it began. Go on with the configuration that the run wrote into its '
-                'work directory, or start anew from the weights: load_from=FILE without --resume'
-            )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Any, Collection, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import load
+from torch import nn
 
-from ..errors import DatasetError
-from .nuscenes_metric import average_precisions, check_whole_split
+from ..datasets.info_file import frame_name, read_info_file
+from ..datasets.labels import box_problems, instance_problems, label_mapping
+from ..errors import ConfigError, DatasetError
+from .nuscenes_metric import average_precisions
+from .whole_split import check_whole_split, evaluated_tokens, tokens_of
 
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE')
 #: Classes whose heading or motion nuScenes does not score.
@@ -39,6 +42,51 @@ class CLAPInfoMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ann_file, self.classes = ann_file, list(classes)
 
+    def check(self, dataset: Any, model: nn.Module) -> None:
+        """What would end the evaluation, or make it mean nothing, is known before it.
+
+        Args:
+            dataset: of the evaluation.
+            model: not looked at.
+        """
+        from nuscenes.eval.common.config import config_factory
+
+        evaluated_tokens(dataset, self.ann_file)
+        content = read_info_file(self.ann_file, None)
+        mapping = label_mapping(content['metainfo'].get('categories'), self.classes, self.ann_file)
+        scored = config_factory('detection_cvpr_2019').class_range
+        foreign = [name for name in self.classes if name not in scored]
+        if foreign:
+            raise ConfigError(
+                f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)}; take another '
+                'metric, or none: val_dataloader=None val_cfg=None val_evaluator=None'
+            )
+        own = dataset.metainfo.get('classes') if hasattr(dataset, 'metainfo') else None
+        if own is not None and list(own) != self.classes:
+            raise ConfigError(
+                f'val_evaluator.classes are {", ".join(self.classes)}, but the classes of the evaluation data set are '
+                f'{", ".join(own)}: labels would be taken for each other'
+            )
+        self._check_boxes(content['data_list'], _scored_names(content, scored), mapping)
+
+    def _check_boxes(self, infos: Sequence[dict], names: Dict[int, str], mapping: Dict[int, int]) -> None:
+        problems, used = [], 0
+        for index, info in enumerate(infos):
+            where = frame_name(info, index)
+            found = instance_problems(info.get('instances'), mapping, where, 'num_lidar_pts')
+            if not found:
+                boxes, own, _, counts = self._truth(info, names)
+                labels = np.array([row if count else -1 for row, count in enumerate(counts)], dtype=np.int64)
+                found = box_problems(boxes, labels, own, where)
+                used += np.count_nonzero(labels >= 0)
+            problems += found
+        if not problems and not used:
+            problems = ['no labelled box with LiDAR points in any frame: there is nothing to measure']
+        if problems:
+            raise DatasetError.from_problems(
+                f'boxes of {self.ann_file}', problems, 'Correct them, or make the info file again.'
+            )
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the boxes of a batch under their sample's token."""
         for sample in data_samples:
@@ -60,10 +108,10 @@ class CLAPInfoMetric(BaseMetric):
         from nuscenes.eval.detection.algo import accumulate, calc_ap, calc_tp
         from nuscenes.eval.detection.data_classes import DetectionMetrics
 
-        content = load(self.ann_file)
-        check_whole_split([r['token'] for r in results], [i['token'] for i in content['data_list']], self.ann_file)
+        content = read_info_file(self.ann_file, None)
+        check_whole_split([r['token'] for r in results], tokens_of(content), self.ann_file)
         cfg = config_factory('detection_cvpr_2019')
-        names = {index: name for name, index in content['metainfo']['categories'].items()}
+        names = _scored_names(content, cfg.class_range)
         truth = self._collect(cfg, ((i['token'], *self._truth(i, names)) for i in content['data_list']))
         found = self._collect(
             cfg, ((r['token'], r['boxes'], [self.classes[k] for k in r['labels']], r['scores'], None) for r in results)
@@ -127,3 +175,8 @@ class CLAPInfoMetric(BaseMetric):
                 )
             kept.add_boxes(token, own)
         return kept
+
+
+def _scored_names(content: dict, scored: Collection[str]) -> Dict[int, str]:
+    """Number in ``bbox_label_3d`` -> name, of the classes that nuScenes scores; boxes of others count nowhere."""
+    return {number: name for name, number in content['metainfo']['categories'].items() if name in scored}

@@ -12,8 +12,11 @@ import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.fileio import load
+from torch import nn
 
-from ..errors import DatasetError
+from ..datasets.info_file import read_info_file
+from ..errors import ConfigError, DatasetError
+from .whole_split import check_whole_split, evaluated_tokens
 
 _SPLITS = {'v1.0-trainval': 'val', 'v1.0-mini': 'mini_val'}
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE', attr_err='mAAE')
@@ -54,6 +57,43 @@ class CLAPNuScenesMetric(NuScenesMetric):
             prefix=prefix,
         )
 
+    def check(self, dataset: Any, model: nn.Module) -> None:
+        """What would end the evaluation is known before it: tables, classes, frames of the split that are missing.
+
+        Args:
+            dataset: of the evaluation.
+            model: not looked at.
+        """
+        version = self._check_tables(dataset.metainfo.get('version'))
+        foreign = set(dataset.metainfo['classes']) - set(self.eval_detection_configs.class_names)
+        if foreign:
+            raise ConfigError(
+                f'CLAPNuScenesMetric scores nuScenes\' classes, not {", ".join(sorted(foreign))}; correct '
+                'metainfo.classes, or take CLAPInfoMetric'
+            )
+        tokens = evaluated_tokens(dataset, self.ann_file)
+        asked = split_tokens(Path(self.data_root) / version, _SPLITS[version])
+        if tokens is not None and set(tokens) != set(asked):
+            raise DatasetError(
+                f'the official metric scores the whole split {_SPLITS[version]} of {version}: its tables have '
+                f'{len(asked)} frames, {self.ann_file} has {len(tokens)} ({len(set(asked) - set(tokens))} missing, '
+                f'{len(set(tokens) - set(asked))} of another split). Make the info file again from whole data, or take '
+                'CLAPInfoMetric, which scores the frames of the file (its page: docs/datasets)'
+            )
+
+    def _check_tables(self, version: Any) -> str:
+        if version not in _SPLITS:
+            raise DatasetError(
+                f'{self.ann_file} names the version {version!r}; the official metric exists for '
+                f'{" and ".join(_SPLITS)}. Make the info file again with tools/create_data.py'
+            )
+        if not (Path(self.data_root) / version).is_dir():
+            raise DatasetError(
+                f'{Path(self.data_root) / version} does not exist; the official metric needs the tables '
+                'of the dataset. Set data_root of the evaluator'
+            )
+        return version
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the boxes of a batch under their sample's token."""
         for sample in data_samples:
@@ -62,7 +102,7 @@ class CLAPNuScenesMetric(NuScenesMetric):
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Write the submission and score it."""
-        self.data_infos = load(self.ann_file)['data_list']
+        self.data_infos = read_info_file(self.ann_file, None)['data_list']
         place = {info['token']: index for index, info in enumerate(self.data_infos)}
         check_whole_split([result['token'] for result in results], list(place), self.ann_file)
         submission = [dict(pred_instances_3d=r['pred_instances_3d'], sample_idx=place[r['token']]) for r in results]
@@ -88,17 +128,7 @@ class CLAPNuScenesMetric(NuScenesMetric):
         from nuscenes import NuScenes
         from nuscenes.eval.detection.evaluate import DetectionEval
 
-        version = self.dataset_meta.get('version')
-        if version not in _SPLITS:
-            raise DatasetError(
-                f'{self.ann_file} names the version {version!r}; the official metric exists for '
-                f'{" and ".join(_SPLITS)}. Make the info file again with tools/create_data.py'
-            )
-        if not (Path(self.data_root) / version).is_dir():
-            raise DatasetError(
-                f'{Path(self.data_root) / version} does not exist; the official metric needs the tables '
-                'of the dataset. Set data_root of the evaluator'
-            )
+        version = self._check_tables(self.dataset_meta.get('version'))
         tables = NuScenes(version=version, dataroot=self.data_root, verbose=False)
         evaluation = DetectionEval(
             tables, self.eval_detection_configs, submission, _SPLITS[version], folder, verbose=False
@@ -117,13 +147,15 @@ def average_precisions(summary: Dict[str, Any], present: set) -> Dict[str, float
     return dict(mAP_present=float(np.mean(there)) if there else 0.0, **per_class)
 
 
-def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_file: str) -> None:
-    """``DatasetError`` unless every frame of the split has been predicted, once."""
-    missing, extra = set(expected) - set(predicted), set(predicted) - set(expected)
-    if missing or extra or len(predicted) != len(expected):
-        raise DatasetError(
-            f'the metric is defined on a whole split: {ann_file} has {len(expected)} frames, '
-            f'{len(predicted)} were predicted ({len(missing)} missing, {len(extra)} of another file). '
-            'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
-            'set and evaluator be the same'
-        )
+def split_tokens(tables: Path, split: str) -> List[str]:
+    """Tokens of the frames that the devkit asks for in a split, from the tables alone (the devkit takes half a minute).
+
+    Args:
+        tables: folder of a version, with ``scene.json`` and ``sample.json``.
+        split: a name of ``nuscenes.utils.splits``.
+    """
+    from nuscenes.utils.splits import create_splits_scenes
+
+    names = set(create_splits_scenes()[split])
+    scenes = {record['token'] for record in load(str(tables / 'scene.json')) if record['name'] in names}
+    return [record['token'] for record in load(str(tables / 'sample.json')) if record['scene_token'] in scenes]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
+from torch import nn
 
+from ..errors import ConfigError
 from ..functional import box_of_points
+from ..pretrain.base import Pretrainer
 
 
 @METRICS.register_module()
@@ -33,6 +36,17 @@ class RenderMetric(BaseMetric):
 
     def __init__(self, collect_device: str = 'cpu', prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+
+    def check(self, dataset: Any, model: nn.Module) -> None:
+        """``ConfigError`` before training if the model has nothing to render for an evaluation."""
+        instead = 'Leave the evaluation out: val_dataloader=None val_cfg=None val_evaluator=None'
+        if not isinstance(model, Pretrainer) or type(model).predict is Pretrainer.predict:
+            raise ConfigError(f'RenderMetric needs a method that renders, {type(model).__name__} does not. {instead}')
+        if model.heldout_ratio == 0:
+            raise ConfigError(
+                'RenderMetric measures rays that the loss never sees, and model.heldout_ratio is 0; set it, to 0.02 '
+                f'say. {instead}'
+            )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the per-ray errors of a batch."""

@@ -157,13 +157,42 @@ def _convert_one(plan: Plan, convert: ConvertSegment, segment: Segment) -> Tuple
         if not frames:
             return 0, f'{segment.name}: no frame that can be used'
         write_atomic(_done_file(plan, segment), pickle.dumps(frames, protocol=4))
-    except CLAPError as error:
-        return 0, str(error)
     except Exception as error:  # whatever a damaged file leads to, the others are converted
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise
-        return 0, f'{segment.name}: {type(error).__name__}: {error}'
+        return 0, damage(error, segment.name)
     return len(frames), None
+
+
+def damage(error: Exception, name: str) -> str:
+    """What is wrong with a recording that cannot be converted; raises what every other one would meet, too."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        raise error
+    return str(error) if isinstance(error, CLAPError) else f'{name}: {type(error).__name__}: {error}'
+
+
+def left_out(damaged: Mapping[str, str], total: int, on_damaged: str, shown: int = 5) -> None:
+    """Say which recordings are not converted, or end the conversion.
+
+    Args:
+        damaged: name -> what is wrong with it.
+        total: of all recordings.
+        on_damaged: ``'stop'`` or ``'skip'``.
+        shown: how many are named.
+
+    Raises:
+        DatasetError: some are damaged and ``on_damaged`` is ``'stop'``, or all are.
+    """
+    if on_damaged not in ON_DAMAGED:
+        raise ConfigError(f'--on-damaged must be one of {", ".join(ON_DAMAGED)}, got {on_damaged!r}')
+    if damaged and (on_damaged == 'stop' or len(damaged) == total):
+        raise DatasetError.from_problems(
+            f'{len(damaged)} of {total} recordings; no info file written',
+            list(damaged.values()),
+            'Download these files again, or leave the recordings out: --on-damaged skip',
+        )
+    for problem in list(damaged.values())[:shown]:
+        print(f'left out: {problem}', file=sys.stderr)
+    if damaged:
+        print(f'{len(damaged)} of {total} recordings are left out, the others are converted', file=sys.stderr)
 
 
 def _done_file(plan: Plan, segment: Segment) -> Path:

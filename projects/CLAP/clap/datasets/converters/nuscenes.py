@@ -16,9 +16,10 @@ import shutil
 import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any, Dict, Optional, Set
 
 from ...errors import ConfigError
-from .conversion import progress
+from .conversion import left_out, progress
 
 VERSIONS = ('v1.0-trainval', 'v1.0-mini')
 TABLES = (
@@ -37,22 +38,32 @@ TABLES = (
     'map',
 )
 FULL_IMAGE = (1600, 900)
+CAMERAS = ('CAM_FRONT', 'CAM_FRONT_RIGHT', 'CAM_FRONT_LEFT', 'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT')
+POINT_BYTES = 20
 SCRIPTS = '.mim/tools/dataset_converters'
 
 
 def write_nuscenes_infos(
-    root: Path, out: Path, version: str = 'v1.0-trainval', prefix: str = 'nuscenes', max_sweeps: int = 10
+    root: Path,
+    out: Path,
+    version: str = 'v1.0-trainval',
+    prefix: str = 'nuscenes',
+    max_sweeps: int = 10,
+    damaged: Optional[Dict[str, str]] = None,
 ) -> list[Path]:
     """Write ``<prefix>_infos_train.pkl`` and ``<prefix>_infos_val.pkl`` (info version 1.1).
+
+    Scenes without LiDAR, as in a partial download, are left out, and told; a split that has no other gets no file.
 
     Args:
         root: dataset root that holds ``<version>/``, ``samples/``, ``sweeps/`` and ``maps/``.
         out: folder for the two files; nothing else is left there.
         version: ``v1.0-trainval`` or ``v1.0-mini``; test tables are not needed.
         max_sweeps: number of earlier sweeps listed per keyframe.
+        damaged: gets name -> what is wrong of every scene that is left out; without it one is an error.
 
     Returns:
-        The paths of the two files. Sweep paths inside are relative to ``root``.
+        The paths of the files. Sweep paths inside are relative to ``root``.
     """
     root, out = Path(root), Path(out)
     check_tables(root, version)
@@ -65,13 +76,21 @@ def write_nuscenes_infos(
     told = {'track_iter_progress': lambda items: progress(items, len(items))}
     converter.mmengine = updater.mmengine = SimpleNamespace(**{**vars(mmengine), **told})
     nusc = NuScenes(version=version, dataroot=str(root), verbose=False)
-    present = {s['name']: s['token'] for s in converter.get_available_scenes(nusc)}
+    problems = {scene['name']: problem for scene in nusc.scene for problem in [scene_problem(nusc, scene)] if problem}
+    left_out(problems, len(nusc.scene), 'stop' if damaged is None else 'skip')
+    (damaged if damaged is not None else {}).update(problems)
+    present = {scene['name']: scene['token'] for scene in nusc.scene if scene['name'] not in problems}
     train_names, val_names = (
         (splits.train, splits.val) if version == 'v1.0-trainval' else (splits.mini_train, splits.mini_val)
     )
     train = {present[n] for n in train_names if n in present}
     val = {present[n] for n in val_names if n in present}
-    infos = dict(zip(('train', 'val'), converter._fill_trainval_infos(nusc, train, val, max_sweeps=max_sweeps)))
+    infos = dict(
+        zip(
+            ('train', 'val'),
+            converter._fill_trainval_infos(_Part(nusc, train | val), train, val, max_sweeps=max_sweeps),
+        )
+    )
     boxes = _private('datasets/convert_utils')
     # Image boxes are clipped at the true image size, not at 1600 x 900.
     boxes.post_process_coords = functools.partial(boxes.post_process_coords, imsize=_camera_size(nusc))
@@ -80,6 +99,8 @@ def write_nuscenes_infos(
     paths = []
     try:
         for split, items in infos.items():
+            if not items:
+                continue
             path = work / 'v1' / f'{prefix}_infos_{split}.pkl'
             path.parent.mkdir(exist_ok=True)
             mmengine.dump({'infos': items, 'metadata': {'version': version}}, str(path))
@@ -91,6 +112,33 @@ def write_nuscenes_infos(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return paths
+
+
+class _Part:
+    """The devkit's tables with the samples of some scenes alone, for a loop over all of them."""
+
+    def __init__(self, nusc: Any, scenes: Set[str]) -> None:
+        self._nusc, self.sample = nusc, [sample for sample in nusc.sample if sample['scene_token'] in scenes]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._nusc, name)
+
+
+def scene_problem(nusc: Any, scene: dict) -> Optional[str]:
+    """Why a scene cannot be converted: a keyframe whose LiDAR file is not there, empty or cut off; None if it can."""
+    token = scene['first_sample_token']
+    while token:
+        sample = nusc.get('sample', token)
+        missing = [sensor for sensor in ('LIDAR_TOP', *CAMERAS) if sensor not in sample['data']]
+        if missing:
+            return f'{scene["name"]}: a keyframe has no entry of {", ".join(missing)} in the tables'
+        path = Path(nusc.get_sample_data_path(sample['data']['LIDAR_TOP']))
+        size = path.stat().st_size if path.is_file() else 0
+        if size == 0 or size % POINT_BYTES:
+            state = f'has {size} bytes, no whole number of points' if size else 'is missing or empty'
+            return f'{scene["name"]}: {path} {state}'
+        token = sample['next']
+    return None
 
 
 def check_tables(root: Path, version: str) -> None:

@@ -31,6 +31,7 @@ from PIL import Image
 
 from ...errors import DataError
 from ...files.atomic_file import write_atomic
+from .conversion import damage, left_out
 from .frame_files import earlier_sweeps, stored_path
 from .pandaset_boxes import CLASSES, collect_tracks, make_instances
 from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
@@ -41,19 +42,38 @@ NUM_FEATURES = 5
 LIDAR_FOLDER = 'lidar'
 
 
-def convert(root: Path, out: Path) -> List[Path]:
-    """Converts every sequence below ``root``; returns the info files written (train, val, all)."""
+def convert(root: Path, out: Path, damaged: Optional[Dict[str, str]] = None) -> List[Path]:
+    """Converts every sequence below ``root``.
+
+    Args:
+        root: folder of the sequences.
+        out: folder for all that is written.
+        damaged: gets name -> what is wrong of every sequence that is left out, the others stay in their splits; without
+            it a damaged sequence is an error.
+
+    Returns:
+        The info files written (train, val, all).
+    """
     root, out = Path(root), Path(out)
-    sequences = find_sequences(root)
+    sequences = find_sequences(root, damaged)
     (out / LIDAR_FOLDER).mkdir(parents=True, exist_ok=True)
     splits: Dict[str, List[dict]] = {'train': [], 'val': [], 'all': []}
     for index, sequence in enumerate(sequences):
-        infos = _convert_sequence(sequence, root, out)
+        if sequence is None:
+            continue
+        try:
+            infos = _convert_sequence(sequence, root, out)
+        except Exception as error:
+            if damaged is None:
+                raise
+            damaged[sequence.name] = damage(error, sequence.name)
+            continue
         first_val = _first_val_frame(index, len(sequences), len(infos))
         splits['all'] += infos
         splits['train'] += infos[:first_val]
         splits['val'] += infos[first_val:]
         print_log(f'PandaSet {sequence.name}: {len(infos)} frames ({index + 1} of {len(sequences)})', 'current')
+    left_out(damaged or {}, len(sequences), 'skip')
     return [_write_infos(infos, out / f'pandaset_infos_{split}.pkl') for split, infos in splits.items()]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import pandas as pd
@@ -79,23 +79,43 @@ class Sequence:
         return table['class'].to_numpy().astype(np.uint8)
 
 
-def find_sequences(root: Path) -> List[Sequence]:
-    """Every sequence folder below ``root`` (or ``root`` itself), sorted by name."""
+def find_sequences(root: Path, damaged: Optional[Dict[str, str]] = None) -> List[Optional[Sequence]]:
+    """Every sequence folder below ``root`` (or ``root`` itself), sorted by name.
+
+    Args:
+        root: folder of the sequences.
+        damaged: gets name -> what is wrong of every sequence that cannot be read, whose place in the result is None;
+            without it the first one is an error.
+    """
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f'PandaSet root {root} is not a folder; give the folder of the sequences (001, 002, ...)')
-    folders = sorted(path.parent.parent for path in root.rglob('lidar/poses.json'))
+    # One of the two is enough: a recording without LiDAR must be told, not passed over.
+    folders = {path.parent.parent for path in root.rglob('lidar/poses.json')}
+    folders |= {path.parent for path in root.rglob('camera') if path.is_dir()}
     if not folders:
         raise DatasetError(
             f'no PandaSet sequence below {root}: expected folders with lidar/poses.json, '
             'lidar/00.pkl.gz and camera/front_camera/00.jpg; check --root'
         )
-    return [_load_sequence(folder, root) for folder in folders]
+    found: List[Optional[Sequence]] = []
+    for folder in sorted(folders):
+        try:
+            found.append(_load_sequence(folder, root))
+        except DataError as error:
+            if damaged is None:
+                raise
+            damaged[_name(folder, root)] = str(error)
+            found.append(None)
+    return found
+
+
+def _name(folder: Path, root: Path) -> str:
+    relative = folder.relative_to(root).as_posix()
+    return folder.resolve().name if relative == '.' else relative.replace('/', '_')
 
 
 def _load_sequence(folder: Path, root: Path) -> Sequence:
-    relative = folder.relative_to(root).as_posix()
-    name = folder.resolve().name if relative == '.' else relative.replace('/', '_')
     files = [path for pattern in ('*.pkl.gz', '*.pkl') for path in (folder / 'lidar').glob(pattern)]
     frames = sorted({path.name.split('.')[0] for path in files}, key=_frame_number)
     if not frames:
@@ -106,7 +126,7 @@ def _load_sequence(folder: Path, root: Path) -> Sequence:
     }
     if not cameras:
         raise DatasetError(f'{folder}/camera: no camera folder; expected one or more of {", ".join(CAMERAS)}')
-    return Sequence(folder, name, frames, lidar, cameras)
+    return Sequence(folder, _name(folder, root), frames, lidar, cameras)
 
 
 def _read_camera(folder: Path, frames: List[str]) -> Camera:

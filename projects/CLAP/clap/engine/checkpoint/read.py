@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import importlib
 import pickle
+import socket
 import types
 import zipfile
 from collections import OrderedDict
@@ -28,6 +29,8 @@ from ...files.unpickle import RestrictedUnpickler
 from .layouts import understood
 from .plain_state import restore_message_hub
 
+#: A network without a way out answers nothing, and the wait would have no end.
+_NETWORK_TIMEOUT_S = 60
 _STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -158,7 +161,16 @@ def _load_from_http(filename: str, map_location: Any = None, **_ignored) -> Any:
     target = folder / Path(urlparse(filename).path).name
     if not target.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(filename, str(target), progress=False)
+        waits = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(_NETWORK_TIMEOUT_S)
+        try:
+            torch.hub.download_url_to_file(filename, str(target), progress=False)
+        except OSError as error:
+            raise CheckpointError(
+                f'{filename} cannot be fetched ({error}). Put the file at {target}, or name it instead of the address'
+            ) from error
+        finally:
+            socket.setdefaulttimeout(waits)
     return load_checkpoint_file(str(target), map_location)
 
 

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ...errors import ConfigError
+from .agreement import contradictions
 
 _REGISTRIES = (
     'MODELS',
@@ -233,8 +234,8 @@ def seedless_wrappers(cfg: Config) -> List[str]:
 
 
 def check_config(cfg: Config) -> None:
-    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, every doubled hook, or every
-    wrapper that would break an exact resume.
+    """Raise :class:`ConfigError` that lists every key of ``cfg`` which nothing would read, every doubled hook, every
+    wrapper that would break an exact resume, or every contradiction.
 
     Args:
         cfg: the whole configuration; the modules it names must have been imported.
@@ -248,3 +249,10 @@ def check_config(cfg: Config) -> None:
     problems = seedless_wrappers(cfg)
     if problems:
         raise ConfigError('data sets that cannot be used as given:\n  ' + '\n  '.join(problems))
+    problems = contradictions(cfg)
+    if problems:
+        raise ConfigError(
+            'what must be one is said in several ways:\n  '
+            + '\n  '.join(problems)
+            + '\nMake them equal; --cfg-options point_cloud_range=... and image_size=... change every copy'
+        )

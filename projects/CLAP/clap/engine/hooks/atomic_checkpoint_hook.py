@@ -15,6 +15,7 @@ from ...files.atomic_file import PARTIAL, write_atomic
 from ..checkpoint.compare import load_whole
 from ..checkpoint.plain_state import plain_message_hub, to_plain
 from ..checkpoint.read import allow_mmengine_checkpoints, checkpoint_problem
+from ..checkpoint.resume import global_batch
 from ..known_warnings import without_file_warnings
 from ..unwrapped import unwrapped
 
@@ -178,7 +179,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 path.name,
                 save_optimizer=self.save_optimizer,
                 save_param_scheduler=self.save_param_scheduler,
-                meta=meta,
+                meta={**meta, 'global_batch': global_batch(runner)},
                 by_epoch=self.by_epoch,
                 backend_args=self.backend_args,
                 **self.args,

@@ -1,0 +1,44 @@
+"""Metrics that are defined on a whole split: are all of its frames there, before and after?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, Optional, Sequence
+
+from ..datasets.info_file import read_info_file
+from ..errors import DatasetError
+
+
+def evaluated_tokens(dataset: Any, ann_file: str) -> Optional[List[str]]:
+    """Tokens of the frames that an evaluation will look at, all of ``ann_file``; None for a dataset without tokens.
+
+    Args:
+        dataset: of the evaluation, a ``CLAPDataset`` or another one.
+        ann_file: info file of the metric.
+
+    Raises:
+        DatasetError: the dataset leaves frames of the file out, or has others.
+    """
+    if not hasattr(dataset, 'tokens'):
+        return None
+    same = Path(dataset.ann_file).resolve() == Path(ann_file).resolve()
+    expected = dataset.tokens_of_file if same else tokens_of(read_info_file(ann_file, None))
+    check_whole_split(dataset.tokens, expected, ann_file)
+    return dataset.tokens
+
+
+def tokens_of(content: dict) -> List[str]:
+    """Tokens of the frames of an info file."""
+    return [str(info['token']) for info in content['data_list']]
+
+
+def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_file: str) -> None:
+    """``DatasetError`` unless every frame of the split is, or will be, predicted once."""
+    missing, extra = set(expected) - set(predicted), set(predicted) - set(expected)
+    if missing or extra or len(predicted) != len(expected):
+        raise DatasetError(
+            f'the metric is defined on a whole split: {ann_file} has {len(expected)} frames, '
+            f'{len(predicted)} are evaluated ({len(missing)} missing, {len(extra)} of another file). '
+            'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
+            'set and evaluator be the same'
+        )
