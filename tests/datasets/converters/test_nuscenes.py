@@ -75,7 +75,7 @@ def test_sweep_matrices_of_a_turning_vehicle(tmp_path: Path) -> None:
     """The simulated vehicle of the tiny data set drives straight on; here its poses turn by 30 degrees a second."""
     root = tmp_path / 'turning'
     shutil.copytree(tiny_dataset() / 'v1.0-trainval', root / 'v1.0-trainval')
-    for folder in ('samples', 'sweeps', 'maps'):
+    for folder in ('samples', 'sweeps', 'maps', 'lidarseg'):
         (root / folder).symlink_to(tiny_dataset() / folder)
     table = root / 'v1.0-trainval' / 'ego_pose.json'
     poses = json.loads(table.read_text())
@@ -167,6 +167,7 @@ def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
         if item.is_dir() and item.name != 'v1.0-trainval':
             (tmp_path / item.name).symlink_to(item)
     shutil.copytree(tiny_dataset() / 'v1.0-trainval', tmp_path / 'v1.0-mini')
+    (tmp_path / 'v1.0-mini' / 'lidarseg.json').unlink()  # as in a release without nuScenes-lidarseg
     table = tmp_path / 'v1.0-mini' / 'scene.json'
     scenes = json.loads(table.read_text())
     scenes[0]['name'], scenes[1]['name'] = 'scene-0061', 'scene-0103'

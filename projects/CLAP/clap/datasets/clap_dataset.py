@@ -20,6 +20,7 @@ from .file_checks import expected_files, file_problems
 from .info_file import check_cameras_exist, frame_name, frame_problems, read_info_file
 from .labels import box_problems, instance_problems, label_mapping
 from .semantics import ClassNames, labelled_frames, semantic_table
+from .shares import chosen_frames
 
 _ADVICE = (
     'Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
@@ -61,6 +62,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             ``keep_length`` the drawn list repeats until it is as long as that of all frames.
         absent_classes: a class without a box in the chosen frames: ``'warn'`` and go on without it, or ``'stop'``.
         metainfo: overrides the classes.
+        merged_classes: class of ``metainfo.classes`` -> names of the info file that count as it, e.g. vehicle,
+            pedestrian and cyclist from nuScenes' ten; None: every class is its own.
         semantic_classes: class -> names in the info file (``metainfo.semantic_classes``) that count as it: frames whose
             points have classes, which the keyframe's loading then gives; None leaves them out.
         box_type_3d: as in mmdet3d.
@@ -90,6 +93,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         class_balanced: bool = False,
         absent_classes: str = 'warn',
         metainfo: Optional[dict] = None,
+        merged_classes: Optional[ClassNames] = None,
         semantic_classes: Optional[ClassNames] = None,
         box_type_3d: str = 'LiDAR',
         use_valid_flag: bool = False,
@@ -127,6 +131,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
         self._sweep_folders: Dict[str, str] = {}
+        self.merged_classes = merged_classes
         self.semantic_classes, self._semantic_table = semantic_classes, None
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
@@ -167,7 +172,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self._fully_initialized:
             return
         frames = self.load_data_list()
-        self.data_list = self._chosen(frames)
+        self._full_length = len(frames)
+        self.data_list = chosen_frames(frames, self._indices, self.load_interval, self.load_offset, self.ann_file)
         self.tokens = [str(info.get('token')) for info in self.data_list]
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
@@ -191,34 +197,6 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 f'target_sweeps={wanted}, but no frame of {self.ann_file} has an earlier sweep (lidar_sweeps); set it '
                 'to 0, or make the info file with sweeps (docs/datasets/your_own.md)'
             )
-
-    def _chosen(self, frames: List[dict]) -> List[dict]:
-        """The frames that ``indices`` and ``load_interval`` leave."""
-        self._full_length = total = len(frames)
-        if isinstance(self._indices, int):
-            frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
-        elif self._indices is not None:
-            outside = [index for index in self._indices if not -total <= index < total]
-            if outside:
-                raise DatasetError(
-                    f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
-                    f'{total} frames; choose them below {total}, or take load_interval'
-                )
-            frames = [frames[index] for index in self._indices]
-        available, frames = len(frames), frames[self.load_offset :: self.load_interval]
-        if not frames:
-            raise DatasetError(
-                f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}, '
-                f'load_interval {self.load_interval}, load_offset {self.load_offset}'
-                + (
-                    f'; the smallest share that has a frame at every offset is load_interval={available}'
-                    if available
-                    else ''
-                )
-            )
-        if len(frames) < total:
-            print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
-        return frames
 
     def _count_labels(self) -> None:
         """``frames`` chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
@@ -284,7 +262,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._metainfo.update({key: value for key, value in content['metainfo'].items() if key not in self._given})
         if self.with_annotations:
             categories, names = content['metainfo'].get('categories'), list(self._metainfo['classes'])
-            self.label_mapping = label_mapping(categories, names, self.ann_file)
+            self.label_mapping = label_mapping(categories, names, self.ann_file, self.merged_classes)
             self.num_ins_per_cat = [0] * len(names)
         frames = content['data_list']
         self.tokens_of_file = [str(frame.get('token')) for frame in frames if isinstance(frame, dict)]
