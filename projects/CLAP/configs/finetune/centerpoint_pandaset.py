@@ -31,17 +31,13 @@ train_dataloader = dict(
             images=None,
             image_aug=None,
             labels=dict(_delete_=True, type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
-            object_range=dict(
-                _delete_=True, type='ObjectRangeFilter', point_cloud_range=_base_.point_cloud_range
-            ),
+            object_range=dict(_delete_=True, type='ObjectRangeFilter', point_cloud_range=_base_.point_cloud_range),
             object_names=dict(_delete_=True, type='ObjectNameFilter', classes=class_names),
             pack=dict(keys=['points', 'gt_bboxes_3d', 'gt_labels_3d']),
         ),
     )
 )
-val_dataloader = dict(
-    dataset=dict(lidar, pipeline=dict(images=None, image_aug=None, pack=dict(keys=['points'])))
-)
+val_dataloader = dict(dataset=dict(lidar, pipeline=dict(images=None, image_aug=None, pack=dict(keys=['points']))))
 test_dataloader = val_dataloader
 # nuScenes' matching and average precision, see CLAPInfoMetric.
 val_evaluator = dict(
