@@ -47,6 +47,9 @@ def frames(ann_file: str = 'sim_infos_train.pkl', **options) -> CLAPDataset:
         ann_file,
         pipeline=[
             dict(type='CLAPLoadKeyframe', nonfinite='drop'),
+            # neither takes a class away from a point of the keyframe
+            dict(type='PointsRangeFilter', point_cloud_range=[-20, -20, -5, 20, 20, 3]),
+            dict(type='PointShuffle'),
             dict(type='CLAPPackInputs', keys=['points', 'keyframe_points', 'pts_semantic_mask']),
         ],
         data_prefix=dict(pts='samples/LIDAR_TOP', sweeps='sweeps/LIDAR_TOP', semantic='lidarseg'),

@@ -130,7 +130,11 @@ detection = dict(
 labelled_points = dict(
     semantic_classes=semantic_classes,
     modality=dict(use_lidar=True, use_camera=False),
-    pipeline=dict(images=None, image_aug=None, pack=dict(keys=['points', 'keyframe_points', 'pts_semantic_mask'])),
+    pipeline=dict(
+        images=None,
+        image_aug=None,
+        pack=dict(keys=['points', 'keyframe_points', 'keyframe_origins', 'pts_semantic_mask']),
+    ),
 )
 segmentation = dict(
     train_dataloader=dict(dataset=dict(labelled_points, keep_length=True)),

@@ -106,7 +106,7 @@ class CLAPLoadKeyframe(BaseTransform):
     Sets ``points`` (LiDARPoints, N x 5: x, y, z, intensity, dt; the keyframe's dt is 0, as in mmdet3d),
     ``keyframe_points`` ((M, 3) float32) and ``keyframe_origins`` ((M, 3) float32 where the info file names an
     ``origins_path``, else zeros (1, 3): the LiDAR's own origin). Both keep the file's order and stay un-augmented.
-    Where the data set has ``semantic_classes``, also ``pts_semantic_mask`` ((M,) uint8, 255 ignored).
+    Where the data set has ``semantic_classes``, also ``keyframe_classes`` ((M,) uint8, 255 ignored).
 
     Args:
         load_dim: numbers per point in the file.
@@ -149,7 +149,7 @@ class CLAPLoadKeyframe(BaseTransform):
         results['keyframe_points'] = points[:, :3].copy()
         results['keyframe_origins'] = origins
         if 'semantic_table' in results:
-            results['pts_semantic_mask'] = self._read_classes(lidar, len(finite), results['semantic_table'])[finite]
+            results['keyframe_classes'] = self._read_classes(lidar, len(finite), results['semantic_table'])[finite]
         if self.add_extra_lidar and 'extra_lidar_path' in lidar and Path(lidar['extra_lidar_path']).stat().st_size > 0:
             extra = self._read(lidar['extra_lidar_path'])
             points = np.concatenate([points, extra[np.isfinite(extra).all(axis=1)]])
