@@ -16,6 +16,7 @@ from projects.CLAP.clap.analysis.enrichment import mean_figures, measure_frame, 
 from projects.CLAP.clap.analysis.enrichment_report import format_tables
 from projects.CLAP.clap.analysis.enrichment_run import build_samplers
 from projects.CLAP.clap.analysis.frame_labels import FrameLabels, fitted_road, frame_labels
+from projects.CLAP.clap.datasets.converters.pandaset_semantics import SEMANTIC_CLASSES
 from projects.CLAP.clap.functional import box_of_points
 from projects.CLAP.clap.pretrain.samplers import CurvatureRaySampler, SurfaceVariationRaySampler, UniformRaySampler
 from projects.CLAP.clap.pretrain.samplers.base import camera_rays
@@ -77,11 +78,12 @@ def test_labels_come_from_instances_and_the_semantic_file(tmp_path: Path) -> Non
     assert not fitted.groups['pedestrian'].any()
     np.array([13, 41, 8], dtype=np.uint8).tofile(tmp_path / 'semantic.bin')
     info['lidar_points'] = dict(semantic_path=str(tmp_path / 'semantic.bin'))
-    labelled = frame_labels(points, info, ('pedestrian', 'car'))
+    assert frame_labels(points, info, ('pedestrian', 'car'), dict(road=8)).road_source == 'fitted', 'names of others'
+    labelled = frame_labels(points, info, ('pedestrian', 'car'), SEMANTIC_CLASSES)
     assert labelled.road.tolist() == [False, False, True] and labelled.road_source == 'semantic'
     assert labelled.groups['semantic building'].tolist() == [False, True, False]
     with pytest.raises(ValueError, match='semantic.bin'):
-        frame_labels(points[:2], info, ('pedestrian', 'car'))
+        frame_labels(points[:2], info, ('pedestrian', 'car'), SEMANTIC_CLASSES)
 
 
 def test_the_nearest_point_is_what_a_pixel_shows() -> None:

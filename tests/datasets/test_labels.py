@@ -10,6 +10,7 @@ import pytest
 from mmengine.fileio import dump, load
 
 from projects.CLAP.clap.datasets import CLAPDataset, DatasetError
+from projects.CLAP.clap.datasets.labels import label_mapping
 from tests.fixtures.driving_frames import read_infos, write_dataset, write_infos
 
 
@@ -122,3 +123,16 @@ def test_what_is_not_used_is_not_looked_at(folder: Path, change: dict) -> None:
     found = dataset(folder).get_data_info(1)['ann_info']
     used = found['gt_labels_3d'] >= 0
     assert np.isfinite(found['gt_bboxes_3d'].tensor[used]).all() and used.sum() == ('velocity' in change)
+
+
+def test_classes_are_merged_by_name(folder: Path) -> None:
+    meta(folder, categories=dict(truck=0, car=1, bike=2))
+    merged = dict(vehicle=['car', 'truck'], two=['bike'])
+    found = label_mapping(dict(truck=0, car=1, bike=2), ['vehicle', 'two'], 'a', merged)
+    assert found == {0: 0, 1: 0, 2: 1, -1: -1}
+    with pytest.raises(DatasetError, match='merged_classes makes two, vehicle'):
+        label_mapping(dict(car=0), ['vehicle'], 'a', dict(two=['car'], vehicle=['car']))
+    merged = dict(thing=['truck', 'car'])
+    data = dataset(folder, metainfo=dict(classes=['thing']), merged_classes=merged)
+    labels = np.concatenate([data.get_data_info(index)['ann_info']['gt_labels_3d'] for index in range(len(data))])
+    assert len(labels) and set(labels.tolist()) <= {0, -1} and 0 in labels

@@ -12,11 +12,13 @@ from spconv.pytorch import SparseConv3d, SparseConvTensor, SubMConv3d
 
 from projects.CLAP.clap.encoders.sparse_conv import (
     CLAPSparseConv3d,
+    CLAPSparseInverseConv3d,
     CLAPSubMConv3d,
     _forward_cpu,
     _forward_gpu,
     build_kernel_pairs,
 )
+from projects.CLAP.clap.errors import ConfigError
 
 SHAPE, BATCH, VOXELS = (24, 20, 16), 2, 3000
 LAYERS = {
@@ -191,3 +193,42 @@ def test_saved_and_loaded_values_are_equal():
     other = CLAPSubMConv3d(5, 16, 3, bias=False)
     other.load_state_dict(torch.load(buffer, weights_only=True))
     assert torch.equal(other.weight, layer.weight)
+
+
+@pytest.mark.parametrize('name', ['strided', 'strided_uneven', 'height'])
+def test_the_inverse_convolution_equals_a_transposed_one(name, threads, place):
+    """Its result is the dense transposed convolution's at the rows that the strided one was given."""
+    exact = place.type == 'cpu'
+    dtype, tolerance = (torch.float64, 1e-10) if exact else (torch.float32, 1e-3)
+    _, arguments = LAYERS[name]
+    down = CLAPSparseConv3d(8, 6, bias=False, indice_key='down', **arguments).to(dtype)
+    up = CLAPSparseInverseConv3d(6, 5, arguments['kernel_size'], indice_key='down', bias=False).to(dtype)
+    features, coords = random_voxels(dtype)
+    small = down(SparseConvTensor(features, coords, SHAPE, BATCH))
+    given = torch.randn_like(small.features).requires_grad_()
+    out = up(small.replace_feature(given))
+    assert list(out.spatial_shape) == list(SHAPE) and torch.equal(out.indices.cpu(), coords.cpu())
+    b, x, y, z = small.indices.long().unbind(1)
+    dense = given.new_zeros(BATCH, *small.spatial_shape, 6).index_put((b, x, y, z), given).permute(0, 4, 1, 2, 3)
+    steps = zip(SHAPE, small.spatial_shape, down.stride, down.padding, down.kernel_size)
+    rest = [size - ((cells - 1) * step - 2 * pad + kernel) for size, cells, step, pad, kernel in steps]
+    weight = up.weight.permute(4, 0, 1, 2, 3)  # (out, x, y, z, in) -> (in, out, x, y, z)
+    whole = F.conv_transpose3d(dense, weight, stride=down.stride, padding=down.padding, output_padding=rest)
+    b, x, y, z = coords.long().unbind(1)
+    expected = whole[b, :, x, y, z]
+    torch.testing.assert_close(out.features, expected, rtol=tolerance, atol=tolerance)
+    probe = torch.randn_like(expected)
+    found = torch.autograd.grad((out.features * probe).sum(), [given, up.weight], retain_graph=True)
+    reference = torch.autograd.grad((expected * probe).sum(), [given, up.weight])
+    for one, other in zip(found, reference):
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=10 * tolerance)
+
+
+def test_an_inverse_convolution_without_its_convolution_is_named():
+    features, coords = random_voxels()
+    up = CLAPSparseInverseConv3d(8, 5, 3, indice_key='down').double()
+    with pytest.raises(ConfigError, match='there was none before it'):
+        up(SparseConvTensor(features, coords, SHAPE, BATCH))
+    other = CLAPSparseConv3d(8, 8, (1, 1, 3), stride=(1, 1, 2), indice_key='down').double()
+    with pytest.raises(ConfigError, match='another kernel'):
+        up(other(SparseConvTensor(features, coords, SHAPE, BATCH)))

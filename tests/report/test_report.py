@@ -15,7 +15,7 @@ from PIL import Image
 
 from projects.CLAP.clap.report import findings, gather, write_report
 from projects.CLAP.clap.report.gather import RunData, marks_of
-from projects.CLAP.clap.report.page import _run_table
+from projects.CLAP.clap.report.page import _run_table, render_page
 from tests.fixtures.browser import chromium, visit  # noqa: F401  a fixture
 from tests.fixtures.tiny_run import tiny_runner
 
@@ -106,6 +106,22 @@ def test_the_run_can_be_repeated_from_its_record() -> None:
     session.update(processes=2, command=['tools/train.py', '--launcher', 'pytorch'], folder='/x')
     table = unescape(_run_table(RunData('r', [session])))
     assert 'torchrun --nproc_per_node=2 tools/train.py --launcher pytorch</code> in <code>/x</code>' in table
+
+
+def test_a_probe_is_shown(work_dir: Path) -> None:
+    assert 'mIoU of points' not in render_page(gather(work_dir))
+    figures = dict(
+        miou=dict(point=[20.0], random=[30.0, 32.0], checkpoint=[50.0, 52.0]),
+        layers=1,
+        features='lidar',
+        frames=dict(labelled=1, measured=5),
+    )
+    (work_dir / 'probe.json').write_text(json.dumps(figures))
+    page = render_page(gather(work_dir))
+    assert '51.0 mIoU of points by a linear layer on frozen lidar features, 31.0 with random' in page
+    (work_dir / 'probe.json').write_text('[]')
+    assert 'mIoU of points' not in render_page(gather(work_dir))
+    (work_dir / 'probe.json').unlink()
 
 
 def test_a_measured_enrichment_is_judged(work_dir: Path) -> None:

@@ -44,7 +44,7 @@ def _chain(nusc: NuScenes, table: str, token: str) -> list[dict]:
 
 
 def test_all_tables_are_there_and_tokens_are_unique(nusc: NuScenes) -> None:
-    assert sorted(nusc.table_names) == sorted(TABLES) and len(TABLES) == 13
+    assert sorted(nusc.table_names) == sorted([*TABLES, 'lidarseg']) and len(TABLES) == 13
     for name in TABLES:
         records = json.loads((tiny_dataset() / 'v1.0-trainval' / f'{name}.json').read_text())
         assert records and len({r['token'] for r in records}) == len(records)
@@ -219,3 +219,27 @@ def test_official_evaluation_of_the_ground_truth_is_perfect(nusc: NuScenes, tmp_
     assert set(summary['mean_dist_aps']) == set(TEN_CLASSES)
     assert min(summary['mean_dist_aps'].values()) > 0.99, summary['mean_dist_aps']
     assert summary['mean_ap'] > 0.99 and summary['nd_score'] > 0.99
+
+
+def test_the_devkit_reads_the_classes_of_points(nusc: NuScenes) -> None:
+    """nuScenes-lidarseg's own layout, numbers and categories; points in an actor's box carry its category."""
+    assert nusc.lidarseg_idx2name_mapping[24] == 'flat.driveable_surface' and len(nusc.lidarseg) == 2 * CONFIG.frames
+    counts, inside, right = dict.fromkeys(range(32), 0), 0, 0
+    for record in nusc.lidarseg:
+        data = nusc.get('sample_data', record['sample_data_token'])
+        points = LidarPointCloud.from_file(nusc.get_sample_data_path(data['token'])).points
+        classes = np.fromfile(Path(nusc.dataroot) / record['filename'], dtype=np.uint8)
+        assert len(classes) == points.shape[1]
+        for number, count in zip(*np.unique(classes, return_counts=True)):
+            counts[number] += count
+        _, boxes, _ = nusc.get_sample_data(data['token'])
+        for box in boxes:
+            own = classes[points_in_box(box, points[:3])]
+            pair = {'vehicle.truck', 'vehicle.trailer'}  # their boxes overlap
+            names = pair if box.name in pair else {box.name}
+            right += np.isin(own, [nusc.lidarseg_name2idx_mapping[name] for name in names]).sum()
+            inside += len(own)
+    assert inside > 300 and right > 0.9 * inside, 'the rest is the ground below'
+    seen = {nusc.lidarseg_idx2name_mapping[number] for number, count in counts.items() if count}
+    flat = {'flat.driveable_surface', 'flat.sidewalk', 'flat.terrain', 'static.manmade', 'static.vegetation'}
+    assert flat | {'vehicle.car', 'human.pedestrian.adult'} <= seen

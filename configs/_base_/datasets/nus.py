@@ -9,6 +9,31 @@ class_names = [  # BEVFusion's order: the small classes come last
     'traffic_cone',
 ]  # fmt: skip
 
+# nuScenes-lidarseg's sixteen classes of points.
+semantic_classes = dict(
+    barrier=['movable_object.barrier'],
+    bicycle=['vehicle.bicycle'],
+    bus=['vehicle.bus.bendy', 'vehicle.bus.rigid'],
+    car=['vehicle.car'],
+    construction_vehicle=['vehicle.construction'],
+    motorcycle=['vehicle.motorcycle'],
+    pedestrian=[
+        'human.pedestrian.adult',
+        'human.pedestrian.child',
+        'human.pedestrian.construction_worker',
+        'human.pedestrian.police_officer',
+    ],
+    traffic_cone=['movable_object.trafficcone'],
+    trailer=['vehicle.trailer'],
+    truck=['vehicle.truck'],
+    driveable_surface=['flat.driveable_surface'],
+    other_flat=['flat.other'],
+    sidewalk=['flat.sidewalk'],
+    terrain=['flat.terrain'],
+    manmade=['static.manmade'],
+    vegetation=['static.vegetation'],
+)
+
 train = dict(
     points=dict(type='CLAPLoadKeyframe', load_dim=5, use_dim=[0, 1, 2, 3, 4]),
     sweeps=dict(
@@ -58,6 +83,7 @@ frames = dict(
     data_prefix=dict(
         pts='samples/LIDAR_TOP',
         sweeps='sweeps/LIDAR_TOP',
+        semantic='lidarseg',
         CAM_FRONT='samples/CAM_FRONT',
         CAM_FRONT_RIGHT='samples/CAM_FRONT_RIGHT',
         CAM_FRONT_LEFT='samples/CAM_FRONT_LEFT',
@@ -101,4 +127,18 @@ detection = dict(
     val_dataloader=dict(dataset=dict(metainfo=metainfo, pipeline=dict(pack=dict(keys=['points', 'img'])))),
     val_evaluator=dict(type='CLAPNuScenesMetric', data_root=data_root, ann_file=data_root + 'nuscenes_infos_val.pkl'),
 )
-del train, val, frames, metainfo  # parts, no keys of a configuration
+labelled_points = dict(
+    semantic_classes=semantic_classes,
+    modality=dict(use_lidar=True, use_camera=False),
+    pipeline=dict(
+        images=None,
+        image_aug=None,
+        pack=dict(keys=['points', 'keyframe_points', 'keyframe_origins', 'pts_semantic_mask']),
+    ),
+)
+segmentation = dict(
+    train_dataloader=dict(dataset=dict(labelled_points, keep_length=True)),
+    val_dataloader=dict(dataset=labelled_points),
+    val_evaluator=dict(type='CLAPSegMetric', classes=list(semantic_classes)),
+)
+del train, val, frames, metainfo, labelled_points  # parts, no keys of a configuration

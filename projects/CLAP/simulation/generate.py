@@ -18,9 +18,10 @@ from .noise import stream
 from .nuscenes_tables import SCENE_TABLES, VERSION, fixed_tables
 from .nuscenes_writer import SceneWriter, dump_json
 from .scene import SWEEPS_PER_KEYFRAME, build_scene
+from .semantics import point_classes
 from .sensors import CAMERA_NAMES, LIDAR_NAME, make_rig, pose_matrix
 
-FORMAT = 1  # raise when the same arguments start to give other bytes
+FORMAT = 2  # raise when the same arguments start to give other bytes
 STAMP, PARTIAL = '.clap_sim.json', '.partial'
 
 
@@ -130,7 +131,8 @@ def _prepare(out: Path, config: SimConfig) -> bool:
     elif out.exists() and any(out.iterdir()):
         raise ValueError(f'{out} is not empty and was not made by this command: choose another --out or empty it')
     try:
-        for folder in ['maps', PARTIAL, f'sweeps/{LIDAR_NAME}'] + [f'samples/{s}' for s in (LIDAR_NAME, *CAMERA_NAMES)]:
+        folders = ['maps', PARTIAL, f'lidarseg/{VERSION}', f'sweeps/{LIDAR_NAME}']
+        for folder in folders + [f'samples/{sensor}' for sensor in (LIDAR_NAME, *CAMERA_NAMES)]:
             (out / folder).mkdir(parents=True, exist_ok=True)
         dump_json(stamp, state)
     except OSError as error:
@@ -188,6 +190,8 @@ def run_scene(out: Path, config: SimConfig, name: str, report: Callable[[str], N
         writer.add_sweep(step, sweep.points, keyframe)
         if keyframe is None:
             continue
+        categories = [actor.category for actor in scene.actors]
+        writer.add_classes(step, point_classes(sweep, scene.layout, ego_to_world @ rig.lidar_to_ego, categories))
         writer.add_labels(annotate.label_keyframe(scene, world, rig, ego_to_world, sweep, step))
         for camera in rig.cameras:
             image = render.render(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .noise import token
+from .semantics import LIDARSEG
 from .sensors import CAMERA_NAMES, LIDAR_NAME
 
 VERSION = 'v1.0-trainval'
@@ -16,31 +17,7 @@ SCENE_TABLES = (
     'sample_data',
     'sample_annotation',
     'map',
-)
-CATEGORIES = (
-    'human.pedestrian.adult',
-    'human.pedestrian.child',
-    'human.pedestrian.wheelchair',
-    'human.pedestrian.stroller',
-    'human.pedestrian.personal_mobility',
-    'human.pedestrian.police_officer',
-    'human.pedestrian.construction_worker',
-    'animal',
-    'vehicle.car',
-    'vehicle.motorcycle',
-    'vehicle.bicycle',
-    'vehicle.bus.bendy',
-    'vehicle.bus.rigid',
-    'vehicle.truck',
-    'vehicle.construction',
-    'vehicle.emergency.ambulance',
-    'vehicle.emergency.police',
-    'vehicle.trailer',
-    'movable_object.barrier',
-    'movable_object.trafficcone',
-    'movable_object.pushable_pullable',
-    'movable_object.debris',
-    'static_object.bicycle_rack',
+    'lidarseg',
 )
 ATTRIBUTES = (
     'vehicle.moving',
@@ -56,7 +33,7 @@ VISIBILITY = (('1', 'v0-40'), ('2', 'v40-60'), ('3', 'v60-80'), ('4', 'v80-100')
 
 
 def category_token(name: str) -> str:
-    assert name in CATEGORIES, name
+    assert name in LIDARSEG, name
     return token('category', name)
 
 
@@ -72,7 +49,10 @@ def sensor_token(channel: str) -> str:
 def fixed_tables() -> dict[str, list[dict]]:
     """The tables that are the same for every simulated dataset."""
     return {
-        'category': [{'token': category_token(n), 'name': n, 'description': f'Simulated {n}.'} for n in CATEGORIES],
+        'category': [  # as in nuScenes-lidarseg, where the index is the number of a class of points
+            {'token': category_token(name), 'name': name, 'description': f'Simulated {name}.', 'index': index}
+            for index, name in enumerate(LIDARSEG)
+        ],
         'attribute': [{'token': attribute_token(n), 'name': n, 'description': f'Simulated {n}.'} for n in ATTRIBUTES],
         'visibility': [
             {'token': t, 'level': level, 'description': f'share of the object visible in the six images: {level} %'}

@@ -18,7 +18,7 @@ from pyquaternion import Quaternion
 from .annotate import Label
 from .layout import Layout
 from .noise import stream, token
-from .nuscenes_tables import SCENE_TABLES, attribute_token, category_token, sensor_token
+from .nuscenes_tables import SCENE_TABLES, VERSION, attribute_token, category_token, sensor_token
 from .scene import Scene
 from .sensors import LIDAR_NAME, Rig, pose_matrix
 
@@ -82,6 +82,13 @@ class SceneWriter:
         filename = f'{folder}/{LIDAR_NAME}/{self._stem(LIDAR_NAME, step)}.pcd.bin'
         write_atomically(self.root / filename, np.ascontiguousarray(points, dtype='<f4').tobytes())
         self._sample_data(LIDAR_NAME, step, filename, 'pcd', keyframe, 0, 0)
+
+    def add_classes(self, step: int, classes: np.ndarray) -> None:
+        """Store the class of every point of a keyframe, as nuScenes-lidarseg does."""
+        name = self.token('data', LIDAR_NAME, step)
+        filename = f'lidarseg/{VERSION}/{name}_lidarseg.bin'
+        write_atomically(self.root / filename, classes.astype(np.uint8).tobytes())
+        self.tables['lidarseg'].append({'token': name, 'sample_data_token': name, 'filename': filename})
 
     def add_image(self, step: int, channel: str, image: np.ndarray, keyframe: int) -> None:
         """Store a camera image of a keyframe."""

@@ -39,6 +39,9 @@ def test_both_splits_are_complete() -> None:
     assert [len(t) for t in tokens] == [CONFIG.frames, CONFIG.frames]
     assert set(tokens[0] + tokens[1]) == {s['token'] for s in tiny_nuscenes().sample}
     assert _infos('train')['metainfo']['info_version'] == '1.1'
+    assert _infos('train')['metainfo']['semantic_classes']['flat.driveable_surface'] == 24
+    path = _infos('train')['data_list'][0]['lidar_points']['semantic_path']
+    assert (tiny_dataset() / 'lidarseg' / path).is_file()
 
 
 def test_sweeps_are_listed_latest_first_and_relative_to_the_root() -> None:
@@ -72,7 +75,7 @@ def test_sweep_matrices_of_a_turning_vehicle(tmp_path: Path) -> None:
     """The simulated vehicle of the tiny data set drives straight on; here its poses turn by 30 degrees a second."""
     root = tmp_path / 'turning'
     shutil.copytree(tiny_dataset() / 'v1.0-trainval', root / 'v1.0-trainval')
-    for folder in ('samples', 'sweeps', 'maps'):
+    for folder in ('samples', 'sweeps', 'maps', 'lidarseg'):
         (root / folder).symlink_to(tiny_dataset() / folder)
     table = root / 'v1.0-trainval' / 'ego_pose.json'
     poses = json.loads(table.read_text())
@@ -164,6 +167,7 @@ def test_a_mini_release_uses_the_mini_splits(tmp_path: Path) -> None:
         if item.is_dir() and item.name != 'v1.0-trainval':
             (tmp_path / item.name).symlink_to(item)
     shutil.copytree(tiny_dataset() / 'v1.0-trainval', tmp_path / 'v1.0-mini')
+    (tmp_path / 'v1.0-mini' / 'lidarseg.json').unlink()  # as in a release without nuScenes-lidarseg
     table = tmp_path / 'v1.0-mini' / 'scene.json'
     scenes = json.loads(table.read_text())
     scenes[0]['name'], scenes[1]['name'] = 'scene-0061', 'scene-0103'

@@ -37,6 +37,7 @@ def test_writes_the_info_files_and_the_split(converted):
         'pandaset_infos_all': ['007_00', '007_02', '007_03', '007_07'],
     }
     assert content['pandaset_infos_all']['metainfo']['info_version'] == '1.1'
+    assert content['pandaset_infos_all']['metainfo']['semantic_classes']['Other Static Object'] == 42
 
 
 def test_points_and_origins_reproduce_the_ranges_that_were_measured(converted):

@@ -96,6 +96,8 @@ def test_official_splits_and_sequences_without_labels(tmp_path: Path) -> None:
     figures = convert(tmp_path, tmp_path / 'out')
     assert figures['frames'] == dict(train=2, test=2)
     assert 'semantic_path' in infos(tmp_path / 'out', 'train')[0]['lidar_points']
+    content = pickle.loads((tmp_path / 'out' / 'semantickitti_infos_train.pkl').read_bytes())
+    assert content['metainfo']['semantic_classes']['traffic-sign'] == 18
     assert 'semantic_path' not in infos(tmp_path / 'out', 'test')[0]['lidar_points']
     assert convert(tmp_path, tmp_path / 'out')['converted'] == 0, 'nothing is read twice'
     assert [len(SPLITS[split]) for split in ('train', 'val', 'test')] == [10, 1, 11]

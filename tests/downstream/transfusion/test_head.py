@@ -8,6 +8,7 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
+from projects.CLAP.clap.downstream.objects import labelled_objects
 from projects.CLAP.clap.downstream.transfusion.decoder import TransFusionDecoderLayer
 from projects.CLAP.clap.downstream.transfusion.nms import circle_nms_mask
 from projects.CLAP.clap.downstream.transfusion.targets import heatmap_target
@@ -133,7 +134,7 @@ def test_circle_nms_compares_squared_distances_within_a_class() -> None:
 def test_targets(place: torch.device) -> None:
     entry, model = golden()['targets'], head(4.8)
     preds = model(uniform('bevs4', (2, 16, 16, 16)))
-    boxes, labels = model._ground_truth([objects('gt0'), objects('gt1')], place)
+    boxes, labels = labelled_objects([objects('gt0'), objects('gt1')], place, model.num_classes, True)
     targets = model.targets(preds, boxes, labels)
     matched = [[*pair, int(targets.labels[tuple(pair)])] for pair in targets.matched.nonzero().tolist()]
     assert matched == entry['matched']

@@ -68,7 +68,13 @@ def measure_checkpoint(
         inputs, metas = batch['inputs'], [sample.metainfo for sample in batch['data_samples']]
         field = model.fields(inputs, metas)[0].detach()
         sweep, views = model.sweeps(inputs, metas)[0], model.views(inputs, metas)[0]
-        labels = frame_labels(inputs['keyframe_points'][0], dataset.get_data_info(index), dataset.metainfo['classes'])
+        known = dataset.metainfo
+        labels = frame_labels(
+            inputs['keyframe_points'][0],
+            dataset.get_data_info(index),
+            known['classes'],
+            known.get('semantic_classes'),
+        )
         name = str(metas[0].get('token', index))
         result[name] = measure_frame(samplers, field, sweep, views, labels, seeds)
         print_log(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -12,15 +12,20 @@ from torch import Tensor
 
 from ..functional import box_of_points
 
-#: Groups of PandaSet's semantic classes (annotations/semseg/classes.json).
+#: Groups of PandaSet's semantic classes, by the names of the info file.
 SEMANTIC_GROUPS = {
-    'road': (7, 8, 9, 10),
-    'sidewalk': (11, 12),
-    'vegetation': (5,),
-    'building': (41,),
-    'vehicle': tuple(range(13, 30)),
-    'pedestrian': (30, 31),
-}
+    'road': ('Road', 'Lane Line Marking', 'Stop Line Marking', 'Other Road Marking'),
+    'sidewalk': ('Sidewalk', 'Driveway'),
+    'vegetation': ('Vegetation',),
+    'building': ('Building',),
+    'vehicle': (
+        'Car', 'Pickup Truck', 'Medium-sized Truck', 'Semi-truck', 'Towed Object', 'Motorcycle',
+        'Other Vehicle - Construction Vehicle', 'Other Vehicle - Uncommon', 'Other Vehicle - Pedicab',
+        'Emergency Vehicle', 'Bus', 'Personal Mobility Device', 'Motorized Scooter', 'Bicycle', 'Train', 'Trolley',
+        'Tram / Subway',
+    ),
+    'pedestrian': ('Pedestrian', 'Pedestrian with Object'),
+}  # fmt: skip
 VEHICLES = ('car', 'truck', 'trailer', 'bus', 'construction_vehicle')
 
 
@@ -34,7 +39,9 @@ class FrameLabels:
     road_source: str  # 'semantic' or 'fitted'
 
 
-def frame_labels(points: Tensor, info: dict, classes: Sequence[str]) -> FrameLabels:
+def frame_labels(
+    points: Tensor, info: dict, classes: Sequence[str], stored: Optional[Mapping[str, int]] = None
+) -> FrameLabels:
     """Labels of one frame from its info record.
 
     Args:
@@ -42,6 +49,8 @@ def frame_labels(points: Tensor, info: dict, classes: Sequence[str]) -> FrameLab
         info: a record of an info file (parsed with annotations): ``instances`` and, where the recording has them,
             ``lidar_points.semantic_path``.
         classes: names of the box labels.
+        stored: numbers of the semantic classes by name, ``metainfo.semantic_classes`` of the info file; names that are
+            not PandaSet's are left alone.
 
     Raises:
         ValueError: the semantic file has another number of points.
@@ -52,10 +61,14 @@ def frame_labels(points: Tensor, info: dict, classes: Sequence[str]) -> FrameLab
     groups = {name: label == index for index, name in enumerate(classes)}
     groups['vehicles'] = torch.isin(label, torch.tensor([i for i, name in enumerate(classes) if name in VEHICLES]))
     objects = owner >= 0
-    semantic = _semantics(info, len(points))
+    known = {name for names in SEMANTIC_GROUPS.values() for name in names} <= set(stored or ())
+    semantic = _semantics(info, len(points)) if known else None
     if semantic is None:
         return FrameLabels(objects, fitted_road(points, objects), groups, 'fitted')
-    masks = {name: torch.isin(semantic, torch.tensor(ids)) for name, ids in SEMANTIC_GROUPS.items()}
+    masks = {
+        group: torch.isin(semantic, torch.tensor([stored[name] for name in names]))
+        for group, names in SEMANTIC_GROUPS.items()
+    }
     groups.update({f'semantic {name}': mask for name, mask in masks.items()})
     return FrameLabels(objects, masks['road'], groups, 'semantic')
 

@@ -19,6 +19,8 @@ from .class_balance import balanced_frames, draws_per_class, frames_by_class
 from .file_checks import expected_files, file_problems, files_advice, reading_problems
 from .info_file import check_cameras_exist, frame_name, frame_problems, read_info_file
 from .labels import box_problems, instance_problems, label_mapping
+from .semantics import ClassNames, labelled_frames, semantic_table
+from .shares import chosen_frames
 
 _ENTRIES_ADVICE = (
     'Correct these entries, or make the info file again with the converter of these data (tools/create_data.py). '
@@ -44,7 +46,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         ann_file: info file (mmdet3d 1.x: metainfo, data_list).
         pipeline: transforms, a list, or a dict of named ones in their order, so that a configuration can change one by
             its name; None leaves one out.
-        data_prefix: folders of ``pts``, ``sweeps``, ``img`` or of single cameras by name.
+        data_prefix: folders of ``pts``, ``sweeps``, ``semantic`` (default: that of ``pts``), ``img`` or of single
+            cameras by name.
         cameras: names of the cameras to use, in this order; None takes the info file's.
         modality: dict(use_lidar, use_camera).
         with_annotations: keep ``instances`` and offer them as ``ann_info`` (fine-tuning; velocity included).
@@ -59,6 +62,10 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             ``keep_length`` the drawn list repeats until it is as long as that of all frames.
         absent_classes: a class without a box in the chosen frames: ``'warn'`` and go on without it, or ``'stop'``.
         metainfo: overrides the classes.
+        merged_classes: class of ``metainfo.classes`` -> names of the info file that count as it, e.g. vehicle,
+            pedestrian and cyclist from nuScenes' ten; None: every class is its own.
+        semantic_classes: class -> names in the info file (``metainfo.semantic_classes``) that count as it: frames whose
+            points have classes, which the keyframe's loading then gives; None leaves them out.
         box_type_3d: as in mmdet3d.
         use_valid_flag: keep boxes by ``bbox_3d_isvalid`` instead of by their number of points.
         verify: at construction, ``'stat'`` checks info file, matrices, existence and size of every file (on rank 0),
@@ -86,6 +93,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         class_balanced: bool = False,
         absent_classes: str = 'warn',
         metainfo: Optional[dict] = None,
+        merged_classes: Optional[ClassNames] = None,
+        semantic_classes: Optional[ClassNames] = None,
         box_type_3d: str = 'LiDAR',
         use_valid_flag: bool = False,
         verify: str = 'stat',
@@ -122,6 +131,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._by_class: List[np.ndarray] = []
         self.labels: dict = {}  # of labelled data, see _count_labels
         self._sweep_folders: Dict[str, str] = {}
+        self.merged_classes = merged_classes
+        self.semantic_classes, self._semantic_table = semantic_classes, None
         self.cameras = list(cameras) if cameras is not None else None
         self.with_annotations = with_annotations
         self.verify = verify
@@ -161,7 +172,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         if self._fully_initialized:
             return
         frames = self.load_data_list()
-        self.data_list = self._chosen(frames)
+        self._full_length = len(frames)
+        self.data_list = chosen_frames(frames, self._indices, self.load_interval, self.load_offset, self.ann_file)
         self.tokens = [str(info.get('token')) for info in self.data_list]
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
@@ -185,34 +197,6 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 f'target_sweeps={wanted}, but no frame of {self.ann_file} has an earlier sweep (lidar_sweeps); set it '
                 'to 0, or make the info file with sweeps (docs/datasets/your_own.md)'
             )
-
-    def _chosen(self, frames: List[dict]) -> List[dict]:
-        """The frames that ``indices`` and ``load_interval`` leave."""
-        self._full_length = total = len(frames)
-        if isinstance(self._indices, int):
-            frames = frames[: self._indices] if self._indices >= 0 else frames[self._indices :]
-        elif self._indices is not None:
-            outside = [index for index in self._indices if not -total <= index < total]
-            if outside:
-                raise DatasetError(
-                    f'indices of the data set reach to {max(outside, key=abs)}, but {self.ann_file} has '
-                    f'{total} frames; choose them below {total}, or take load_interval'
-                )
-            frames = [frames[index] for index in self._indices]
-        available, frames = len(frames), frames[self.load_offset :: self.load_interval]
-        if not frames:
-            raise DatasetError(
-                f'no frame is left of the {total} in {self.ann_file}: indices is {self._indices!r}, '
-                f'load_interval {self.load_interval}, load_offset {self.load_offset}'
-                + (
-                    f'; the smallest share that has a frame at every offset is load_interval={available}'
-                    if available
-                    else ''
-                )
-            )
-        if len(frames) < total:
-            print_log(f'{self.ann_file}: {len(frames)} of {total} frames chosen ({len(frames) / total:.2%})', 'current')
-        return frames
 
     def _count_labels(self) -> None:
         """``frames`` chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
@@ -269,7 +253,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         """Information of a frame; with ``keep_length`` the chosen frames follow each other again and again."""
         self.full_init()
         place = idx % len(self._order) if self.keep_length else idx
-        return super().get_data_info(int(self._order[place]))
+        info = super().get_data_info(int(self._order[place]))
+        return info if self._semantic_table is None else dict(info, semantic_table=self._semantic_table)
 
     def load_data_list(self) -> List[dict]:
         """Parsed frames. Labels are dropped here when they are not wanted, so that they cost no memory."""
@@ -277,7 +262,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._metainfo.update({key: value for key, value in content['metainfo'].items() if key not in self._given})
         if self.with_annotations:
             categories, names = content['metainfo'].get('categories'), list(self._metainfo['classes'])
-            self.label_mapping = label_mapping(categories, names, self.ann_file)
+            self.label_mapping = label_mapping(categories, names, self.ann_file, self.merged_classes)
             self.num_ins_per_cat = [0] * len(names)
         frames = content['data_list']
         self.tokens_of_file = [str(frame.get('token')) for frame in frames if isinstance(frame, dict)]
@@ -298,7 +283,11 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
                 'current',
                 logging.WARNING,
             )
-        return parsed
+        if self.semantic_classes is None:
+            return parsed
+        known = content['metainfo'].get('semantic_classes')
+        self._semantic_table = semantic_table(known, self.semantic_classes, self.ann_file)
+        return labelled_frames(parsed, self.ann_file)
 
     def _read_entry(self, frame: dict, index: int) -> Tuple[Optional[dict], List[str]]:
         """The parsed entry of a frame, or None and what makes it unusable."""
@@ -336,9 +325,12 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         """mmdet3d's parsing (absolute paths, boxes), also for PandaSet's extra files and for sweeps in folders."""
         if not self.modality['use_lidar']:
             return super().parse_data_info(info)
-        for key in ('origins_path', 'extra_lidar_path', 'semantic_path'):
+        folder = self.data_prefix.get('pts', '')
+        folders = dict(origins_path=folder, extra_lidar_path=folder)
+        folders['semantic_path'] = self.data_prefix.get('semantic', folder)
+        for key, folder in folders.items():
             if key in info['lidar_points']:
-                info['lidar_points'][key] = osp.join(self.data_prefix.get('pts', ''), info['lidar_points'][key])
+                info['lidar_points'][key] = osp.join(folder, info['lidar_points'][key])
         sweeps = [sweep['lidar_points'] for sweep in info.get('lidar_sweeps', [])]
         paths = [self._sweep_path(sweep['lidar_path']) for sweep in sweeps]
         info = super().parse_data_info(info)  # which keeps nothing but the names of the sweeps' files
@@ -372,7 +364,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             frame['images'] = {name: frame['images'][name] for name in self.cameras if name in frame.get('images', {})}
         if not self.with_annotations:
             frame['instances'] = []
-            frame.get('lidar_points', {}).pop('semantic_path', None)
+            if self.semantic_classes is None:
+                frame.get('lidar_points', {}).pop('semantic_path', None)
             frame.pop('cam_instances', None)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from .info_file import remake
 _BOX_NUMBERS = 7
 
 
-def label_mapping(categories: Any, classes: Sequence[str], ann_file: str) -> Dict[int, int]:
+def label_mapping(
+    categories: Any, classes: Sequence[str], ann_file: str, merged: Optional[Mapping[str, Sequence[str]]] = None
+) -> Dict[int, int]:
     """Number in ``bbox_label_3d`` -> place in ``classes``, by name; -1 for what is not among them.
 
     A class that the file does not have is no error, it has no box; one that the file spells otherwise is.
@@ -23,10 +25,19 @@ def label_mapping(categories: Any, classes: Sequence[str], ann_file: str) -> Dic
         categories: ``metainfo.categories`` of the info file, name -> number.
         classes: the classes that are wanted, in the order of the model's labels.
         ann_file: for messages.
+        merged: class -> names of the file that count as it; None: every class has its own name.
 
     Raises:
-        DatasetError: the file does not say what its numbers mean, spells a class otherwise, or has none of them.
+        DatasetError: the file does not say what its numbers mean, spells a class otherwise, or has none of them; or
+            ``merged`` has other classes.
     """
+    if merged is not None and list(merged) != list(classes):
+        raise DatasetError(
+            f'merged_classes makes {", ".join(merged)}, metainfo.classes has {", ".join(classes)}: give both the same '
+            'names in the same order'
+        )
+    place = {name: index for index, own in enumerate(classes) for name in ([own] if merged is None else merged[own])}
+    classes = list(place)
     if not isinstance(categories, Mapping) or not all(
         isinstance(value, (int, np.integer)) for value in categories.values()
     ):
@@ -45,7 +56,6 @@ def label_mapping(categories: Any, classes: Sequence[str], ann_file: str) -> Dic
             f'file has {", ".join(map(str, categories))}. Not there: {told}. Correct metainfo.classes of the data set, '
             'the filters and the head, or make the file again'
         )
-    place = {name: index for index, name in enumerate(classes)}
     return {**{int(number): place.get(name, -1) for name, number in categories.items()}, -1: -1}
 
 

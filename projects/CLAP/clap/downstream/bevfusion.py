@@ -2,67 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Optional, Tuple
+from typing import ClassVar, Tuple
 
-import torch
 from mmdet3d.registry import MODELS
-from mmengine.structures import InstanceData
-from torch import Tensor
 
-from ..encoders import CLAPEncoderBase
+from .detector import BevDetector
 
 
 @MODELS.register_module()
-class CLAPBEVFusion(CLAPEncoderBase):
-    """LiDAR and camera to boxes. Entries of the state dict are mmdetection3d's BEVFusion's, name by name.
-
-    Args:
-        bbox_head: config of :class:`CLAPTransFusionHead`; range and voxel size are ``voxelize_cfg``'s unless it has its
-            own.
-        freeze_encoders: train the head alone on what the encoders give (a probe of the representation):
-            their parameters and running statistics stay as they are.
-        encoders: see :class:`CLAPEncoderBase`.
-    """
+class CLAPBEVFusion(BevDetector):
+    """Entries of the state dict are mmdetection3d's BEVFusion's, name by name; the head is a
+    :class:`CLAPTransFusionHead`."""
 
     #: Figures of a step that are worth their place on the console, besides the losses.
     console_figures: ClassVar[Tuple[str, ...]] = ('matched_ious',)
-
-    def __init__(self, bbox_head: dict, freeze_encoders: bool = False, **encoders: Any) -> None:
-        super().__init__(**encoders)
-        geometry = {name: self.voxelize_cfg[name] for name in ('point_cloud_range', 'voxel_size')}
-        self.bbox_head = MODELS.build({**geometry, **bbox_head})
-        self.freeze_encoders = freeze_encoders
-        if freeze_encoders:
-            for part in self.encoders:
-                part.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> CLAPBEVFusion:
-        """As usual; frozen encoders stay in evaluation mode."""
-        super().train(mode)
-        if self.freeze_encoders:
-            for part in self.encoders:
-                part.eval()
-        return self
-
-    def bev(self, batch_inputs_dict: Dict, metas: List[dict]) -> Tensor:
-        """The fused BEV (B, C, X, Y)."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_encoders):
-            return self.extract_feat(batch_inputs_dict, metas).fused_bev
-
-    def loss(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> Dict[str, Tensor]:
-        """Named losses of a batch, see :meth:`CLAPTransFusionHead.loss`."""
-        objects = [sample.get('gt_instances_3d', InstanceData()) for sample in batch_data_samples]
-        return self.bbox_head.loss(self.bev(batch_inputs_dict, [s.metainfo for s in batch_data_samples]), objects)
-
-    def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
-        """The samples, each with ``pred_instances_3d``: ``bboxes_3d``, ``scores_3d``, ``labels_3d``."""
-        metas = [sample.metainfo for sample in batch_data_samples]
-        boxes = self.bbox_head.predict(self.bev(batch_inputs_dict, metas), metas)
-        return self.add_pred_to_datasample(batch_data_samples, boxes)
-
-    def _forward(
-        self, batch_inputs_dict: Dict, batch_data_samples: Optional[List] = None, **unused
-    ) -> Dict[str, Tensor]:
-        """What the head predicts before anything is decoded (mode ``tensor``)."""
-        metas = [sample.metainfo for sample in batch_data_samples or []]
-        return self.bbox_head(self.bev(batch_inputs_dict, metas))

@@ -12,8 +12,11 @@ VOXELIZE_KEYS = {'max_num_points', 'max_voxels', 'voxel_size', 'point_cloud_rang
 CAMERA_PARTS = ('img_backbone', 'img_neck', 'view_transform')
 
 
-def check_modalities(voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, Optional[Dict[str, Any]]]) -> None:
-    """Each modality is whole or absent, at least one exists, and the fusion exists exactly for two."""
+def check_modalities(
+    voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, Optional[Dict[str, Any]]], bev: bool
+) -> None:
+    """Each modality is whole or absent, at least one exists, the fusion exists exactly for two, and the BEV encoder for
+    models that use the BEV."""
     missing = [name for name in CAMERA_PARTS if configs[name] is None]
     has_camera = len(missing) < len(CAMERA_PARTS)
     if has_camera and missing:
@@ -34,7 +37,7 @@ def check_modalities(voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, 
             f'{configs["fusion_layer"] is not None}'
         )
     for name in ('pts_backbone', 'pts_neck'):
-        if configs[name] is None:
+        if bev and configs[name] is None:
             raise ConfigError(f'{name} is missing; the BEV encoder needs pts_backbone and pts_neck')
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from mmdet3d.models.detectors.base import Base3DDetector
@@ -51,6 +51,9 @@ class CLAPEncoderBase(Base3DDetector):
         init_cfg: must be None; weights come by ``load_from``, those of the image backbone by its own ``init_cfg``.
     """
 
+    #: Whether the model needs pts_backbone and pts_neck.
+    uses_bev: ClassVar[bool] = True
+
     def __init__(
         self,
         data_preprocessor: ConfigType = None,
@@ -71,7 +74,7 @@ class CLAPEncoderBase(Base3DDetector):
                 (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
             )
         )
-        check_modalities(voxelize_cfg, configs)
+        check_modalities(voxelize_cfg, configs, self.uses_bev)
         check_init_cfg(init_cfg, configs)
         configs = with_geometry(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
@@ -81,7 +84,8 @@ class CLAPEncoderBase(Base3DDetector):
             check_voxelize_cfg(self.voxelize_cfg)
         if self.has_lidar:
             check_voxel_grid(self.voxelize_cfg, self.pts_middle_encoder)
-        check_bev(self, configs)
+        if self.uses_bev:
+            check_bev(self, configs)
         #: Keeps the inputs of a step whose loss or gradient is not finite, and says where; NonFiniteLossHook sets it.
         self.keep_inputs: Optional[Callable[[Dict[str, float]], Path]] = None
 
@@ -156,16 +160,17 @@ class CLAPEncoderBase(Base3DDetector):
         Other ranks may have points and wait for this one's gradients, so the
         encoder runs on a few stand-in voxels, and its output counts nothing.
         """
+        return self.pts_middle_encoder(*self.stand_in_voxels(features, coords), batch) * 0.0
+
+    def stand_in_voxels(self, features: Tensor, coords: Tensor) -> Tuple[Tensor, Tensor]:
+        """Four voxels of zeros, like those of :meth:`voxelize`."""
         size = grid_size(self.voxelize_cfg['voxel_size'], self.voxelize_cfg['point_cloud_range'])
         places = [
             [0, int(share_x * size[0]), int(share_y * size[1]), int(0.5 * size[2])]
             for share_x in (0.25, 0.75)
             for share_y in (0.25, 0.75)
         ]
-        stand_in = self.pts_middle_encoder(
-            features.new_zeros(len(places), features.shape[1]), coords.new_tensor(places), batch
-        )
-        return stand_in * 0.0
+        return features.new_zeros(len(places), features.shape[1]), coords.new_tensor(places)
 
     def extract_camera(
         self,

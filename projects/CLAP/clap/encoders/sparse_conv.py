@@ -23,7 +23,7 @@ if not IS_SPCONV2_AVAILABLE:
     )
 
 from spconv.core import ConvAlgo
-from spconv.pytorch import SparseConv3d, SparseConvTensor, SubMConv3d, ops
+from spconv.pytorch import SparseConv3d, SparseConvTensor, SparseInverseConv3d, SubMConv3d, ops
 from spconv.pytorch.conv import SparseConvolution
 
 from ..errors import ConfigError
@@ -38,12 +38,14 @@ class KernelPairs:
     Attributes:
         pairs: One entry per kernel offset (x slowest, z fastest), (input rows, output rows), int64 (n_k,) each.
             Within an entry no output row and no input row repeats. None stands for the identity.
-        out_indices: (M, 4) int32, batch, x, y, z of the output rows.
+        in_indices: (N, 4) int32, batch, x, y, z of the input rows.
+        out_indices: (M, 4) int32, of the output rows.
         in_spatial_shape: Cells of the input grid, to check that layers sharing a key share a grid.
         out_spatial_shape: Cells of the output grid.
     """
 
     pairs: List[Pair]
+    in_indices: Tensor
     out_indices: Tensor
     in_spatial_shape: List[int]
     out_spatial_shape: List[int]
@@ -70,8 +72,7 @@ class _PairedConv(torch.autograd.Function):
         grad_out = grad_out.contiguous()
         grad_features = grad_weight = None
         if ctx.needs_input_grad[0]:
-            mirrored = [None if pair is None else (pair[1], pair[0]) for pair in ctx.pairs]
-            grad_features = _apply_pairs(grad_out, weight.transpose(1, 2), mirrored, features.shape[0])
+            grad_features = _apply_pairs(grad_out, weight.transpose(1, 2), _mirrored(ctx.pairs), features.shape[0])
         if ctx.needs_input_grad[1]:
             grad_weight = torch.zeros_like(weight)
             for k, pair in enumerate(ctx.pairs):
@@ -95,6 +96,11 @@ def _apply_pairs(features: Tensor, weight: Tensor, pairs: List[Pair], num_out: i
                 0, rows_out, torch.addmm(out.index_select(0, rows_out), features.index_select(0, rows_in), weight[k])
             )
     return out
+
+
+def _mirrored(pairs: List[Pair]) -> List[Pair]:
+    """Inputs and outputs exchanged."""
+    return [None if pair is None else (pair[1], pair[0]) for pair in pairs]
 
 
 def _submanifold_pairs(raw: Tensor, counts: List[int]) -> List[Pair]:
@@ -130,7 +136,7 @@ def build_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -> 
         for size in conv.kernel_size:
             volume *= size
         empty = x.indices.new_zeros(0, dtype=torch.int64)
-        return KernelPairs([(empty, empty)] * volume, x.indices, in_shape, out_shape)
+        return KernelPairs([(empty, empty)] * volume, x.indices, x.indices, in_shape, out_shape)
     out_indices, raw, counts = ops.get_indice_pairs(
         x.indices.contiguous(),
         x.batch_size,
@@ -149,11 +155,13 @@ def build_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -> 
         pairs = _submanifold_pairs(raw, count_list)
     else:
         pairs = [(raw[0, k, :count], raw[1, k, :count]) for k, count in enumerate(count_list)]
-    return KernelPairs(pairs, out_indices, in_shape, out_shape)
+    return KernelPairs(pairs, x.indices, out_indices, in_shape, out_shape)
 
 
-def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -> KernelPairs:
+def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConvolution) -> KernelPairs:
     """Pairs kept in `x` under the layer's indice_key; submanifold layers with the same key share them, as in spconv."""
+    if conv.inverse:
+        return _inverted_pairs(x, conv)
     key = conv.indice_key
     known = x.indice_dict.get(key) if key is not None else None
     if known is None:
@@ -171,7 +179,20 @@ def _shared_kernel_pairs(x: SparseConvTensor, conv: SparseConv3d | SubMConv3d) -
     return known
 
 
-def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+def _inverted_pairs(x: SparseConvTensor, conv: SparseConvolution) -> KernelPairs:
+    """The pairs of the convolution that made `x`'s rows, from its outputs back to its inputs."""
+    known = x.indice_dict.get(conv.indice_key)
+    if known is None or len(known.pairs) != conv.weight[0, ..., 0].numel() or len(known.out_indices) != len(x.indices):
+        raise ConfigError(
+            f'an inverse convolution with indice_key "{conv.indice_key}" undoes the convolution of that key, with the '
+            'same kernel and from the rows that it gave; '
+            + ('there was none before it' if known is None else 'the one before it has another kernel or other rows')
+        )
+    shapes = known.out_spatial_shape, known.in_spatial_shape
+    return KernelPairs(_mirrored(known.pairs), known.out_indices, known.in_indices, *shapes)
+
+
+def _forward_cpu(conv: SparseConvolution, x: SparseConvTensor) -> SparseConvTensor:
     """The convolution on CPU tensors. Runs in fp32 (fp64 if the weights are) also under autocast."""
     x = x.shadow_copy()
     # a copy of the dict, so that the caller's tensor does not change; the values are shared
@@ -191,14 +212,14 @@ def _forward_cpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> Sparse
     return out
 
 
-def _forward_gpu(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+def _forward_gpu(conv: SparseConvolution, x: SparseConvTensor) -> SparseConvTensor:
     """spconv's own, but for kernels of one cell: it reads their weights (out, 1, 1, 1, in) as a matrix (in, out)."""
-    if conv.conv1x1:
+    if conv.conv1x1 and not conv.inverse:
         return x.replace_feature(F.linear(x.features, conv.weight.flatten(1), conv.bias))
     return SparseConvolution.forward(conv, x)
 
 
-def _forward(conv: SparseConv3d | SubMConv3d, x: SparseConvTensor) -> SparseConvTensor:
+def _forward(conv: SparseConvolution, x: SparseConvTensor) -> SparseConvTensor:
     if x.features.shape[1] != conv.in_channels:
         raise ConfigError(
             f'a sparse convolution expected {conv.in_channels} input channels, got features of shape '
@@ -216,6 +237,14 @@ class CLAPSubMConv3d(SubMConv3d):
 
 class CLAPSparseConv3d(SparseConv3d):
     """spconv's (strided) sparse 3-D convolution; exact on the CPU with any number of threads."""
+
+    def forward(self, x: SparseConvTensor) -> SparseConvTensor:
+        return _forward(self, x)
+
+
+class CLAPSparseInverseConv3d(SparseInverseConv3d):
+    """spconv's inverse sparse 3-D convolution: from the rows that the strided one of its indice_key gave back to those
+    that it was given; exact on the CPU with any number of threads."""
 
     def forward(self, x: SparseConvTensor) -> SparseConvTensor:
         return _forward(self, x)

@@ -52,6 +52,10 @@ class CLAPSparseEncoder(nn.Module):
             in_channels, base_channels, 3, norm_cfg=norm_cfg, padding=1, indice_key='subm1', conv_type=CLAPSubMConv3d
         )
         self.encoder_layers = SparseSequential()
+        #: Width of every stage before it is strided.
+        self.stage_channels = [(base_channels, *widths)[-2] for widths in encoder_channels]
+        #: x, y, z padding of the strided layer (kernel 3, stride 2) before every stage but the first.
+        self.stride_paddings = [_triple(paddings[-1]) for paddings in encoder_paddings[:-1]]
         channels = base_channels
         for index, (widths, paddings) in enumerate(zip(encoder_channels, encoder_paddings), start=1):
             strided = index < len(encoder_channels)
@@ -74,9 +78,24 @@ class CLAPSparseEncoder(nn.Module):
 
     def forward(self, voxel_features: Tensor, coords: Tensor, batch_size: int) -> Tensor:
         """voxel_features (V, in_channels), coords (V, 4) int32 = batch, x, y, z -> (B, bev_channels, X, Y)."""
-        x = SparseConvTensor(voxel_features, coords.int().contiguous(), self.sparse_shape, batch_size)
-        x = self.conv_out(self.encoder_layers(self.conv_input(x)))
-        return _dense_bev(x)
+        return _dense_bev(self.conv_out(self.stages(voxel_features, coords, batch_size)[-1]))
+
+    def stages(self, voxel_features: Tensor, coords: Tensor, batch_size: int) -> List[SparseConvTensor]:
+        """What every stage has before it is strided, the finest, whose rows are those given, first.
+
+        The last one knows the rows of all, for inverse convolutions (``indice_key`` ``spconv<stage>``, from 1 on).
+        """
+        x = self.conv_input(SparseConvTensor(voxel_features, coords.int().contiguous(), self.sparse_shape, batch_size))
+        found = []
+        for index, stage in enumerate(self.encoder_layers, start=1):
+            blocks, strided = (
+                (list(stage), None) if index == len(self.encoder_layers) else (list(stage)[:-1], stage[-1])
+            )
+            for block in blocks:
+                x = block(x)
+            found.append(x)
+            x = x if strided is None else strided(x)
+        return found
 
 
 def _dense_bev(x: SparseConvTensor) -> Tensor:

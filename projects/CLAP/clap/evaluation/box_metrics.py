@@ -27,7 +27,7 @@ class _BoxMetric(CLAPInfoMetric):
     def __init__(
         self, ann_file: str, classes: Sequence[str], collect_device: str = 'cpu', prefix: Optional[str] = None
     ) -> None:
-        super().__init__(ann_file, classes, collect_device, prefix or self.default_prefix)
+        super().__init__(ann_file, classes, None, collect_device, prefix or self.default_prefix)
         self._check_classes()
 
     def check(self, dataset: Any, model: nn.Module) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 from mmdet3d.registry import METRICS
@@ -32,15 +32,25 @@ class CLAPInfoMetric(BaseMetric):
     Args:
         ann_file: info file of the split, whole.
         classes: names in the order of the model's labels.
+        merged_classes: as the data set's; a merged class is measured by the rules of its first name (range, errors).
         collect_device: where results are gathered, ``'cpu'`` or ``'gpu'``.
         prefix: prefix of the names in the log.
     """
 
     def __init__(
-        self, ann_file: str, classes: Sequence[str], collect_device: str = 'cpu', prefix: Optional[str] = 'boxes'
+        self,
+        ann_file: str,
+        classes: Sequence[str],
+        merged_classes: Optional[Mapping[str, Sequence[str]]] = None,
+        collect_device: str = 'cpu',
+        prefix: Optional[str] = 'boxes',
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.ann_file, self.classes = ann_file, list(classes)
+        self.ann_file, self.classes, self.merged_classes = ann_file, list(classes), merged_classes
+        members = merged_classes or {name: [name] for name in classes}
+        #: Our class -> the nuScenes class by whose rules it is measured; name in the file -> likewise.
+        self._rules = {name: own[0] for name, own in members.items()}
+        self._of_file = {name: own[0] for own in members.values() for name in own}
 
     def check(self, dataset: Any, model: nn.Module) -> None:
         """What would end the evaluation, or make it mean nothing, is known before it.
@@ -53,9 +63,9 @@ class CLAPInfoMetric(BaseMetric):
 
         evaluated_tokens(dataset, self.ann_file)
         content = read_info_file(self.ann_file, None)
-        mapping = label_mapping(content['metainfo'].get('categories'), self.classes, self.ann_file)
+        mapping = label_mapping(content['metainfo'].get('categories'), self.classes, self.ann_file, self.merged_classes)
         scored = config_factory('detection_cvpr_2019').class_range
-        foreign = [name for name in self.classes if name not in scored]
+        foreign = [name for name in self._rules.values() if name not in scored]
         if foreign:
             raise ConfigError(
                 f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)}; take another '
@@ -67,7 +77,7 @@ class CLAPInfoMetric(BaseMetric):
                 f'val_evaluator.classes are {", ".join(self.classes)}, but the classes of the evaluation data set are '
                 f'{", ".join(own)}: labels would be taken for each other'
             )
-        self._check_boxes(content['data_list'], _scored_names(content, scored), mapping)
+        self._check_boxes(content['data_list'], self._scored_names(content, scored), mapping)
 
     def _check_boxes(self, infos: Sequence[dict], names: Dict[int, str], mapping: Dict[int, int]) -> None:
         problems, used = [], 0
@@ -111,10 +121,14 @@ class CLAPInfoMetric(BaseMetric):
         content = read_info_file(self.ann_file, None)
         check_whole_split([r['token'] for r in results], tokens_of(content), self.ann_file)
         cfg = config_factory('detection_cvpr_2019')
-        names = _scored_names(content, cfg.class_range)
+        names = self._scored_names(content, cfg.class_range)
         truth = self._collect(cfg, ((i['token'], *self._truth(i, names)) for i in content['data_list']))
         found = self._collect(
-            cfg, ((r['token'], r['boxes'], [self.classes[k] for k in r['labels']], r['scores'], None) for r in results)
+            cfg,
+            (
+                (r['token'], r['boxes'], [self._rules[self.classes[k]] for k in r['labels']], r['scores'], None)
+                for r in results
+            ),
         )
         present = {box.detection_name for box in truth.all}
         if not present:
@@ -134,7 +148,14 @@ class CLAPInfoMetric(BaseMetric):
             values = [metrics.get_label_tp(name, error) for name in present]
             figures[short] = float(np.nanmean(values)) if not np.isnan(values).all() else 1.0
         figures.update({f'AP/{name}': float('nan') for name in cfg.class_names if name not in present})
-        return {name: value for name, value in figures.items() if not np.isnan(value)}
+        ours = {f'AP/{rule}': f'AP/{name}' for name, rule in self._rules.items()}
+        return {ours.get(name, name): value for name, value in figures.items() if not np.isnan(value)}
+
+    def _scored_names(self, content: dict, scored: Collection[str]) -> Dict[int, str]:
+        """Number in ``bbox_label_3d`` -> class by whose rules it is measured; boxes of others count nowhere."""
+        merged = self._of_file if self.merged_classes else {name: name for name in scored}
+        numbers = content['metainfo']['categories'].items()
+        return {number: merged[name] for name, number in numbers if merged.get(name) in scored}
 
     @staticmethod
     def _truth(info: dict, names: Dict[int, str]) -> tuple:
@@ -175,8 +196,3 @@ class CLAPInfoMetric(BaseMetric):
                 )
             kept.add_boxes(token, own)
         return kept
-
-
-def _scored_names(content: dict, scored: Collection[str]) -> Dict[int, str]:
-    """Number in ``bbox_label_3d`` -> name, of the classes that nuScenes scores; boxes of others count nowhere."""
-    return {number: name for name, number in content['metainfo']['categories'].items() if name in scored}

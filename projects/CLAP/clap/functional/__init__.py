@@ -1,5 +1,6 @@
 """The mathematics of CLAP: one equation, one function. Pure torch; nothing here knows modules, registries or mm*."""
 
+from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
@@ -52,6 +53,7 @@ __all__ = [
     'rays_to_points',
     'render_weights',
     'rendering_loss',
+    'sample_bev',
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',

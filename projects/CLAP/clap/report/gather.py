@@ -14,6 +14,8 @@ from ..engine.run_record import read_card
 Curve = List[Tuple[int, float]]  # iteration, value
 #: What ``sampler_enrichment.py --out`` writes, if it was told to write it into the work directory.
 ENRICHMENT_NAME = 'enrichment.json'
+#: What ``probe.py --out`` writes, likewise.
+PROBE_NAME = 'probe.json'
 _IMAGE = re.compile(r'(?P<name>.+)_(?P<step>\d+)\.png')
 
 
@@ -30,6 +32,7 @@ class RunData:
     checkpoints: List[str] = field(default_factory=list)
     nonfinite: List[str] = field(default_factory=list)  # files kept by NonFiniteLossHook
     folder: str = ''  # the work directory as it was named
+    probe: dict = field(default_factory=dict)  # figures of a probe of the run's encoders, {} without one
 
     @property
     def steps(self) -> int:
@@ -61,6 +64,7 @@ def gather(work_dir: Path) -> RunData:
             if match:
                 run.images.setdefault(match['name'], {})[int(match['step'])] = path
     _add_enrichment(run, work_dir / ENRICHMENT_NAME)
+    run.probe = _probe(work_dir / PROBE_NAME)
     configs = sorted(work_dir.glob('*.py'), key=lambda path: path.stat().st_mtime)
     run.config_text = configs[-1].read_text(errors='replace') if configs else ''
     own = (path.name for pattern in ('epoch_*.pth', 'iter_*.pth') for path in work_dir.glob(pattern))
@@ -109,6 +113,14 @@ def _add_enrichment(run: RunData, path: Path) -> None:
     if isinstance(value, (int, float)):
         last = max((curve[-1][0] for curve in run.train.values()), default=0)
         run.evaluation['enrichment'] = [(last, float(value))]
+
+
+def _probe(path: Path) -> dict:
+    try:
+        figures = json.loads(path.read_text())
+        return figures if isinstance(figures['miou']['checkpoint'][0], float) else {}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return {}
 
 
 def _iteration(run: RunData, last_of_epoch: Dict[int, int], epoch: int) -> int:

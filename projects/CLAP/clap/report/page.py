@@ -101,7 +101,21 @@ def _run_table(run: RunData) -> str:
             )
         )
     rows.append(('Checkpoints', escape(', '.join(run.checkpoints) or 'none')))
+    if run.probe:
+        rows.append(('Probe', _probe(run.probe)))
     return _table(rows)
+
+
+def _probe(figures: dict) -> str:
+    """One sentence about what the frozen encoders know."""
+    means = {start: sum(own) / len(own) for start, own in figures['miou'].items()}
+    seeds, frames = len(figures['miou']['checkpoint']), figures['frames']
+    layers = 'a linear layer' if figures['layers'] == 1 else 'two layers'
+    return escape(
+        f'{means["checkpoint"]:.1f} mIoU of points by {layers} on frozen {figures["features"]} features, '
+        f'{means["random"]:.1f} with random encoders, {means["point"]:.1f} without ({frames["labelled"]} labelled and '
+        f'{frames["measured"]} measured frames, {seeds} seeds)'
+    )
 
 
 def _command(session: dict) -> str:

@@ -107,7 +107,7 @@ def write_nuscenes_infos(
             # The script speaks of overwriting the original, which here is a temporary file.
             with contextlib.redirect_stdout(io.StringIO()):
                 updater.update_nuscenes_infos(pkl_path=str(path), out_dir=str(work))
-            _make_relative(work / path.name, root)
+            _finish(work / path.name, nusc)
             paths.append(Path(shutil.move(str(work / path.name), str(out / path.name))))
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -184,8 +184,8 @@ def _camera_size(nusc) -> tuple[int, int]:
     return FULL_IMAGE
 
 
-def _make_relative(path: Path, root: Path) -> None:
-    """Store sweep paths relative to the data root.
+def _finish(path: Path, nusc) -> None:
+    """Store sweep paths relative to the data root, and the files of the points' classes where nuScenes-lidarseg is.
 
     The dataset class only uses the file's name and whether 'samples' occurs in the path, which goes wrong when a folder
     above the root has that word in its name.
@@ -193,8 +193,14 @@ def _make_relative(path: Path, root: Path) -> None:
     import mmengine
 
     content = mmengine.load(str(path))
+    lidarseg = {record['sample_data_token']: record['filename'] for record in getattr(nusc, 'lidarseg', ())}
+    if lidarseg:
+        content['metainfo']['semantic_classes'] = dict(nusc.lidarseg_name2idx_mapping)
     for item in content['data_list']:
         for sweep in item.get('lidar_sweeps', []):  # absent at a scene's first keyframe
             parts = Path(sweep['lidar_points']['lidar_path']).parts[-3:]
             sweep['lidar_points']['lidar_path'] = str(Path(*parts))
+        token = nusc.get('sample', item['token'])['data']['LIDAR_TOP']
+        if token in lidarseg:
+            item['lidar_points']['semantic_path'] = str(Path(*Path(lidarseg[token]).parts[-2:]))
     mmengine.dump(content, str(path))

@@ -36,6 +36,7 @@ from .frame_files import earlier_sweeps, stored_path
 from .pandaset_boxes import CLASSES, collect_tracks, make_instances
 from .pandaset_origin import OPTICAL_CENTRE_M, sensor_positions
 from .pandaset_reader import Sequence, find_sequences
+from .pandaset_semantics import SEMANTIC_CLASSES
 
 NUM_FEATURES = 5
 LIDAR_FOLDER = 'lidar'
@@ -190,6 +191,7 @@ def _write_infos(infos: List[dict], path: Path) -> Path:
         version='1.0',
         info_version='1.1',
         categories={name: index for index, name in enumerate(CLASSES)},
+        semantic_classes=SEMANTIC_CLASSES,
     )
     data_list = [dict(info, sample_idx=index) for index, info in enumerate(infos)]
     write_atomic(path, pickle.dumps(dict(metainfo=metainfo, data_list=data_list), protocol=4))

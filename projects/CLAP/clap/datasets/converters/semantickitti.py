@@ -80,7 +80,8 @@ def convert(
     cameras = tuple(
         name for name in CAMERAS if any((root / 'sequences' / segment.name / name).is_dir() for segment in found)
     )
-    plan = Plan('semantickitti', CLASSES, out, dict(root=str(root.resolve()), cameras=cameras), {})
+    stored = dict(semantic_classes={name: index for index, name in enumerate(CLASSES)})
+    plan = Plan('semantickitti', CLASSES, out, dict(root=str(root.resolve()), cameras=cameras), stored)
     return convert_segments(plan, found, partial(convert_sequence, root, out, cameras), jobs, on_damaged)
 
 

@@ -158,6 +158,7 @@ class CLAPLoadKeyframe(BaseTransform):
     Sets ``points`` (LiDARPoints, N x 5: x, y, z, intensity, dt; the keyframe's dt is 0, as in mmdet3d),
     ``keyframe_points`` ((M, 3) float32) and ``keyframe_origins`` ((M, 3) float32 where the info file names an
     ``origins_path``, else zeros (1, 3): the LiDAR's own origin). Both keep the file's order and stay un-augmented.
+    Where the data set has ``semantic_classes``, also ``keyframe_classes`` ((M,) uint8, 255 ignored).
 
     Args:
         load_dim: numbers per point in the file.
@@ -191,6 +192,8 @@ class CLAPLoadKeyframe(BaseTransform):
         results['num_dropped_points'] = int(np.count_nonzero(~kept))
         results['keyframe_points'] = points[:, :3].copy()
         results['keyframe_origins'] = origins[kept] if len(origins) == len(kept) else origins
+        if 'semantic_table' in results:
+            results['keyframe_classes'] = self._read_classes(lidar, len(kept), results['semantic_table'])[kept]
         if self.add_extra_lidar and 'extra_lidar_path' in lidar and Path(lidar['extra_lidar_path']).stat().st_size > 0:
             points = np.concatenate([points, self._read(lidar['extra_lidar_path'])[0]])
         results['points'] = LiDARPoints(points, points_dim=FEATURE_DIMS)
@@ -212,3 +215,16 @@ class CLAPLoadKeyframe(BaseTransform):
                 f'{lidar["lidar_path"]}; found {len(origins)}. Convert the data set again'
             )
         return origins
+
+    def _read_classes(self, lidar: dict, num_points: int, table: np.ndarray) -> np.ndarray:
+        path = lidar['semantic_path']
+        try:
+            stored = np.frombuffer(get(path, backend_args=self.backend_args), dtype=np.uint8)
+        except (FileNotFoundError, IsADirectoryError):
+            raise DataError(f'file of classes {path} does not exist; check data_root and data_prefix') from None
+        if len(stored) != num_points:
+            raise DataError(
+                f'{path}: expected {num_points} classes (uint8), one per point of {lidar["lidar_path"]}; found '
+                f'{len(stored)}. Convert the data set again'
+            )
+        return table[stored]

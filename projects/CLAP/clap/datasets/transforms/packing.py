@@ -47,7 +47,8 @@ class CLAPPackInputs(Pack3DDetInputs):
     augmentation has run.
 
     Args:
-        keys: what to pack; add 'gt_bboxes_3d' and 'gt_labels_3d' for fine-tuning.
+        keys: what to pack; add 'gt_bboxes_3d' and 'gt_labels_3d' for a detector, 'pts_semantic_mask' (classes of the
+            keyframe's points) for a segmentor.
         meta_keys: what the data sample carries besides.
     """
 
@@ -81,6 +82,8 @@ class CLAPPackInputs(Pack3DDetInputs):
                     'put CLAPImageAug3D with one final_dim before CLAPPackInputs'
                 )
             results.setdefault('img_aug_matrix', [np.eye(4, dtype=np.float32) for _ in results['img']])
+        if 'keyframe_classes' in results:  # so named, no filter of ``points`` takes some of them away
+            results['pts_semantic_mask'] = results['keyframe_classes']
         for key in RAY_KEYS:
             if key in results:
                 dtype = np.int64 if key == 'sweep_lengths' else np.float32

@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ..objects import labelled_objects
 from .coder import TransFusionBoxCoder
 from .decoder import TransFusionDecoderLayer
 from .nms import circle_nms_mask
@@ -201,7 +202,7 @@ class CLAPTransFusionHead(nn.Module):
             gt_instances: ``bboxes_3d`` (mmdetection3d boxes, bottom centres) and ``labels_3d`` of every sample.
         """
         preds = {name: value if name == 'query_labels' else value.float() for name, value in self(bev).items()}
-        boxes, labels = self._ground_truth(gt_instances, bev.device)
+        boxes, labels = labelled_objects(gt_instances, bev.device, self.num_classes, self.coder.with_velocity)
         maps = torch.stack(
             [
                 heatmap_target(
@@ -252,33 +253,6 @@ class CLAPTransFusionHead(nn.Module):
         codes = torch.cat([preds[name] for name in _BOX_PARTS if name in preds], dim=1).transpose(1, 2)
         weights = targets.matched.unsqueeze(-1) * codes.new_tensor(self.code_weights)
         return cls, self.loss_bbox(codes, targets.boxes, weights, avg_factor=factor)
-
-    def _ground_truth(
-        self, instances: Sequence[InstanceData], device: torch.device
-    ) -> Tuple[List[Tensor], List[Tensor]]:
-        boxes, labels = [], []
-        for own in instances:
-            if 'bboxes_3d' not in own or 'labels_3d' not in own:
-                raise ConfigError(
-                    'training a detector needs labels, and a sample has none: set with_annotations=True '
-                    "in the data set, LoadAnnotations3D in the pipeline and 'gt_bboxes_3d', "
-                    "'gt_labels_3d' in the keys of CLAPPackInputs"
-                )
-            columns = 9 if self.coder.with_velocity else 7
-            if own.bboxes_3d.tensor.shape[1] < columns:
-                raise ConfigError(
-                    f'boxes have {own.bboxes_3d.tensor.shape[1]} numbers, with_velocity='
-                    f'{self.coder.with_velocity} needs {columns}; set with_velocity=False in bbox_head'
-                )
-            classes = own.labels_3d.to(device).long()
-            if len(classes) and (int(classes.min()) < 0 or int(classes.max()) >= self.num_classes):
-                raise ConfigError(
-                    f'labels reach from {int(classes.min())} to {int(classes.max())}, expected 0 to '
-                    f'{self.num_classes - 1}: put ObjectNameFilter into the pipeline'
-                )
-            boxes.append(own.bboxes_3d.tensor[:, :columns].to(device).float())
-            labels.append(classes)
-        return boxes, labels
 
     # ---------------------------------------------------------------- inference
 

@@ -11,7 +11,9 @@ from torch import Tensor
 MAX_PER_CLASS = 83
 
 
-def circle_nms_mask(centres: Tensor, scores: Tensor, labels: Tensor, radii: Dict[int, float]) -> Tensor:
+def circle_nms_mask(
+    centres: Tensor, scores: Tensor, labels: Tensor, radii: Dict[int, float], max_boxes: int = MAX_PER_CLASS
+) -> Tensor:
     """Which boxes survive: of two of one class whose *squared* distance is at most its radius, the better one.
 
     Args:
@@ -19,6 +21,7 @@ def circle_nms_mask(centres: Tensor, scores: Tensor, labels: Tensor, radii: Dict
         scores: (N,).
         labels: (N,) class indices.
         radii: class index -> limit of the squared distance, m². Classes that are not named keep all their boxes.
+        max_boxes: that a class keeps.
 
     Returns:
         (N,) bool.
@@ -30,7 +33,7 @@ def circle_nms_mask(centres: Tensor, scores: Tensor, labels: Tensor, radii: Dict
         distance = (centres[order, None] - centres[None, order]).square().sum(-1).cpu()
         kept = []
         for row in range(len(order)):
-            if len(kept) < MAX_PER_CLASS and not any(distance[row, other] <= radius for other in kept):
+            if len(kept) < max_boxes and not any(distance[row, other] <= radius for other in kept):
                 kept.append(row)
         survivors[own] = False
         survivors[order[kept]] = True

@@ -1,4 +1,4 @@
-"""The encoders of a pre-trained checkpoint, in a file that mmdetection3d's BEVFusion loads."""
+"""The encoders of a pre-trained checkpoint, in a file that BEVFusion or CenterPoint of another project loads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ...encoders.encoder_base import ENCODERS
 from ...errors import CheckpointError
 from ...files.atomic_file import write_atomic
 from .compare import GEOMETRY, checkpoint_state
+from .layout_check import check_by_value
+from .layouts import INPUT_KERNEL, LAYOUTS, select_point_features, sparse_metadata, to_layout
 from .read import load_checkpoint_file
 
 #: View transform of mmdetection3d's lidar-cam voxel0075 configuration: steps, first centres, cells, last frustum point.
@@ -51,18 +53,30 @@ def export_encoders(source: str, target: str) -> Dict[str, Any]:
     return merge_encoders([(source, None)], target)
 
 
-def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target: str) -> Dict[str, Any]:
+def merge_encoders(
+    parts: Sequence[Tuple[str, Optional[Sequence[str]]]],
+    target: str,
+    layout: str = 'mmdet3d-bevfusion',
+    use_bias: bool = False,
+    features: Optional[Sequence[str]] = None,
+) -> Dict[str, Any]:
     """As :func:`export_encoders`, with encoders from several checkpoints: those that were pre-trained separately.
 
     Args:
-        parts: checkpoints, each with the names of the encoders to take from it; None takes all that it has.
+        parts: checkpoints, each with the names of the encoders to take from it; None takes all that it has and that the
+            layout has.
         target: file to write.
+        layout: of the file, see :mod:`.layouts`.
+        use_bias: see :func:`to_layout`.
+        features: names of a point's numbers in the target, see :func:`select_point_features`; None: the checkpoint's.
 
     Returns:
-        as :func:`export_encoders`; encoders that no part names are among ``absent``.
+        as :func:`export_encoders`, besides ``to`` (our encoder -> module in the file), ``unlearned`` numbers of a point
+        and ``checked`` (:func:`check_by_value`). Encoders that no part names are among ``absent``.
 
     Raises:
-        CheckpointError: also when an encoder is named that the checkpoint lacks, or comes from two checkpoints.
+        CheckpointError: also when an encoder is named that the checkpoint or the layout lacks, or that comes from two
+            checkpoints, or when the target's classes say something else than ours.
     """
     chosen: Dict[str, Tensor] = {}
     metadata: OrderedDict = OrderedDict()
@@ -70,7 +84,7 @@ def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target:
     for source, names in parts:
         if Path(target).exists() and Path(source).resolve() == Path(target).resolve():
             raise CheckpointError(f'{target} is the checkpoint itself; write the export to another file')
-        own, own_metadata, left = _encoders_of(source, names)
+        own, own_metadata, left = _encoders_of(source, names, list(LAYOUTS[layout].modules))
         twice = set(_modules(own)) & set(_modules(chosen))
         if twice:
             raise CheckpointError(
@@ -83,7 +97,21 @@ def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target:
     geometry = _is_reference(chosen)
     if not geometry:
         chosen = {key: value for key, value in chosen.items() if key not in GEOMETRY}
+    written, checked = chosen, {}
+    unlearned: List[str] = []
+    if features is not None:
+        if INPUT_KERNEL not in chosen:
+            raise CheckpointError('--point-features: pts_middle_encoder, whose input they are, is not exported')
+        kernel, unlearned = select_point_features(chosen[INPUT_KERNEL], features)
+        written = {**chosen, INPUT_KERNEL: kernel}
+    if LAYOUTS[layout].turned:
+        written = to_layout(written, layout, use_bias)
+        checked = check_by_value(chosen, written, layout, features)
+        metadata = sparse_metadata(written)
     summary = dict(
+        to={name: LAYOUTS[layout].modules[name] for name in _modules(chosen)},
+        unlearned=unlearned,
+        checked=checked,
         entries={name: sum(key.startswith(f'{name}.') for key in chosen) for name in ENCODERS},
         numbers={name: sum(v.numel() for k, v in chosen.items() if k.startswith(f'{name}.')) for name in ENCODERS},
         geometry=geometry,
@@ -91,11 +119,13 @@ def merge_encoders(parts: Sequence[Tuple[str, Optional[Sequence[str]]]], target:
         dropped=[name for name in dropped if name not in _modules(chosen)],
     )
     names = ' + '.join(Path(source).name for source, _ in parts)
-    _write(Path(target), chosen, metadata, dict(exported_by='CLAP', source=names, **summary))
+    _write(Path(target), LAYOUTS[layout].key, written, metadata, dict(exported_by='CLAP', source=names, **summary))
     return summary
 
 
-def _encoders_of(source: str, names: Optional[Sequence[str]]) -> Tuple[Dict[str, Tensor], OrderedDict, List[str]]:
+def _encoders_of(
+    source: str, names: Optional[Sequence[str]], possible: Sequence[str]
+) -> Tuple[Dict[str, Tensor], OrderedDict, List[str]]:
     """Entries of a checkpoint's encoders, the metadata of their layouts, and the modules that are left out."""
     content = load_checkpoint_file(source, 'cpu')
     state = checkpoint_state(content, source)
@@ -108,7 +138,12 @@ def _encoders_of(source: str, names: Optional[Sequence[str]]) -> Tuple[Dict[str,
     lacking = [name for name in names or () if name not in present]
     if lacking:
         raise CheckpointError(f'{source} has no encoder {", ".join(lacking)}; it has {", ".join(present)}')
-    wanted = present if names is None else list(names)
+    without = [name for name in names or () if name not in possible]
+    if without:
+        raise CheckpointError(f'{", ".join(without)}: the target has no such encoder; it has {", ".join(possible)}')
+    wanted = [name for name in present if name in possible] if names is None else list(names)
+    if not wanted:
+        raise CheckpointError(f'{source} has {", ".join(present)}, and the target only {", ".join(possible)}')
     chosen = {key: value.detach().clone().contiguous() for key, value in state.items() if key.split('.')[0] in wanted}
     bad = [key for key, value in chosen.items() if value.is_floating_point() and not bool(value.isfinite().all())]
     if bad:
@@ -149,15 +184,15 @@ def _is_reference(state: Mapping[str, Tensor]) -> bool:
     )
 
 
-def _write(target: Path, chosen: Mapping[str, Tensor], metadata: OrderedDict, meta: Dict[str, Any]) -> None:
+def _write(target: Path, key: str, chosen: Mapping[str, Tensor], metadata: OrderedDict, meta: Dict[str, Any]) -> None:
     state: OrderedDict = OrderedDict(chosen)
     state._metadata = metadata  # type: ignore[attr-defined]
     buffer = io.BytesIO()
-    torch.save(dict(state_dict=state, meta=meta), buffer)
+    torch.save({key: state, 'meta': meta}, buffer)
     write_atomic(target, buffer.getvalue())
-    again = torch.load(str(target), map_location='cpu', weights_only=True)['state_dict']
+    again = torch.load(str(target), map_location='cpu', weights_only=True)[key]
     assert again._metadata == metadata and list(again) == list(chosen), f'{target} came back different'
-    assert all(torch.equal(again[key], value) for key, value in chosen.items()), f'{target} came back different'
+    assert all(torch.equal(again[name], value) for name, value in chosen.items()), f'{target} came back different'
 
 
 def weights_digest(path: str) -> str:

@@ -21,11 +21,12 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from ...errors import CheckpointError
 from ...files.unpickle import RestrictedUnpickler
+from .layouts import understood
 from .plain_state import restore_message_hub
 
 #: A network without a way out answers nothing, and the wait would have no end.
@@ -93,6 +94,8 @@ def _torch_load(path: str, map_location: Any) -> Any:
 def load_checkpoint_file(filename: str, map_location: Any = None) -> Any:
     """Load a local checkpoint without running anything in it.
 
+    BEVFusion's and CenterPoint's files of mmdetection3d and OpenPCDet get the names and axes of our encoders.
+
     Args:
         filename: file written by ``torch.save``.
         map_location: as in ``torch.load``.
@@ -128,6 +131,9 @@ def load_checkpoint_file(filename: str, map_location: Any = None) -> Any:
         ) from error
     if isinstance(content, dict) and isinstance(content.get('message_hub'), dict):
         content['message_hub'] = restore_message_hub(content['message_hub'])
+    content, layout = understood(content)
+    if layout is not None:
+        print_log(f'{path} has the layout of {layout}; names and axes were changed to those of this project', 'current')
     return content
 
 

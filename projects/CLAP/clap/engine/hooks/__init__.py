@@ -4,6 +4,7 @@ from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .dataset_check_hook import DatasetCheckHook
 from .frozen_norm_hook import FrozenNormHook
 from .gradient_share_hook import GradientShareHook
+from .head_first_hook import HeadFirstHook
 from .live_progress_hook import LiveProgressHook
 from .nonfinite_loss_hook import NonFiniteLossHook
 from .run_record_hook import RunRecordHook
@@ -17,6 +18,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'DatasetCheckHook',
     'FrozenNormHook',
+    'HeadFirstHook',
     'GradientShareHook',
     'LiveProgressHook',
     'NonFiniteLossHook',
