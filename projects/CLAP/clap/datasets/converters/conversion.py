@@ -137,7 +137,10 @@ def _run(work: Callable[[Segment], Tuple[int, Optional[str]]], todo: Sequence[Se
     if jobs == 1 or len(todo) <= 1:
         yield from ((segment, work(segment)) for segment in todo)
         return
-    pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context('fork'), _use_one_core)
+    # Forked from a process that has done nothing yet: one with threads of its own (Arrow, OpenCV) leaves locks behind.
+    context = get_context('forkserver')
+    context.set_forkserver_preload([__name__])
+    pool = ProcessPoolExecutor(min(jobs, len(todo)), context, _use_one_core)
     try:
         pending: Dict[Future, Segment] = {pool.submit(work, segment): segment for segment in todo}
         yield from ((pending[future], future.result()) for future in as_completed(pending))
