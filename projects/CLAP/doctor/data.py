@@ -207,16 +207,16 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
 
 def _points(lidar: Dict[str, Any]) -> Array:
     """Rows (N, F) of a point file, as far as they can be points; ``DataError`` with the likely cause else."""
-    from projects.CLAP.clap.datasets.plausible import cloud_problem
+    from projects.CLAP.clap.datasets.plausible import cloud_problem, missing
     from projects.CLAP.clap.datasets.transforms.loading import read_points
     from projects.CLAP.clap.errors import DataError
 
-    points = read_points(lidar['lidar_path'], lidar['num_pts_feats'])
+    rows = read_points(lidar['lidar_path'], lidar['num_pts_feats'])
+    points: Array = rows[np.isfinite(rows).all(axis=1) & ~missing(rows[:, :3])]  # which loaders refuse, or drop if told
     problem = cloud_problem(points)
     if problem:
         raise DataError(f'{lidar["lidar_path"]} {problem}')
-    finite: Array = points[np.isfinite(points).all(axis=1)]
-    return finite
+    return points
 
 
 def _packs_keyframes(node: Any) -> bool:
