@@ -179,7 +179,7 @@ def record(folder: Path, frames: int = 3) -> None:
     (folder / 'calibration.json').write_text(json.dumps(calibration))
     rng = np.random.default_rng(0)
     for index in range(frames):
-        points = street(4000, seed=index)[:, :4]
+        points = street(4000, seed=index)[:, :4] * np.float32([1, 1, 1, 255])
         points[0] = np.nan  # what some drivers write for a missing return
         np.save(folder / 'lidar' / f'{index:06d}.npy', points)
         for name in calibration:

@@ -101,3 +101,59 @@ def test_one_blind_camera_is_legal_and_warned_about_once(tmp_path, monkeypatch):
         reports = check_dataset(dataset, num_frames=3)
     assert len(caught) == 1
     assert [report.visible['CAM_LEFT'] for report in reports] == [0.0] * 3
+
+
+VOXELS = dict(voxel_size=[0.5, 0.5, 8], point_cloud_range=RANGE)
+
+
+def test_voxels_that_the_limit_cuts_off_are_told_or_refused(dataset):
+    sample = dataset[0]
+
+    def report(most):
+        return check_frame(sample['inputs'], sample['data_samples'], RANGE, dict(VOXELS, max_voxels=most))
+
+    points = sample['inputs']['points'][:, :3].numpy()
+    points = points[(points[:, 2] >= -5) & (points[:, 2] < 3)]
+    occupied = len(np.unique(np.floor(points[:, :2] / 0.5), axis=0))
+    assert not [remark for remark in report(occupied).remarks if 'max_voxels' in remark]
+    (remark,) = [remark for remark in report(int(0.9 * occupied)).remarks if 'max_voxels' in remark]
+    assert 'cuts off 10%' in remark and 'raise its' in remark
+    with pytest.raises(DataError, match=r'0\.bin: model\.voxelize_cfg\.max_voxels cuts off 60%'):
+        report(int(0.4 * occupied))
+
+
+@pytest.mark.parametrize(
+    'scale, cause',
+    [(1e-1, 'of 400 points lie more than 5 m away'), (1e-2, 'kilometres or scaled, float64'), (1e2, 'millimetres')],
+)
+def test_the_keyframe_is_measured_before_the_range_filter(dataset, scale, cause):
+    sample = dataset[0]
+    sample['inputs']['keyframe_points'] = sample['inputs']['keyframe_points'] * scale
+    with pytest.raises(DataError, match=r'0\.bin.*' + cause):
+        check_frame(sample['inputs'], sample['data_samples'], RANGE)
+    if scale == 0.1:  # a range that says so
+        check_frame(
+            sample['inputs'],
+            sample['data_samples'],
+            [-15, -15, -5, 15, 15, 5],
+        )
+
+
+@pytest.mark.parametrize(
+    'column, change, remark',
+    [
+        (3, lambda v: v / 255, 'intensities lie in 0..1'),
+        (3, lambda v: v * 100, 'intensities reach'),
+        (2, lambda v: v * 100, 'z has to be up'),
+    ],
+)
+def test_what_is_legal_and_most_often_a_mistake_is_remarked(dataset, column, change, remark):
+    sample = dataset[0]
+    quiet = check_frame(sample['inputs'], sample['data_samples'], RANGE)
+    assert not quiet.remarks
+    sample['inputs']['points'][:, column] = change(sample['inputs']['points'][:, column])
+    if column == 2:
+        sample['inputs']['keyframe_points'] = sample['inputs']['points'][:, :3]
+    tall = [-54, -54, -500, 54, 54, 500]
+    (found,) = check_frame(sample['inputs'], sample['data_samples'], tall).remarks
+    assert remark in found

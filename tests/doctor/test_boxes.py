@@ -83,3 +83,24 @@ def test_the_lowest_part_of_a_box_is_left_out() -> None:
 def test_no_boxes_is_fine() -> None:
     (finding,) = judge_boxes(count_boxes([(np.zeros((4, 5)), np.zeros((0, 7)), np.zeros(0))]), 'x')
     assert finding.level == GOOD and 'none' in finding.verdict
+
+
+@pytest.mark.parametrize(
+    'change, cause',
+    [
+        ([1, 1, 1, 1, 1, 1, 180 / np.pi], 'degrees instead of radians'),
+        ([1e3] * 6 + [1], 'millimetres'),
+        ([1e3] * 3 + [1] * 4, 'in the world, or in millimetres'),
+    ],
+)
+def test_units_are_named_before_frames_and_conventions(change: list, cause: str) -> None:
+    rng = np.random.default_rng(0)
+    boxes = np.column_stack(
+        [rng.uniform(-30, 30, (20, 2)), np.full(20, -1.0), np.tile([4, 2, 1.6], (20, 1)), np.linspace(-3, 3, 20)]
+    )
+    points = np.concatenate([box[:3] + rng.uniform(-0.8, 0.8, (30, 3)) for box in boxes]).astype(np.float32)
+    expected = np.full(20, 30)
+    (sound,) = judge_boxes(count_boxes([(points, boxes, expected)]), 'mine')
+    assert sound.level == GOOD
+    (finding,) = judge_boxes(count_boxes([(points, boxes * change, expected)]), 'mine')
+    assert finding.level == BAD and cause in finding.verdict

@@ -42,6 +42,7 @@ class BoxCount:
     Attributes:
         points, inside: points looked at, and how many lie in a box.
         boxes, expected, hit: boxes; those said to hold 5 points or more; how many of these hold any.
+        units: what is wrong with the numbers themselves, '' if nothing is.
         mine, theirs: by convention, points that only the box as given holds, and that only the changed box holds.
     """
 
@@ -50,6 +51,7 @@ class BoxCount:
     boxes: int = 0
     expected: int = 0
     hit: int = 0
+    units: str = ''
     mine: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONVENTIONS, 0))
     theirs: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(CONVENTIONS, 0))
 
@@ -75,6 +77,7 @@ def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
     total = BoxCount()
     for points, boxes, expected in frames:
         total.points += len(points)
+        total.units = total.units or _other_units(boxes)
         held = np.zeros(len(points), dtype=bool)
         others = {name: change(boxes) for name, change in CONVENTIONS.items()} if len(boxes) else {}
         for index, box in enumerate(boxes):
@@ -99,10 +102,26 @@ def count_boxes(frames: Sequence[Tuple[Array, Array, Array]]) -> BoxCount:
     return total
 
 
+def _other_units(boxes: Array) -> str:
+    """What shows that (M, 7) boxes are in no metres and radians."""
+    if not len(boxes):
+        return ''
+    yaw, size, place = np.abs(boxes[:, 6]).max(), np.median(boxes[:, 3:6].max(axis=1)), np.abs(boxes[:, :3]).max()
+    if yaw > 2 * np.pi + 0.1:
+        return f'yaw reaches {yaw:.0f}: degrees instead of radians (numpy.radians)'
+    if size > 50:
+        return f'boxes are {size:.0f} m long (median): millimetres or centimetres instead of metres'
+    if place > 2000:
+        return f'centres lie up to {place:.0f} m from the LiDAR: in the world, or in millimetres'
+    return ''
+
+
 def judge_boxes(count: BoxCount, where: str) -> List[Finding]:
     """Findings about the counts of :func:`count_boxes`; ``where`` names the info file."""
     if count.boxes == 0:
         return [Finding(GOOD, 'boxes', f'{where}: none in the frames looked at (pre-training needs none)')]
+    if count.units:
+        return [Finding(BAD, 'boxes', f'{where}: {count.units}', BOX_FIX)]
     about = f'{where}: {count.inside / max(count.points, 1):.1%} of the points lie in {count.boxes} boxes'
     if count.expected:
         about += f'; of {count.expected} boxes said to hold 5 points or more, {count.hit / count.expected:.0%} hold any'

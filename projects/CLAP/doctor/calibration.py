@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .edges import MIN_POINTS, WIDTH, Agreement, add, agreement, best_of, edge_map, edge_points, together
 from .findings import BAD, GOOD, WATCH, Finding
+from .images import TURNED, turned
 from .mistakes import MISTAKES, TILTS
 
 Array = NDArray[Any]
@@ -60,8 +61,11 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
         tried.update({mistake: (cam2img[name], mend(lidar2cam[name])) for mistake, (_, mend) in MISTAKES.items()})
         tried.update({tilt: (cam2img[name], turn @ lidar2cam[name]) for tilt, turn in TILTS.items()})
         tried.update({other: (cam2img[other], lidar2cam[other]) for other in images if other != name})
+        fits = rig.fits.setdefault(name, {})
         for label, (intrinsic, extrinsic) in tried.items():
-            add(rig.fits.setdefault(name, {}), label, agreement(rim, edges, scale, intrinsic, extrinsic))
+            add(fits, label, agreement(rim, edges, scale, intrinsic, extrinsic))
+        for label, (_, turn) in TURNED.items():
+            add(fits, label, agreement(rim, turn(edges), scale, cam2img[name], lidar2cam[name]))
 
 
 def judge(rig: Rig, where: str, look: str) -> List[Finding]:
@@ -71,7 +75,12 @@ def judge(rig: Rig, where: str, look: str) -> List[Finding]:
     tilted = [
         name for name in sound if _down(rig.matrices[name]) < UPRIGHT and rig.fits[name][GIVEN].certainty < 5.0
     ]  # mounted on its side or head, if the images say so
-    found += _tilted(rig, sound, tilted) + _far(rig, sound) + _intrinsics(rig)
+    wrong = turned(rig.fits, rig.intrinsics, [name for name in sound if name not in tilted], GIVEN)
+    others = [name for name in rig.matrices if wrong is None or name not in wrong[0]]
+    found += _tilted(rig, sound, tilted) + _far(rig, sound) + _intrinsics(rig, others)
+    if wrong is not None:
+        names, text, fix, sure = wrong
+        found.append(_Problem(BAD if sure else WATCH, names, text, fix))
     if not found:
         found = _contradicted(rig)
     findings = [problem.finding(where, look) for problem in found]
@@ -162,7 +171,8 @@ def _tilted(rig: Rig, sound: List[str], tilted: List[str]) -> List[_Problem]:
                 WATCH,
                 rest,
                 f'not upright (down axis {_degrees(rig, rest)} from the LiDAR\'s -z), and no usual mistake explains it',
-                f'right if mounted so; else correct lidar2cam or the LiDAR frame (z is up); {_WANTED}',
+                'right if mounted so; else correct lidar2cam (angles in degrees taken for radians?) or the LiDAR frame '
+                f'(z is up); {_WANTED}',
             )
         )
     if explained:
@@ -238,14 +248,16 @@ def _contradicted(rig: Rig) -> List[_Problem]:
     given, mended = whole[GIVEN], rig_fit(rig, names, tilt)
     if mended.points >= MIN_POINTS and mended.here > given.here + 0.04 and mended.gain > given.gain + 0.03:
         return [_turned(names, tilt, given, mended)]
-    found = [problem for name in names for problem in _contradicted_alone(rig, name)]
+    # Of many cameras and mistakes one fits better by chance: where the rig agrees, a single camera needs more proof.
+    agrees = whole[GIVEN].certainty > 2.0
+    found = [problem for name in names for problem in _contradicted_alone(rig, name, agrees)]
     if not found and whole[GIVEN].points >= 10 * MIN_POINTS and whole[GIVEN].certainty < 1.0:
         found.append(
             _Problem(
                 WATCH,
                 names,
                 'edges of the points do not lie on edges of the images: the calibration may '
-                f'be wrong, or images and sweeps of different times ({whole[GIVEN].gain:+.3f} edge '
+                f'be wrong, or images and sweeps of different times or turned ({whole[GIVEN].gain:+.3f} edge '
                 'strength above points beside)',
                 'compare points and images; check lidar2cam, cam2img and time stamps',
             )
@@ -253,13 +265,13 @@ def _contradicted(rig: Rig) -> List[_Problem]:
     return found
 
 
-def _contradicted_alone(rig: Rig, name: str) -> List[_Problem]:
+def _contradicted_alone(rig: Rig, name: str, agrees: bool) -> List[_Problem]:
     fits = rig.fits[name]
     mistake, sure = best_of(fits, GIVEN, [m for m in MISTAKES if _explains(rig.matrices[name], m)])
     other, sure_other = best_of(fits, GIVEN, [n for n in rig.matrices if n != name])
-    if mistake:
+    if mistake and (sure or not agrees):
         return [_mended(BAD if sure else WATCH, [name], mistake, fits)]
-    if other:
+    if other and (sure_other or not agrees):
         return [
             _Problem(
                 BAD if sure_other else WATCH,
@@ -310,10 +322,11 @@ def _numbers(fits: Dict[str, Agreement], name: str) -> str:
     )
 
 
-def _intrinsics(rig: Rig) -> List[_Problem]:
+def _intrinsics(rig: Rig, names: List[str]) -> List[_Problem]:
     """Principal points far from the middle: the calibration of an image of another size."""
     found = []
-    for name, (cam2img, width, height) in rig.intrinsics.items():
+    for name in names:
+        cam2img, width, height = rig.intrinsics[name]
         x, y = float(cam2img[0, 2]) / width, float(cam2img[1, 2]) / height
         if abs(x - 0.5) < 0.2 and abs(y - 0.5) < 0.25:
             continue

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import calibration
+from . import calibration, images
 from .boxes import Array, count_boxes, judge_boxes
 from .findings import BAD, GOOD, WATCH, Finding
 
@@ -150,10 +150,14 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
         node['verify'] = 'off'
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # blind cameras become findings of their own
-            reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits)
+            voxels = cfg.model.get('voxelize_cfg') if cfg.model.get('pts_middle_encoder') else None
+            voxels = voxels and dict(voxels, point_cloud_range=limits, max_voxels=voxels['max_voxels'][0])
+            reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits, voxels)
     except DataError as error:
         lines = str(error).splitlines()
         return [Finding(BAD, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]
+    remarks = dict.fromkeys(remark for report in reports for remark in report.remarks)
+    findings += [Finding(WATCH, 'frames', f'{ann_file}: {remark}', 'see there') for remark in remarks]
     return findings + _judge_projection(reports, ann_file)
 
 
@@ -165,6 +169,9 @@ def _check_calibration(dataset: Any, ann_file: str, pictures: Optional[str]) -> 
         if not info.get('images'):
             return []
         points = _points(info['lidar_points'])
+        unusable = images.check_images(info['images'], ann_file)
+        if unusable:  # they say nothing about a calibration
+            return unusable
         calibration.add_frame(rig, points, info['images'])
         if pictures and index == 0:
             look = f'look at {_draw(points, info["images"], ann_file, pictures)}'
@@ -199,7 +206,16 @@ def _draw(points: Array, images: Dict[str, Any], ann_file: str, folder: str) -> 
 
 
 def _points(lidar: Dict[str, Any]) -> Array:
-    return np.fromfile(lidar['lidar_path'], dtype=np.float32).reshape(-1, lidar['num_pts_feats'])
+    """Rows (N, F) of a point file, as far as they can be points; ``DataError`` with the likely cause else."""
+    from projects.CLAP.clap.datasets.plausible import cloud_problem
+    from projects.CLAP.clap.datasets.transforms.loading import read_points
+    from projects.CLAP.clap.errors import DataError
+
+    points = read_points(lidar['lidar_path'], lidar['num_pts_feats'])
+    problem = cloud_problem(points)
+    if problem:
+        raise DataError(f'{lidar["lidar_path"]} {problem}')
+    return points[np.isfinite(points).all(axis=1)]
 
 
 def _packs_keyframes(node: Any) -> bool:

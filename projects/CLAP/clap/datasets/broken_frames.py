@@ -7,7 +7,7 @@ from typing import Any, List
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import CLAPError, DataError
 from .seeded_sampler import seeded
 
 #: Broken frames in a row after which it is not the frames that are at fault.
@@ -15,6 +15,21 @@ MOST_IN_A_ROW = 10
 #: What would make the same cause look new every time.
 _ADDRESS = re.compile(r' at 0x[0-9a-fA-F]+')
 _MATRICES = ('cam2img', 'lidar2cam', 'cam2lidar', 'lidar2img', 'img_aug_matrix', 'lidar_aug_matrix')
+
+
+def _advice(error: Exception) -> str:
+    """The way out by the kind of an error that is none of ours."""
+    leave_out = "leave the frame out (indices), or set on_broken_frame='skip'"
+    if isinstance(error, MemoryError):
+        return 'Less memory is taken by fewer workers (train_dataloader.num_workers) or smaller images'
+    if isinstance(error, OSError):
+        return f'Look whether the file can be read, copy it again, {leave_out}'
+    if isinstance(error, KeyError):
+        return (
+            f'A transform of the pipeline asks for {error}, which neither the frame nor a transform before it gives: '
+            f'add it to the info file, correct the pipeline, or {leave_out}'
+        )
+    return f'If it is this frame alone convert it again, {leave_out}; if it is every frame, a transform is at fault'
 
 
 class BrokenFramePolicy:
@@ -53,14 +68,11 @@ class BrokenFramePolicy:
     def _load(self, index: int) -> Any:
         try:
             sample = super().__getitem__(index)  # type: ignore[misc]
-        except DataError:
+        except CLAPError:  # says what to do
             raise
         except Exception as error:  # decoders of damaged files raise anything; the cause stays attached
-            raise DataError(
-                f'frame {index} ({self._name(index)}) cannot be loaded: {type(error).__name__}: {error}. '
-                'Copy or convert its files again, leave it out (indices), or set '
-                "on_broken_frame='skip'"
-            ) from error
+            what = f'frame {index} ({self._name(index)}) cannot be loaded: {type(error).__name__}: {error}'
+            raise DataError(f'{what}. {_advice(error)}') from error
         self._check_matrices(sample, index)
         return sample
 

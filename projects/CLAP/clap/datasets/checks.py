@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,6 +15,11 @@ from torch import Tensor
 from ..encoders.camera_matrices import camera_matrices
 from ..errors import DataError
 from ..functional import project_points, transform_points
+from ..functional.voxelize import occupied_voxels
+
+#: Shares of a frame's points (voxels) below (above) which it is no frame of the range's size.
+LEAST_IN_RANGE, LEAST_FAR, MOST_CUT = 0.02, 0.03, 0.33
+NEAR_M = 5.0
 
 _warned_cameras: set = set()
 
@@ -25,19 +30,24 @@ class FrameReport:
 
     Attributes:
         num_points: points of the encoder's cloud.
-        in_range: share of them inside the point cloud range.
+        in_range: share of the keyframe (where there is none, of the encoder's cloud) inside the point cloud range.
         visible: camera name -> share of the keyframe's points that project into its (augmented) image.
         num_bytes: of the sample's tensors, as a worker hands them over.
+        remarks: what is legal and most often a mistake.
     """
 
     num_points: int
     in_range: float
     visible: Dict[str, float]
     num_bytes: int
+    remarks: Tuple[str, ...] = ()
 
 
 def check_frame(
-    inputs: Dict[str, Tensor], data_sample: Det3DDataSample, point_cloud_range: Sequence[float]
+    inputs: Dict[str, Tensor],
+    data_sample: Det3DDataSample,
+    point_cloud_range: Sequence[float],
+    voxelize_cfg: Optional[Dict[str, Any]] = None,
 ) -> FrameReport:
     """Checks one packed sample; ``DataError`` says what is wrong with it and what to do.
 
@@ -45,29 +55,32 @@ def check_frame(
         inputs: ``points`` (N, >=3), optionally ``keyframe_points`` (M, 3), ``keyframe_origins``, ``img`` (C, 3, H, W).
         data_sample: with the metainfo that ``CLAPPackInputs`` sets.
         point_cloud_range: x, y, z minimum and x, y, z maximum, metres, augmented LiDAR frame.
+        voxelize_cfg: voxel_size, point_cloud_range and max_voxels, one number: counts the voxels that are cut off.
 
     A single camera without points is legal (its pixels are drawn uniformly): reported, and warned about once per name.
     """
     name = data_sample.metainfo.get('lidar_path', 'this frame')
     points = inputs['points'].float()
     _check_cloud(points, f'{name}: points')
+    cloud = points[:, :3]  # the pipeline has left out what is not in range
+    in_range = _check_range(cloud, point_cloud_range, name)
     if 'keyframe_points' in inputs:
         _check_cloud(inputs['keyframe_points'], f'{name}: keyframe_points')
         _check_origins(inputs, name)
-    low, high = (torch.as_tensor(point_cloud_range[part], dtype=torch.float32) for part in (slice(0, 3), slice(3, 6)))
-    in_range = float(((points[:, :3] >= low) & (points[:, :3] < high)).all(dim=1).float().mean())
-    if in_range == 0.0:
-        raise DataError(
-            f'{name}: none of {len(points)} points lies inside point_cloud_range {list(point_cloud_range)}; they span '
-            f'{points[:, :3].amin(0).tolist()} to {points[:, :3].amax(0).tolist()}. Points in world coordinates or in '
-            'another unit? Convert to the LiDAR frame in metres, or correct point_cloud_range'
-        )
+        aug = torch.as_tensor(data_sample.metainfo.get('lidar_aug_matrix', np.eye(4)), dtype=torch.float32)
+        cloud = transform_points(inputs['keyframe_points'].float(), aug)
+        in_range = _check_range(cloud, point_cloud_range, name)
+    remarks = [*_remarks(points, cloud), *_cut_voxels(points, voxelize_cfg, name)]
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
-    return FrameReport(len(points), in_range, visible, tensor_bytes(inputs) + tensor_bytes(data_sample))
+    num_bytes = tensor_bytes(inputs) + tensor_bytes(data_sample)
+    return FrameReport(len(points), in_range, visible, num_bytes, tuple(remarks))
 
 
 def check_dataset(
-    dataset, num_frames: int = 1, point_cloud_range: Sequence[float] = (-54, -54, -5, 54, 54, 3)
+    dataset,
+    num_frames: int = 1,
+    point_cloud_range: Sequence[float] = (-54, -54, -5, 54, 54, 3),
+    voxelize_cfg: Optional[Dict[str, Any]] = None,
 ) -> List[FrameReport]:
     """Runs the pipeline on ``num_frames`` frames, spread evenly, and checks each; for a hook before training."""
     indices = np.unique(np.linspace(0, len(dataset) - 1, max(1, num_frames)).round().astype(int))
@@ -75,7 +88,55 @@ def check_dataset(
     with torch.random.fork_rng(devices=[]):  # looking at a frame must not change what training draws
         samples = [dataset[int(index)] for index in indices]
     np.random.set_state(numpy_state)
-    return [check_frame(sample['inputs'], sample['data_samples'], point_cloud_range) for sample in samples]
+    return [check_frame(s['inputs'], s['data_samples'], point_cloud_range, voxelize_cfg) for s in samples]
+
+
+def _check_range(cloud: Tensor, point_cloud_range: Sequence[float], name: str) -> float:
+    """The share of (N, 3) inside the range; ``DataError`` where it is no scene of the range's size."""
+    low, high = (torch.as_tensor(point_cloud_range[part], dtype=torch.float32) for part in (slice(0, 3), slice(3, 6)))
+    in_range = float(((cloud >= low) & (cloud < high)).all(dim=1).float().mean())
+    if in_range < LEAST_IN_RANGE:
+        share = 'none' if in_range == 0.0 else f'{in_range:.1%}'
+        raise DataError(
+            f'{name}: {share} of {len(cloud)} points lies inside point_cloud_range {list(point_cloud_range)}; they '
+            f'span {cloud.amin(0).tolist()} to {cloud.amax(0).tolist()}. Points in world coordinates, or in another '
+            'unit (millimetres, centimetres)? Convert to the LiDAR frame in metres, or correct point_cloud_range'
+        )
+    reach, far = float((high - low)[:2].min()) / 2, float((cloud[:, :2].norm(dim=1) > NEAR_M).float().mean())
+    if reach > 4 * NEAR_M and far < LEAST_FAR:
+        raise DataError(
+            f'{name}: {far:.1%} of {len(cloud)} points lie more than {NEAR_M:g} m away, and point_cloud_range reaches '
+            f'{reach:g} m. Points in kilometres or scaled, float64 numbers read as float32, another number of columns '
+            '(load_dim)? Write float32 metres; for a scene as small as that, make point_cloud_range small'
+        )
+    return in_range
+
+
+def _remarks(points: Tensor, cloud: Tensor) -> List[str]:
+    found = []
+    spread = cloud.std(dim=0)
+    if len(cloud) > 100 and spread[2] > spread[:2].max():
+        found.append('points reach farther along z than along x and y: z has to be up; turn the LiDAR frame')
+    if points.shape[1] > 3 and 0 < float(points[:, 3].max()) <= 1.0:
+        found.append('intensities lie in 0..1, other data sets here have 0..255: multiply by 255, to share weights')
+    if points.shape[1] > 3 and float(points[:, 3].max()) > 255.0:
+        found.append(f'intensities reach {float(points[:, 3].max()):.0f}, expected 0..255: scale them')
+    return found
+
+
+def _cut_voxels(points: Tensor, cfg: Optional[Dict[str, Any]], name: str) -> List[str]:
+    """What the limit of the voxels cuts off: a remark, and from a third on an error."""
+    if cfg is None:
+        return []
+    occupied, most = occupied_voxels(points, cfg['voxel_size'], cfg['point_cloud_range']), cfg['max_voxels']
+    cut = 1 - most / max(occupied, 1)
+    told = (
+        f'voxelize_cfg.max_voxels cuts off {cut:.0%} of {occupied} occupied voxels: raise its {most} to '
+        f'{-(-occupied // 10000) * 10000} or more, or take fewer sweeps or larger voxels'
+    )
+    if cut > MOST_CUT:
+        raise DataError(f'{name}: model.{told}')
+    return [told] if cut > 0.01 else []
 
 
 def tensor_bytes(value: Any) -> int:

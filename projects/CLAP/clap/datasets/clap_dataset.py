@@ -16,15 +16,15 @@ from mmengine.logging import print_log
 from ..errors import ConfigError, DatasetError
 from .broken_frames import BrokenFramePolicy
 from .class_balance import balanced_frames, draws_per_class, frames_by_class
-from .file_checks import expected_files, file_problems
+from .file_checks import expected_files, file_problems, files_advice, reading_problems
 from .info_file import check_cameras_exist, frame_name, frame_problems, read_info_file
 from .labels import box_problems, instance_problems, label_mapping
 from .semantics import ClassNames, labelled_frames, semantic_table
 from .shares import chosen_frames
 
-_ADVICE = (
-    'Correct data_root / data_prefix / ann_file of the data set (or CLAP_DATA_ROOT), copy the files again, or '
-    "convert the data again with tools/create_data.py. (verify='off' switches this check off.)"
+_ENTRIES_ADVICE = (
+    'Correct these entries, or make the info file again with the converter of these data (tools/create_data.py). '
+    "(verify='off' switches this check off.)"
 )
 
 
@@ -275,7 +275,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             if info is not None:
                 parsed.append(info)
         if self.dropped_frames and (self.on_broken_frame == 'stop' or not parsed):
-            raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ADVICE)
+            raise DatasetError.from_problems(f'info file {self.ann_file}', self.dropped_frames, _ENTRIES_ADVICE)
         if self.dropped_frames:
             print_log(
                 f'{self.ann_file}: {len(frames) - len(parsed)} of {len(frames)} frames left out, their entries '
@@ -298,6 +298,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             self._select(frame)
             where = frame_name(frame, index)
             problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar, self._sweeps)
+            if not problems and use_lidar and self.verify != 'off':
+                problems = reading_problems(frame, self.pipeline.transforms, where)
             if not problems and self.with_annotations:
                 flag = 'bbox_3d_isvalid' if self.use_valid_flag else 'num_lidar_pts'
                 problems = instance_problems(frame.get('instances'), self.label_mapping, where, flag)
@@ -380,7 +382,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         problems = file_problems(files, open_files=self.verify == 'full')
         if problems:
             title = f'files of {self.ann_file} (data_root {self.data_root})'
-            error = DatasetError.from_problems(title, problems, _ADVICE)
+            error = DatasetError.from_problems(title, problems, files_advice(problems))
             if self.on_broken_frame == 'stop':
                 raise error
             print_log(f'{error} The frames concerned will be skipped.', 'current', logging.WARNING)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
+from .plausible import cloud_problem, image_problem, mode_problem
+
+MAX_AGE_S, MAX_SPEED_M_S = 2.0, 100.0
 _THREADS = 16
 _CHUNK = 512
 _CLASS_BYTES = 1
@@ -54,6 +57,50 @@ def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
     return files
 
 
+def reading_problems(frame: dict, steps: Sequence[Any], where: str) -> List[str]:
+    """Where a raw frame and the pipeline's loaders contradict each other, or sweeps are of an impossible time or place.
+
+    Args:
+        frame: as the info file has it.
+        steps: transforms of the pipeline; those that load points have ``load_dim``, those of sweeps ``sweeps_num``.
+        where: name of the frame.
+    """
+    features = frame['lidar_points']['num_pts_feats']
+    problems = [
+        f'{where}: lidar_points.num_pts_feats is {features}, but {type(step).__name__} of the pipeline reads '
+        f'load_dim={step.load_dim} numbers per point: correct the wrong one (use_dim names the columns to take)'
+        for step in steps
+        if getattr(step, 'load_dim', features) != features
+    ]
+    number = {step: max(getattr(step, 'sweeps_num', 0), getattr(step, 'target_sweeps', 0)) for step in steps}
+    sweeps = frame.get('lidar_sweeps') or []
+    if all(getattr(step, 'test_mode', False) for step, wanted in number.items() if wanted):  # else any may be drawn
+        sweeps = sweeps[: max(number.values(), default=0)]
+    return problems + [
+        f'{where}: lidar_sweeps[{number}] {problem}'
+        for number, problem in enumerate(_sweep_problem(sweep, frame['timestamp']) for sweep in sweeps)
+        if problem
+    ]
+
+
+def _sweep_problem(sweep: dict, frame_s: float) -> Optional[str]:
+    age = frame_s - sweep['timestamp']
+    if not 0 <= age <= MAX_AGE_S:
+        unit = 'microseconds' if abs(age) > 1e4 else 'milliseconds' if abs(age) > 20 else ''
+        cause = f'time stamps in {unit}? They are seconds' if unit else 'a sweep is of the two seconds before its frame'
+        return f'is {age:g} s older than its frame (expected 0 to {MAX_AGE_S:g} s): {cause}; correct or leave it out'
+    matrix = np.asarray(sweep['lidar_points']['lidar2sensor'], dtype=np.float64)
+    if np.abs(matrix[:3, :3] @ matrix[:3, :3].T - np.eye(3)).max() > 0.02:
+        return 'has a lidar2sensor that is no rotation and translation; write inv(sweep to world) @ (frame to world)'
+    distance = float(np.linalg.norm(matrix[:3, 3]))
+    if distance > MAX_SPEED_M_S * age + 2:
+        return (
+            f'has a lidar2sensor that moves the LiDAR by {distance:.0f} m in {age:.2f} s: millimetres, or a pose in '
+            'the world instead of inv(sweep to world) @ (frame to world)?'
+        )
+    return None
+
+
 def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> List[str]:
     """One line per unusable file, in the given order; a file that several frames share is looked at once.
 
@@ -73,6 +120,20 @@ def file_problems(files: Iterable[ExpectedFile], open_files: bool = False) -> Li
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return [line for lines in pool.map(look, chunks) for line in lines]
+
+
+def files_advice(problems: Sequence[str]) -> str:
+    """The ways out of the problems of :func:`file_problems`, for the kinds that are among them."""
+    convert = 'or convert the data again (tools/create_data.py).'
+    ways = {
+        'does not exist': f'Correct data_root, data_prefix, ann_file (CLAP_DATA_ROOT), copy what is missing, {convert}',
+        'is empty': f'Copy empty, truncated and damaged files again, {convert}',
+        'truncated copy': f'Copy empty, truncated and damaged files again, {convert}',
+        'cannot be decoded': f'Copy empty, truncated and damaged files again, {convert}',
+        ' rows for the ': f'Files of one frame do not belong together: copy all of them, {convert}',
+    }
+    found = dict.fromkeys(way for sign, way in ways.items() if any(sign in problem for problem in problems))
+    return ' '.join([*found, "(verify='off' switches this check off.)"])
 
 
 def _stat_problem(file: ExpectedFile) -> Optional[str]:
@@ -107,11 +168,14 @@ def _content_problem(file: ExpectedFile) -> Optional[str]:
     try:
         if file.row_bytes is None:
             with Image.open(file.path) as image:
-                image.load()
-        elif file.row_bytes != _CLASS_BYTES:
-            bad = np.count_nonzero(~np.isfinite(np.fromfile(file.path, dtype=np.float32)))
-            if bad:
-                return f'{file.path} ({file.key}) holds {bad} numbers that are NaN or Inf'
+                problem = mode_problem(image.mode) or image_problem(np.asarray(image.convert('RGB')))
+            return f'{file.path} ({file.key}) {problem}' if problem else None
+        if file.row_bytes != _CLASS_BYTES:
+            rows = np.fromfile(file.path, dtype=np.float32).reshape(-1, file.row_bytes // 4)
+            problem = None if file.key.endswith('origins_path') else cloud_problem(rows)
+            bad = np.count_nonzero(~np.isfinite(rows))
+            if problem or bad:
+                return f'{file.path} ({file.key}) {problem or f"holds {bad} numbers that are NaN or Inf"}'
     except (OSError, SyntaxError, ValueError) as error:
         return f'{file.path} ({file.key}) cannot be decoded: {error}'
     return None

@@ -11,7 +11,6 @@ from mmdet3d.models.layers import SparseBasicBlock, make_sparse_convmodule
 from mmdet3d.models.losses.lovasz_loss import lovasz_softmax_flat
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import PointData
-from scipy.spatial import cKDTree
 from spconv.pytorch import SparseConvTensor, SparseSequential
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from ..encoders.sparse_conv import CLAPSparseInverseConv3d, CLAPSubMConv3d
 from ..errors import ConfigError
 from ..functional import transform_points
 from ..functional.voxelize import grid_size, voxelize
+from ..neighbours import neighbour_indices
 from .on_encoders import OnEncoders
 
 IGNORE = 255
@@ -238,8 +238,7 @@ def nearest_row(cloud: Tensor, rows: Tensor) -> Tensor:
         return rows
     if bool(lacking.all()):
         raise ConfigError('no point of a frame lies in point_cloud_range; see tools/doctor.py')
-    tree = cKDTree(cloud[~lacking].cpu().numpy())
-    index = torch.from_numpy(tree.query(cloud[lacking].cpu().numpy())[1]).to(rows.device)
+    index = neighbour_indices(cloud[~lacking].cpu().numpy(), 1, cloud[lacking].cpu().numpy())
     found = rows.clone()
-    found[lacking] = rows[~lacking][index]
+    found[lacking] = rows[~lacking][torch.from_numpy(index).to(rows.device)]
     return found

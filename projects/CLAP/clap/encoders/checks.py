@@ -41,6 +41,17 @@ def check_modalities(
             raise ConfigError(f'{name} is missing; the BEV encoder needs pts_backbone and pts_neck')
 
 
+def check_init_cfg(init_cfg: Any, configs: Dict[str, Optional[Dict[str, Any]]]) -> None:
+    """Weights of its own are read for the image backbone alone, see ``CLAPEncoderBase.init_weights``."""
+    parts = {'model': init_cfg, **{name: config.get('init_cfg') for name, config in configs.items() if config}}
+    ignored = [name for name, cfg in parts.items() if cfg and name != 'img_backbone']
+    if ignored:
+        raise ConfigError(
+            f'init_cfg of {", ".join(ignored)} is not read: only img_backbone has weights of its own. Take load_from '
+            'for the rest, and remove the key'
+        )
+
+
 def check_voxelize_cfg(cfg: Dict[str, Any]) -> None:
     if set(cfg) != VOXELIZE_KEYS:
         raise ConfigError(f'voxelize_cfg: expected the keys {sorted(VOXELIZE_KEYS)}, got {sorted(cfg)}')

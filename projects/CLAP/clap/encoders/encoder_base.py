@@ -15,7 +15,15 @@ from torch import Tensor, nn
 from ..errors import ConfigError, NonFiniteLossError
 from ..functional.voxelize import grid_size, voxelize
 from ..structures import EncoderOutput
-from .checks import CAMERA_PARTS, VOXELIZE_KEYS, check_bev, check_modalities, check_voxel_grid, check_voxelize_cfg
+from .checks import (
+    CAMERA_PARTS,
+    VOXELIZE_KEYS,
+    check_bev,
+    check_init_cfg,
+    check_modalities,
+    check_voxel_grid,
+    check_voxelize_cfg,
+)
 from .geometry import with_geometry
 
 ConfigType = Optional[Dict[str, Any]]
@@ -40,7 +48,7 @@ class CLAPEncoderBase(Base3DDetector):
         fusion_layer: Config of the fusion; needed exactly when both modalities exist.
         pts_backbone: Config of the BEV backbone.
         pts_neck: Config of the BEV neck.
-        init_cfg: Initialisation config.
+        init_cfg: must be None; weights come by ``load_from``, those of the image backbone by its own ``init_cfg``.
     """
 
     #: Whether the model needs pts_backbone and pts_neck.
@@ -67,6 +75,7 @@ class CLAPEncoderBase(Base3DDetector):
             )
         )
         check_modalities(voxelize_cfg, configs, self.uses_bev)
+        check_init_cfg(init_cfg, configs)
         configs = with_geometry(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
         for name, config in configs.items():

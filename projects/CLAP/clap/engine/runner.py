@@ -8,10 +8,12 @@ import logging
 import re
 from typing import Any, Dict, Optional, Sequence, Union
 
+from mmengine.dist import broadcast
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from .checkpoint.backbone import init_model
 from .checkpoint.resume import obey_configuration
 from .config.check import HOOKS_OF_MMENGINE
 from .console_line import ConsoleFormatter
@@ -75,6 +77,13 @@ class QuietRunner(Runner):
         kept = {name: hook for name, hook in (hooks or {}).items() if hook is not None or name in HOOKS_OF_MMENGINE}
         # By name: a configuration that was written down has its keys sorted, and must run its hooks in the same order.
         super().register_default_hooks(dict(sorted(kept.items())))
+
+    def _init_model_weights(self) -> None:
+        """As the parent, with the image backbone's own weights checked."""
+        model = unwrapped(self.model)
+        init_model(model)
+        for value in model.state_dict().values():
+            broadcast(value)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> dict:
         """As the parent; where a table of the transfer follows, MMEngine's list of missing keys is for the log file.

@@ -37,6 +37,15 @@ def _voxel_coords(
 
 
 @torch.no_grad()
+def occupied_voxels(points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float]) -> int:
+    """How many voxels hold a point, without a limit; arguments as of :func:`voxelize`."""
+    grid = grid_size(voxel_size, point_cloud_range)
+    coords, inside = _voxel_coords(points, voxel_size, point_cloud_range, grid)
+    coords = coords[inside]
+    return len(torch.unique((coords[:, 0] * grid[1] + coords[:, 1]) * grid[2] + coords[:, 2]))
+
+
+@torch.no_grad()
 def voxelize(
     points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], max_points: int, max_voxels: int
 ) -> Tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -14,6 +14,7 @@ from mmengine.fileio import get
 from PIL import Image, UnidentifiedImageError
 
 from ...errors import ConfigError, DataError
+from ..plausible import cloud_problem, header_problem, image_problem, missing, mode_problem
 
 FEATURE_DIMS = 5  # x, y, z, intensity, dt
 INTENSITY_DIM, TIME_DIM = 3, 4
@@ -37,12 +38,59 @@ def read_points(path: str, load_dim: int, backend_args: Optional[dict] = None) -
         raise DataError(f'point file {path} does not exist; check data_root and data_prefix') from None
     if len(raw) == 0:
         raise DataError(f'point file {path} is empty; expected float32 rows of {load_dim} numbers. Copy it again')
+    if header_problem(raw):
+        raise DataError(f'point file {path} {header_problem(raw)}')
     if len(raw) % (4 * load_dim):
         raise DataError(
             f'point file {path} has {len(raw)} bytes, not a multiple of {4 * load_dim} (float32 rows of '
             f'{load_dim} numbers): truncated copy, or load_dim is wrong'
         )
     return np.frombuffer(raw, dtype=np.float32).reshape(-1, load_dim).copy()
+
+
+def check_columns(load_dim: int, use_dim: Sequence[int], nonfinite: str) -> None:
+    """``ConfigError`` unless :func:`read_cloud` can be asked so."""
+    if nonfinite not in ('error', 'drop'):
+        raise ConfigError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
+    if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
+        raise ConfigError(
+            f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
+            f'load_dim={load_dim}; got {use_dim!r}'
+        )
+
+
+def read_cloud(
+    path: str,
+    load_dim: int,
+    use_dim: Sequence[int],
+    nonfinite: str,
+    backend_args: Optional[dict] = None,
+    checked: bool = True,
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Points (N, 5) of a file, and which of its M rows they are (M,); ``DataError`` if they are no points.
+
+    With ``nonfinite='drop'`` rows that hold NaN or Inf, or (0, 0, 0), are directions without a return and left out.
+    ``checked`` looks whether the numbers are possible.
+    """
+    rows = read_points(path, load_dim, backend_args)
+    kept = np.isfinite(rows[:, use_dim]).all(axis=1)
+    bad = len(rows) - int(np.count_nonzero(kept))
+    if nonfinite == 'drop':
+        kept &= ~missing(rows[:, use_dim[:3]])
+    problem = cloud_problem(rows[kept] if nonfinite == 'drop' else rows, use_dim[:3]) if checked else None
+    if problem:
+        raise DataError(f'{path} {problem}')
+    if bad and nonfinite == 'error':
+        raise DataError(
+            f'{path}: {bad} of {len(rows)} points hold NaN or Inf; repair the file, or set '
+            "nonfinite='drop' of its loader to leave them out"
+        )
+    if not kept.any():
+        raise DataError(
+            f'{path}: all {len(rows)} points hold NaN or Inf or are (0, 0, 0); the file is unusable, convert or copy '
+            'it again'
+        )
+    return rows[kept][:, use_dim], kept
 
 
 @TRANSFORMS.register_module()
@@ -88,7 +136,7 @@ class CLAPLoadMultiViewImages(BaseTransform):
     def _read(self, path: str) -> np.ndarray:
         try:
             with Image.open(io.BytesIO(get(path, backend_args=self.backend_args))) as image:
-                return np.asarray(image.convert('RGB'))
+                mode, pixels = image.mode, np.asarray(image.convert('RGB'))
         except FileNotFoundError:
             raise DataError(f'image {path} does not exist; check data_root and data_prefix') from None
         except (OSError, SyntaxError) as error:
@@ -97,6 +145,10 @@ class CLAPLoadMultiViewImages(BaseTransform):
             raise DataError(
                 f'image {path} cannot be decoded ({reason}): damaged or truncated, copy it again'
             ) from error
+        problem = mode_problem(mode) or image_problem(pixels)
+        if problem:
+            raise DataError(f'image {path} {problem}')
+        return pixels
 
 
 @TRANSFORMS.register_module()
@@ -112,7 +164,8 @@ class CLAPLoadKeyframe(BaseTransform):
         load_dim: numbers per point in the file.
         use_dim: columns to take, in the order x, y, z, intensity, dt.
         intensity_scale: what brings the file's intensities to 0..255.
-        nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points (``num_dropped_points`` counts them).
+        nonfinite: what NaN or Inf leads to: 'error', or 'drop' these points and (0, 0, 0), which stand for directions
+            without a return (``num_dropped_points`` counts them).
         add_extra_lidar: append the points of ``extra_lidar_path`` (PandaSet's forward LiDAR) to ``points``. They come
             from another sensor, so they are never part of the keyframe's rays.
         backend_args: MMEngine file backend; None reads local files.
@@ -127,40 +180,30 @@ class CLAPLoadKeyframe(BaseTransform):
         add_extra_lidar: bool = False,
         backend_args: Optional[dict] = None,
     ) -> None:
-        if nonfinite not in ('error', 'drop'):
-            raise ConfigError(f"nonfinite must be 'error' or 'drop', got {nonfinite!r}")
-        if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
-            raise ConfigError(
-                f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
-                f'load_dim={load_dim}; got {use_dim!r}'
-            )
+        check_columns(load_dim, use_dim, nonfinite)
         self.load_dim, self.use_dim, self.nonfinite = load_dim, list(use_dim), nonfinite
         self.intensity_scale = intensity_scale
         self.add_extra_lidar, self.backend_args = add_extra_lidar, backend_args
 
     def transform(self, results: dict) -> dict:
         lidar = results['lidar_points']
-        points = self._read(lidar['lidar_path'])
-        origins = self._read_origins(lidar, len(points))
-        finite = np.isfinite(points).all(axis=1)
-        if not finite.all():
-            points, origins = self._handle_nonfinite(lidar['lidar_path'], finite, points, origins)
-        results['num_dropped_points'] = int(np.count_nonzero(~finite))
+        points, kept = self._read(lidar['lidar_path'])
+        origins = self._read_origins(lidar, len(kept))
+        results['num_dropped_points'] = int(np.count_nonzero(~kept))
         results['keyframe_points'] = points[:, :3].copy()
-        results['keyframe_origins'] = origins
+        results['keyframe_origins'] = origins[kept] if len(origins) == len(kept) else origins
         if 'semantic_table' in results:
-            results['keyframe_classes'] = self._read_classes(lidar, len(finite), results['semantic_table'])[finite]
+            results['keyframe_classes'] = self._read_classes(lidar, len(kept), results['semantic_table'])[kept]
         if self.add_extra_lidar and 'extra_lidar_path' in lidar and Path(lidar['extra_lidar_path']).stat().st_size > 0:
-            extra = self._read(lidar['extra_lidar_path'])
-            points = np.concatenate([points, extra[np.isfinite(extra).all(axis=1)]])
+            points = np.concatenate([points, self._read(lidar['extra_lidar_path'])[0]])
         results['points'] = LiDARPoints(points, points_dim=FEATURE_DIMS)
         return results
 
-    def _read(self, path: str) -> np.ndarray:
-        points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
+    def _read(self, path: str) -> Tuple[np.ndarray, np.ndarray]:
+        points, kept = read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args)
         points[:, INTENSITY_DIM] *= self.intensity_scale
         points[:, TIME_DIM] = 0.0
-        return points
+        return points, kept
 
     def _read_origins(self, lidar: dict, num_points: int) -> np.ndarray:
         if 'origins_path' not in lidar:
@@ -185,14 +228,3 @@ class CLAPLoadKeyframe(BaseTransform):
                 f'{len(stored)}. Convert the data set again'
             )
         return table[stored]
-
-    def _handle_nonfinite(self, path: str, finite: np.ndarray, points: np.ndarray, origins: np.ndarray) -> tuple:
-        bad = int(np.count_nonzero(~finite))
-        if self.nonfinite == 'error':
-            raise DataError(
-                f'{path}: {bad} of {len(points)} points hold NaN or Inf; repair the file, or set '
-                "CLAPLoadKeyframe(nonfinite='drop') to leave them out"
-            )
-        if not finite.any():
-            raise DataError(f'{path}: all {bad} points hold NaN or Inf; the file is unusable, convert or copy it again')
-        return points[finite], origins[finite] if len(origins) == len(points) else origins

@@ -11,7 +11,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 
 from ...errors import ConfigError
-from .loading import FEATURE_DIMS, TIME_DIM, homogeneous, read_points
+from .loading import FEATURE_DIMS, TIME_DIM, check_columns, homogeneous, read_cloud
 
 CLOSE_M = 1.0
 
@@ -47,6 +47,7 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: a frame without earlier sweeps gets its keyframe ``sweeps_num`` times.
         remove_close: leave out points of a sweep that lie within 1 m of its sensor in x and y.
         test_mode: take the nearest sweeps in time instead of drawing among those of the frame.
+        nonfinite: as in :class:`CLAPLoadKeyframe`.
         target_sweeps: so many sweeps before the keyframe, the nearest in time, give rays to compare rendering with, as
             the keyframe does; 0 is the paper's preset. What moves leaves ghosts in them. Sets ``sweep_points`` ((K, 3)
             float32, each sweep's own LiDAR frame, order of the files), ``sweep_lengths`` ((S,) int64, points of each)
@@ -62,25 +63,25 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: bool = False,
         remove_close: bool = False,
         test_mode: bool = False,
+        nonfinite: str = 'error',
         target_sweeps: int = 0,
         backend_args: Optional[dict] = None,
     ) -> None:
         for name, number in (('sweeps_num', sweeps_num), ('target_sweeps', target_sweeps)):
             if not isinstance(number, int) or number < 0:
                 raise ConfigError(f'{name} must be a whole number of at least 0, got {number!r}')
-        if len(use_dim) != FEATURE_DIMS or max(use_dim) >= load_dim:
-            raise ConfigError(
-                f'use_dim must name the {FEATURE_DIMS} columns x, y, z, intensity, dt, each below '
-                f'load_dim={load_dim}; got {use_dim!r}'
-            )
+        check_columns(load_dim, use_dim, nonfinite)
         self.sweeps_num, self.load_dim, self.use_dim = sweeps_num, load_dim, list(use_dim)
         self.pad_empty_sweeps, self.remove_close = pad_empty_sweeps, remove_close
-        self.test_mode, self.target_sweeps, self.backend_args = test_mode, target_sweeps, backend_args
+        self.test_mode, self.nonfinite, self.target_sweeps = test_mode, nonfinite, target_sweeps
+        self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
         keyframe = results['points'].tensor
         sweeps = results.get('lidar_sweeps') or []
-        clouds = [torch.from_numpy(self._read(sweeps[index], results)) for index in self._choose(len(sweeps))]
+        chosen = [sweeps[index] for index in self._choose(len(sweeps))]
+        # One look a frame is enough to see files of another kind.
+        clouds = [torch.from_numpy(self._read(sweep, results, index == 0)) for index, sweep in enumerate(chosen)]
         if not sweeps and self.pad_empty_sweeps:
             clouds = [self._without_close(keyframe)] * self.sweeps_num
         results['points'] = LiDARPoints(torch.cat([keyframe, *clouds]), points_dim=FEATURE_DIMS)
@@ -91,12 +92,10 @@ class CLAPLoadSweeps(BaseTransform):
 
     def _targets(self, sweeps: List[dict]) -> Dict[str, np.ndarray]:
         """Whole files: which points are held back goes by their place in the file."""
-        read = [read_points(sweep['lidar_path'], self.load_dim, self.backend_args) for sweep in sweeps]
+        read = [self._load(sweep['lidar_path'])[:, :3] for sweep in sweeps]
         motions = [np.linalg.inv(homogeneous(sweep['lidar2sensor'], 'lidar2sensor')) for sweep in sweeps]
         return dict(
-            sweep_points=np.concatenate(
-                [np.zeros((0, 3), np.float32), *(points[:, self.use_dim[:3]] for points in read)]
-            ),
+            sweep_points=np.concatenate([np.zeros((0, 3), np.float32), *read]),
             sweep_lengths=np.array([len(points) for points in read], dtype=np.int64),
             sweep_to_keyframe=np.reshape(motions, (-1, 4, 4)).astype(np.float32),
         )
@@ -106,13 +105,14 @@ class CLAPLoadSweeps(BaseTransform):
             return range(min(available, self.sweeps_num))
         return torch.randperm(available)[: self.sweeps_num].tolist()
 
-    def _read(self, sweep: dict, results: dict) -> np.ndarray:
-        path = sweep['lidar_points']['lidar_path']
-        points = read_points(path, self.load_dim, self.backend_args)[:, self.use_dim]
-        points = self._without_close(points)
+    def _read(self, sweep: dict, results: dict, checked: bool) -> np.ndarray:
+        points = self._without_close(self._load(sweep['lidar_points']['lidar_path'], checked))
         points[:, :3] = to_keyframe(points[:, :3], sweep['lidar_points']['lidar2sensor'])
         points[:, TIME_DIM] = results['timestamp'] - sweep['timestamp']
         return points
+
+    def _load(self, path: str, checked: bool = False) -> np.ndarray:
+        return read_cloud(path, self.load_dim, self.use_dim, self.nonfinite, self.backend_args, checked)[0]
 
     def _without_close(self, points):
         if not self.remove_close:

@@ -83,12 +83,16 @@ class DatasetCheckHook(Hook):
             )
 
     def _check_frames(self, runner: Runner) -> None:
-        box = unwrapped(runner.model).voxelize_cfg['point_cloud_range']
-        loaders = [('train_dataloader', runner.train_dataloader, self.num_frames)]
+        model = unwrapped(runner.model)
+        cfg = model.voxelize_cfg
+        loaders = [('train_dataloader', runner.train_dataloader, self.num_frames, cfg['max_voxels'][0])]
         if runner.val_loop is not None:
-            loaders.append(('val_dataloader', runner.val_dataloader, 1))
-        for name, loader, count in loaders:
-            reports = check_dataset(loader.dataset, count, box)
+            loaders.append(('val_dataloader', runner.val_dataloader, 1, cfg['max_voxels'][1]))
+        for name, loader, count, most in loaders:
+            voxels = dict(cfg, max_voxels=most) if model.has_lidar else None
+            reports = check_dataset(loader.dataset, count, cfg['point_cloud_range'], voxels)
+            for remark in dict.fromkeys(remark for report in reports for remark in report.remarks):
+                runner.logger.warning(f'frame check of {name}: {remark}')
             for report in reports:
                 cameras = ', '.join(f'{camera} {share:.2f}' for camera, share in report.visible.items())
                 runner.logger.info(
