@@ -16,7 +16,7 @@ from projects.CLAP.clap.engine.hooks.nonfinite_loss_hook import nonfinite_gradie
 from projects.CLAP.clap.errors import NonFiniteLossError
 from projects.CLAP.clap.modules import BoundField
 from projects.CLAP.clap.neighbours import neighbour_indices
-from projects.CLAP.clap.pretrain.samplers import SurfaceVariationRaySampler
+from projects.CLAP.clap.pretrain.samplers.surface_variation import scan_variation
 from projects.CLAP.clap.structures import RayBundle
 from projects.CLAP.doctor.edges import edge_points
 from tests.fixtures.tiny import RANGE, batch, build, street
@@ -187,7 +187,7 @@ def _look_for_neighbours(use: str) -> None:
         for dtype in (np.float32, np.float64):
             assert neighbour_indices(points.astype(dtype), 9).shape == (4000, 9)
     elif use == 'sampler':
-        SurfaceVariationRaySampler()._neighbours(torch.from_numpy(points))
+        scan_variation(torch.from_numpy(points))
     else:
         edge_points(points)
 

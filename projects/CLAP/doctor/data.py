@@ -215,7 +215,8 @@ def _points(lidar: Dict[str, Any]) -> Array:
     problem = cloud_problem(points)
     if problem:
         raise DataError(f'{lidar["lidar_path"]} {problem}')
-    return points[np.isfinite(points).all(axis=1)]
+    finite: Array = points[np.isfinite(points).all(axis=1)]
+    return finite
 
 
 def _packs_keyframes(node: Any) -> bool:
