@@ -89,6 +89,7 @@ def messages():
         def emit(self, record: logging.LogRecord) -> None:
             found.append((record.levelno, record.getMessage()))
 
+    MMLogger._instance_dict.pop('label-shares', None)  # the current one is the last that was made
     logger, handler = MMLogger.get_instance('label-shares', log_level='INFO'), Keep()
     logger.addHandler(handler)
     yield found

@@ -125,7 +125,8 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatc
     assert any('scene 2 of 2' in line and 's left' in line for line in lines)
     generate(tmp_path / 'b', SMALL, jobs=2, report=lambda line: None)
     first, second = _bytes(tmp_path / 'a'), _bytes(tmp_path / 'b')
-    assert first == second and len(first) == 13 + 1 + 2 * (1 + 6 + 1)  # tables, stamp; sweep, images and map per scene
+    # tables, stamp; sweep, classes of its points, images and map per scene
+    assert first == second and len(first) == 14 + 1 + 2 * (1 + 1 + 6 + 1)
 
 
 def test_another_seed_gives_another_world() -> None:

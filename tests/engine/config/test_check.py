@@ -18,7 +18,7 @@ PLANS = {p for p in (CONFIGS / 'comparison').iterdir() if not p.name.startswith(
 @pytest.mark.parametrize('path', sorted(set(CONFIGS.rglob('*.py')) - PLANS), ids=lambda p: p.stem)
 def test_every_configuration_passes(path: Path) -> None:
     cfg = load_config(str(path))
-    assert cfg.model.type in ('CLAP', 'CLAPBEVFusion')
+    assert cfg.model.type in ('CLAP', 'CLAPBEVFusion', 'CLAPCenterPoint', 'CLAPSegmentor')
     assert cfg.work_dir == f'work_dirs/{path.stem}'
 
 

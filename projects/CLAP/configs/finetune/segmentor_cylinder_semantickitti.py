@@ -11,5 +11,9 @@ model = dict(
         voxel_size=[50 / 480, 2 * 3.14159265 / 360, 6 / 32],
     ),
 )
-train_dataloader = dict(batch_size=2)
+everything = dict(dataset=dict(pipeline=dict(point_range=None)))  # what lies beyond the grid has no voxel
+train_dataloader = dict(everything, batch_size=2)
+val_dataloader = everything
+test_dataloader = everything
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
+del everything
