@@ -59,6 +59,10 @@ detection = dict(
         classes=_base_.class_names,
     ),
 )
+lidar_detection = dict(
+    train_dataloader=dict(dataset=dict(ann_file='pandaset_infos_train.pkl')),
+    val_evaluator=dict(ann_file=data_root + 'pandaset_infos_val.pkl'),
+)
 segmentation = dict(
     train_dataloader=dict(dataset=dict(ann_file='pandaset_infos_train.pkl', semantic_classes=semantic_classes)),
     val_dataloader=dict(dataset=dict(semantic_classes=semantic_classes)),

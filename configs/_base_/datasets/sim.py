@@ -29,4 +29,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 detection = dict(val_evaluator=dict(data_root=data_root, ann_file=data_root + 'sim_infos_val.pkl'))
+lidar_detection = dict(val_evaluator=dict(ann_file=data_root + 'sim_infos_val.pkl'))
 del sweeps

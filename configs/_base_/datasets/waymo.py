@@ -58,4 +58,18 @@ detection = dict(
         data_root=data_root,
     ),
 )
+lidar_detection = dict(
+    train_dataloader=dict(
+        dataset=dict(
+            metainfo=metainfo,
+            merged_classes=None,
+            filter_empty_gt=True,
+            pipeline=dict(
+                object_range=dict(point_cloud_range=point_cloud_range), object_names=dict(classes=class_names)
+            ),
+        )
+    ),
+    val_dataloader=dict(dataset=dict(metainfo=metainfo, merged_classes=None, load_interval=1)),
+    val_evaluator=detection['val_evaluator'],
+)
 del frames, points, point_range, metainfo  # parts, no keys of a configuration

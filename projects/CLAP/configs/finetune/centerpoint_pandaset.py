@@ -7,48 +7,15 @@ _base_ = [
     '../../../../configs/_base_/finetune_runtime.py',
 ]
 
-class_names = ['vehicle', 'pedestrian', 'cyclist']
-merged = dict(
-    vehicle=['car', 'truck', 'bus', 'trailer', 'construction_vehicle'],
-    pedestrian=['pedestrian'],
-    cyclist=['bicycle', 'motorcycle'],
-)
 model = dict(
-    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range), bbox_head=dict(num_classes=len(class_names))
+    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range), bbox_head=dict(num_classes=len(_base_.three_classes))
 )
-lidar = dict(
-    metainfo=dict(classes=class_names),
-    merged_classes=merged,
-    with_annotations=True,
-    modality=dict(use_lidar=True, use_camera=False),
-)
-train_dataloader = dict(
-    dataset=dict(
-        lidar,
-        ann_file='pandaset_infos_train.pkl',
-        keep_length=True,
-        pipeline=dict(
-            images=None,
-            image_aug=None,
-            labels=dict(_delete_=True, type='LoadAnnotations3D', with_bbox_3d=True, with_label_3d=True),
-            object_range=dict(_delete_=True, type='ObjectRangeFilter', point_cloud_range=_base_.point_cloud_range),
-            object_names=dict(_delete_=True, type='ObjectNameFilter', classes=class_names),
-            pack=dict(keys=['points', 'gt_bboxes_3d', 'gt_labels_3d']),
-        ),
-    )
-)
-val_dataloader = dict(dataset=dict(lidar, pipeline=dict(images=None, image_aug=None, pack=dict(keys=['points']))))
+train_dataloader = _base_.lidar_detection.train_dataloader
+val_dataloader = _base_.lidar_detection.val_dataloader
 test_dataloader = val_dataloader
-# nuScenes' matching and average precision, see CLAPInfoMetric.
-val_evaluator = dict(
-    type='CLAPInfoMetric',
-    ann_file=_base_.data_root + 'pandaset_infos_val.pkl',
-    classes=class_names,
-    merged_classes=merged,
-)
+val_evaluator = _base_.lidar_detection.val_evaluator
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=60, val_interval=60)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=5))
 log_processor = dict(window_size=10)
-del lidar, merged
