@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..encoders.encoder_base import ENCODERS
 from ..functional import sample_bev
+from ..functional.voxelize import rows_of_cells
 
 #: Kind of features -> the encoders that make them.
 FEATURES = dict(lidar=('pts_middle_encoder',), fused=ENCODERS, voxel=('pts_middle_encoder',))
@@ -28,7 +29,7 @@ def point_features(model: nn.Module, inputs: Dict, metas: List[dict], kind: str)
         features, coords = model.voxelize(inputs['points'][:1])
         stages = model.pts_middle_encoder.stages(features, coords, 1)
         strides = [(0, 0, 0), *model.pts_middle_encoder.stride_paddings]
-        return torch.cat([rows for rows in _stage_rows(points, stages, strides, model.voxelize_cfg)], 1)
+        return torch.cat(_stage_rows(points, stages, strides, model.voxelize_cfg), 1)
     if kind == 'lidar':
         bev = model.extract_lidar(inputs['points'])
     else:
@@ -43,13 +44,6 @@ def _stage_rows(points: Tensor, stages: List[SparseConvTensor], paddings: List, 
     for stage, padding in zip(stages, paddings):
         if stage is not stages[0]:
             place = (place + place.new_tensor(padding) - 1) / 2  # kernel 3, stride 2: cell o lies at 2 o + 1 - padding
-        shape = torch.tensor(stage.spatial_shape, device=points.device)
-        cells = (place + 0.5).floor().long()
-        inside = ((cells >= 0) & (cells < shape)).all(1)
-        keys = (cells[:, 0] * shape[1] + cells[:, 1]) * shape[2] + cells[:, 2]
-        own = stage.indices.long()
-        ordered, order = ((own[:, 1] * shape[1] + own[:, 2]) * shape[2] + own[:, 3]).sort()
-        row = torch.searchsorted(ordered, keys).clamp(max=len(ordered) - 1)
-        there = (inside & (ordered[row] == keys)).unsqueeze(1)
-        found.append(torch.where(there, stage.features[order[row]], stage.features.new_zeros(())))
+        row = rows_of_cells((place + 0.5).floor().long(), stage.indices[:, 1:].long(), stage.spatial_shape)
+        found.append(torch.where((row < 0)[:, None], stage.features.new_zeros(()), stage.features[row]))
     return found

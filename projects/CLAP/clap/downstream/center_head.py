@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from .objects import labelled_objects
+from .objects import bev_grid, check_grid, found_objects, labelled_objects
 from .transfusion.nms import circle_nms_mask
 from .transfusion.targets import heatmap_target
 
@@ -96,11 +96,7 @@ class CLAPCenterHead(nn.Module):
             raise ConfigError(f'heatmap_prior must lie between 0 and 1, got {heatmap_prior}')
         self.num_classes, self.with_velocity = num_classes, with_velocity
         self.origin = list(point_cloud_range[:2])
-        self.cell_size = [size * out_size_factor for size in voxel_size[:2]]
-        self.grid = tuple(
-            round((high - low) / cell)
-            for low, high, cell in zip(point_cloud_range[:2], point_cloud_range[3:5], self.cell_size)
-        )
+        self.cell_size, self.grid = bev_grid(point_cloud_range, voxel_size, out_size_factor)
         self.gaussian_overlap, self.min_radius, self.max_objects = gaussian_overlap, min_radius, max_objects
         self.code_weights = list(code_weights)[: 10 if with_velocity else 8]
         self.max_boxes, self.score_threshold = max_boxes, score_threshold
@@ -120,11 +116,7 @@ class CLAPCenterHead(nn.Module):
     def forward(self, bev: Tensor) -> List[Dict[str, Tensor]]:
         """BEV (B, in_channels, X, Y) -> maps of every task: ``heatmap`` logits, ``reg`` (the centre's place in its
         cell), ``height`` (of the centre, metres), ``dim`` (logarithms), ``rot`` (sine, cosine), ``vel``."""
-        if tuple(bev.shape[-2:]) != self.grid:
-            raise ConfigError(
-                f'the BEV has {tuple(bev.shape[-2:])} cells, the head expects {self.grid} from '
-                'point_cloud_range / (voxel_size * out_size_factor)'
-            )
+        check_grid(bev, self.grid)
         shared = self.shared_conv(bev)
         return [{name: value.float() for name, value in head(shared).items()} for head in self.task_heads]
 
@@ -202,13 +194,7 @@ class CLAPCenterHead(nn.Module):
             found = [self._task_boxes(task, own, sample) for task, own in enumerate(preds)]
             boxes, scores, labels = (torch.cat(parts) for parts in zip(*found))
             boxes[:, 2] -= boxes[:, 5] / 2  # from the centre to the bottom
-            results.append(
-                InstanceData(
-                    bboxes_3d=meta['box_type_3d'](boxes, box_dim=boxes.shape[-1]),
-                    scores_3d=scores,
-                    labels_3d=labels.int(),
-                )
-            )
+            results.append(found_objects(boxes, scores, labels, meta))
         return results
 
     def _task_boxes(self, task: int, preds: Dict[str, Tensor], sample: int) -> List[Tensor]:

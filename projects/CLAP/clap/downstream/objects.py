@@ -1,4 +1,4 @@
-"""Labelled objects as detection heads take them."""
+"""What detection heads share: their grid, labelled objects as they take them, found ones as they give them."""
 
 from __future__ import annotations
 
@@ -42,3 +42,28 @@ def labelled_objects(
         boxes.append(own.bboxes_3d.tensor[:, :columns].to(device).float())
         labels.append(classes)
     return boxes, labels
+
+
+def bev_grid(
+    point_cloud_range: Sequence[float], voxel_size: Sequence[float], out_size_factor: int
+) -> Tuple[List[float], Tuple[int, ...]]:
+    """Size (x, y) of a BEV cell in metres, and the cells (X, Y) of the range."""
+    cell_size = [size * out_size_factor for size in voxel_size[:2]]
+    spans = zip(point_cloud_range[:2], point_cloud_range[3:5], cell_size)
+    return cell_size, tuple(round((high - low) / cell) for low, high, cell in spans)
+
+
+def check_grid(bev: Tensor, grid: Tuple[int, ...]) -> None:
+    """Raise :class:`ConfigError` unless a map (B, C, X, Y) has the cells of a head."""
+    if tuple(bev.shape[-2:]) != grid:
+        raise ConfigError(
+            f'the BEV has {tuple(bev.shape[-2:])} cells, the head expects {grid} from '
+            'point_cloud_range / (voxel_size * out_size_factor)'
+        )
+
+
+def found_objects(boxes: Tensor, scores: Tensor, labels: Tensor, meta: dict) -> InstanceData:
+    """Boxes (K, 7 or 9: bottom centres), scores (K,) and classes (K,) of a sample, as metrics take them."""
+    return InstanceData(
+        bboxes_3d=meta['box_type_3d'](boxes, box_dim=boxes.shape[-1]), scores_3d=scores, labels_3d=labels.int()
+    )

@@ -18,7 +18,7 @@ from ..encoders.camera_matrices import lidar_augmentations
 from ..encoders.sparse_conv import CLAPSparseInverseConv3d, CLAPSubMConv3d
 from ..errors import ConfigError
 from ..functional import transform_points
-from ..functional.voxelize import grid_size, voxelize
+from ..functional.voxelize import voxel_rows
 from ..neighbours import neighbour_indices
 from .on_encoders import OnEncoders
 
@@ -121,49 +121,21 @@ class CLAPSegmentor(OnEncoders):
     # ---------------------------------------------------------------- voxels
 
     def in_grid(self, points: Tensor) -> Tensor:
-        """Points (N, 3 or more), metres -> their place (N, 3) in the axes of the voxels."""
+        """As the parent's; the encoder gets x, y, z on either grid, as in pre-training."""
         if self.grid == 'cartesian':
-            return points[:, :3]
+            return super().in_grid(points)
         rho, phi = points[:, :2].norm(dim=1), torch.atan2(points[:, 1], points[:, 0])
         return torch.stack([rho, phi, points[:, 2]], 1)
 
-    def voxelize(self, points: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """As the parent's, on the segmentor's grid; features are the means of what the points have in both."""
-        if self.grid == 'cartesian':
-            return super().voxelize(points)
-        cfg, features, coords = self.voxelize_cfg, [], []
-        for index, cloud in enumerate(points):
-            cloud = cloud.float()
-            means, cells = voxelize(
-                torch.cat([self.in_grid(cloud), cloud], 1),
-                cfg['voxel_size'],
-                cfg['point_cloud_range'],
-                cfg['max_num_points'],
-                cfg['max_voxels'][0 if self.training else 1],
-            )
-            features.append(means[:, 3:])
-            coords.append(F.pad(cells.int(), (1, 0), value=index))
-        return torch.cat(features), torch.cat(coords)
-
     def rows_of(self, points: Sequence[Tensor], coords: Tensor) -> List[Tensor]:
         """Clouds (N, 3) and voxels (V, 4) = b, x, y, z -> row of every point's voxel, (N,) int64, -1 where none is."""
-        cfg = self.voxelize_cfg
-        shape = torch.tensor(grid_size(cfg['voxel_size'], cfg['point_cloud_range']), device=coords.device)
-        ordered, order = self._keys(coords.long(), shape).sort()
-        rows = []
+        cfg, rows = self.voxelize_cfg, []
         for index, cloud in enumerate(points):
-            place = self.in_grid(cloud.float())
-            # as in voxelize: by a tensor, which divides exactly
-            cells = (place - place.new_tensor(cfg['point_cloud_range'][:3])) / place.new_tensor(cfg['voxel_size'])
-            inside = ((cells >= 0) & (cells.floor() < shape)).all(1)
-            keys = self._keys(F.pad(cells.floor().long(), (1, 0), value=index), shape)
-            found = torch.searchsorted(ordered, keys).clamp(max=len(ordered) - 1)
-            rows.append(torch.where(inside & (ordered[found] == keys), order[found], torch.full_like(keys, -1)))
+            own = (coords[:, 0] == index).nonzero().flatten()
+            place, occupied = self.in_grid(cloud.float()), coords[own, 1:].long()
+            found = voxel_rows(place, occupied, cfg['voxel_size'], cfg['point_cloud_range'])
+            rows.append(torch.where(found < 0, found, own[found]) if len(own) else found)
         return rows
-
-    @staticmethod
-    def _keys(coords: Tensor, shape: Tensor) -> Tensor:
-        return ((coords[:, 0] * shape[0] + coords[:, 1]) * shape[1] + coords[:, 2]) * shape[2] + coords[:, 3]
 
     def forward_norms(self, inputs: Dict[str, Any], metas: List[Dict[str, Any]]) -> None:
         """Let the encoder's batch norms see a preprocessed batch."""

@@ -129,14 +129,24 @@ class CLAPEncoderBase(Base3DDetector):
         if self.img_backbone is not None:
             self.img_backbone.init_weights()
 
+    def in_grid(self, points: Tensor) -> Tensor:
+        """Points (N, 3 or more), metres -> their place (N, 3) in the axes of the voxels."""
+        return points[:, :3]
+
     def voxelize(self, points: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
         """Clouds (N, F) in the augmented LiDAR frame -> mean features (V, F), coords (V, 4) int32 = b, x, y, z."""
         cfg = self.voxelize_cfg
         max_voxels = cfg['max_voxels'][0 if self.training else 1]
         features, coords = [], []
         for index, cloud in enumerate(points):
+            cloud = cloud.float()
             means, cells = voxelize(
-                cloud.float(), cfg['voxel_size'], cfg['point_cloud_range'], cfg['max_num_points'], max_voxels
+                cloud,
+                cfg['voxel_size'],
+                cfg['point_cloud_range'],
+                cfg['max_num_points'],
+                max_voxels,
+                self.in_grid(cloud),
             )
             features.append(means)
             coords.append(torch.nn.functional.pad(cells.int(), (1, 0), value=index))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -41,13 +41,55 @@ def occupied_voxels(points: Tensor, voxel_size: Sequence[float], point_cloud_ran
     """How many voxels hold a point, without a limit; arguments as of :func:`voxelize`."""
     grid = grid_size(voxel_size, point_cloud_range)
     coords, inside = _voxel_coords(points, voxel_size, point_cloud_range, grid)
-    coords = coords[inside]
-    return len(torch.unique((coords[:, 0] * grid[1] + coords[:, 1]) * grid[2] + coords[:, 2]))
+    return len(torch.unique(_keys(coords[inside], grid)))
+
+
+def _keys(cells: Tensor, grid: Sequence[int]) -> Tensor:
+    """One number (N,) for each cell (N, 3) inside a grid."""
+    return (cells[:, 0] * grid[1] + cells[:, 1]) * grid[2] + cells[:, 2]
+
+
+def rows_of_cells(cells: Tensor, occupied: Tensor, grid: Sequence[int]) -> Tensor:
+    """Where in a list of cells others stand.
+
+    Args:
+        cells: (N, 3) int64, x, y, z; any outside of the grid.
+        occupied: (V, 3) int64, distinct cells of the grid.
+        grid: cells along x, y, z.
+
+    Returns:
+        (N,) int64 row of ``occupied``, -1 where a cell is not among them.
+    """
+    nowhere = torch.full_like(cells[:, 0], -1)
+    if not len(occupied):
+        return nowhere
+    inside = ((cells >= 0) & (cells < cells.new_tensor(grid))).all(-1)
+    ordered, order = _keys(occupied, grid).sort()
+    keys = _keys(cells, grid)
+    found = torch.searchsorted(ordered, keys).clamp(max=len(ordered) - 1)
+    return torch.where(inside & (ordered[found] == keys), order[found], nowhere)
+
+
+def voxel_rows(
+    place: Tensor, occupied: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float]
+) -> Tensor:
+    """Row (N,) of every point's voxel among those that :func:`voxelize` gave (V, 3), -1 where there is none.
+
+    ``place`` (N, 3) is in the axes of the voxels.
+    """
+    grid = grid_size(voxel_size, point_cloud_range)
+    cells, inside = _voxel_coords(place, voxel_size, point_cloud_range, grid)
+    return rows_of_cells(torch.where(inside[:, None], cells, torch.full_like(cells, -1)), occupied, grid)
 
 
 @torch.no_grad()
 def voxelize(
-    points: Tensor, voxel_size: Sequence[float], point_cloud_range: Sequence[float], max_points: int, max_voxels: int
+    points: Tensor,
+    voxel_size: Sequence[float],
+    point_cloud_range: Sequence[float],
+    max_points: int,
+    max_voxels: int,
+    place: Optional[Tensor] = None,
 ) -> Tuple[Tensor, Tensor]:
     """Mean features of the occupied voxels of one sample.
 
@@ -61,6 +103,7 @@ def voxelize(
         point_cloud_range: (x, y, z minima, x, y, z maxima) metres.
         max_points: points kept per voxel.
         max_voxels: voxels kept.
+        place: (N, 3) of the points in the axes of the voxels, where these are not x, y, z.
 
     Returns:
         features (V, F), the mean over the kept points, and coords (V, 3) int32, x, y, z.
@@ -70,9 +113,9 @@ def voxelize(
     if max_points < 1 or max_voxels < 1:
         raise ValueError(f'expected max_points and max_voxels of at least 1, got {max_points} and {max_voxels}')
     grid = grid_size(voxel_size, point_cloud_range)
-    coords, inside = _voxel_coords(points, voxel_size, point_cloud_range, grid)
+    coords, inside = _voxel_coords(points if place is None else place, voxel_size, point_cloud_range, grid)
     points, coords = points[inside], coords[inside]
-    key = (coords[:, 0] * grid[1] + coords[:, 1]) * grid[2] + coords[:, 2]
+    key = _keys(coords, grid)
     # Stable: within a voxel the points stay in file order, so a group's first entry is its first point.
     order = key.sort(stable=True).indices
     _, group_size = torch.unique_consecutive(key[order], return_counts=True)

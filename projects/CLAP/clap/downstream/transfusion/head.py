@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...errors import ConfigError
-from ..objects import labelled_objects
+from ..objects import bev_grid, check_grid, found_objects, labelled_objects
 from .coder import TransFusionBoxCoder
 from .decoder import TransFusionDecoderLayer
 from .nms import circle_nms_mask
@@ -87,11 +87,7 @@ class CLAPTransFusionHead(nn.Module):
             raise ConfigError(f'nms_kernel_size must be odd and at least 3, got {nms_kernel_size}')
         self.in_channels, self.num_classes, self.num_proposals = in_channels, num_classes, num_proposals
         self.point_cloud_range = list(point_cloud_range)
-        self.cell_size = [size * out_size_factor for size in voxel_size[:2]]
-        self.grid = tuple(
-            round((high - low) / cell)
-            for low, high, cell in zip(point_cloud_range[:2], point_cloud_range[3:5], self.cell_size)
-        )
+        self.cell_size, self.grid = bev_grid(point_cloud_range, voxel_size, out_size_factor)
         if num_proposals > num_classes * self.grid[0] * self.grid[1]:
             raise ConfigError(f'num_proposals {num_proposals} exceeds the {num_classes} classes x {self.grid} cells')
         self.nms_kernel_size = nms_kernel_size
@@ -149,11 +145,7 @@ class CLAPTransFusionHead(nn.Module):
         layers * P), last layer last; ``query_labels`` (B, P) and ``query_heatmap_score`` (B, C, P), class and scores
         that the queries were chosen by; ``dense_heatmap`` (B, C, X, Y) logits.
         """
-        if tuple(bev.shape[-2:]) != self.grid:
-            raise ConfigError(
-                f'the BEV has {tuple(bev.shape[-2:])} cells, the head expects {self.grid} from '
-                'point_cloud_range / (voxel_size * out_size_factor)'
-            )
+        check_grid(bev, self.grid)
         features = self.shared_conv(bev)
         with torch.autocast(device_type=bev.device.type, enabled=False):
             dense = self.heatmap_head(features.float())
@@ -277,11 +269,5 @@ class CLAPTransFusionHead(nn.Module):
             if self.circle_nms:
                 survivors = circle_nms_mask(boxes[:, :2], scores, labels, self.circle_nms)
                 boxes, scores, labels = boxes[survivors], scores[survivors], labels[survivors]
-            results.append(
-                InstanceData(
-                    bboxes_3d=meta['box_type_3d'](boxes, box_dim=boxes.shape[-1]),
-                    scores_3d=scores,
-                    labels_3d=labels.int(),
-                )
-            )
+            results.append(found_objects(boxes, scores, labels, meta))
         return results
