@@ -52,6 +52,11 @@ def test_what_cannot_be_probed_is_named(cfg: Config, checkpoint: str, tmp_path: 
     torch.save(dict(state_dict=state), tmp_path / 'b.pth')
     with pytest.raises(CheckpointError, match='pts_middle_encoder'):
         module.probe(cfg, str(tmp_path / 'b.pth'), labels=1, seeds=1)
+    kernel = state['pts_middle_encoder.conv_out.0.weight']
+    state['pts_middle_encoder.conv_out.0.weight'] = kernel[:-1]
+    torch.save(dict(state_dict=state), tmp_path / 'c.pth')
+    with pytest.raises(CheckpointError, match='another architecture'):
+        module.probe(cfg, str(tmp_path / 'c.pth'), labels=1, seeds=1)
     cfg.pop('segmentation')
     with pytest.raises(ConfigError, match='no classes of points'):
         module.probe(cfg, checkpoint, labels=1, seeds=1)

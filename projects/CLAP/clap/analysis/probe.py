@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..engine.checkpoint.compare import checkpoint_state, compare, problems, table
+from ..engine.checkpoint.compare import compare, loadable_state, problems, table
 from ..engine.checkpoint.read import load_checkpoint_file
 from ..engine.device import best_device
 from ..engine.hooks.unmasked_norm_hook import estimate_norm_statistics
@@ -66,16 +67,17 @@ def probe(
     drawable = _drawable(candidates, measured)
     if labels < 1 or labels > len(drawable):
         raise ConfigError(f'{labels} labelled frames asked for; {len(drawable)} can be drawn, 1 is the least')
-    trained = _encoders(cfg, candidates, drawable, kind, checkpoint, seed=0)
     found: Dict[str, List[np.ndarray]] = {start: [] for start in STARTS}
+    encoders = dict(point=None, checkpoint=_encoders(cfg, candidates, drawable, kind, checkpoint, seed=0))
+    tests = {start: _collect(model, measured, range(len(measured)), kind) for start, model in encoders.items()}
     for seed in range(seeds):
         chosen = np.random.default_rng(seed).choice(drawable, labels, replace=False)
-        encoders = dict(point=None, random=_encoders(cfg, candidates, drawable, kind, None, seed), checkpoint=trained)
+        encoders['random'] = _encoders(cfg, candidates, drawable, kind, None, seed)
+        tests['random'] = _collect(encoders['random'], measured, range(len(measured)), kind)
         for start in STARTS:
-            train = _collect(encoders[start], candidates, chosen, kind)
-            test = _collect(encoders[start], measured, range(len(measured)), kind)
-            classify = _fit(*train, len(names), layers, hidden, seed)
-            found[start].append(confusion(test[1].numpy(), classify(test[0]).numpy(), len(names)))
+            classify = _fit(*_collect(encoders[start], candidates, chosen, kind), len(names), layers, hidden, seed)
+            features, truth = tests[start]
+            found[start].append(confusion(truth.numpy(), classify(features).numpy(), len(names)))
         told = ', '.join(f'{start} {_miou(matrices[-1]):.1f}' for start, matrices in found.items())
         print_log(f'probe, seed {seed}, labelled frames {sorted(chosen.tolist())}: mIoU {told}', 'current')
     ious = {start: np.nanmean([_iou(matrix) for matrix in matrices], axis=0) for start, matrices in found.items()}
@@ -150,11 +152,12 @@ def _encoders(
         config.img_backbone.init_cfg = None
     torch.manual_seed(seed)
     model = MODELS.build(config)
+    asked = [name for name in FEATURES[kind] if getattr(model, name, None) is not None]
     if checkpoint is not None:
-        state = checkpoint_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
-        model.load_state_dict(_with_metadata(state, model), strict=False)
+        state = loadable_state(load_checkpoint_file(checkpoint, 'cpu'), checkpoint)
+        with contextlib.suppress(RuntimeError):  # of other shapes; the comparison names them
+            model.load_state_dict(state, strict=False)
         reports = compare(model, state)
-        asked = [name for name in FEATURES[kind] if getattr(model, name, None) is not None]
         wrong = problems(reports, asked, 1.0)
         if wrong:
             raise CheckpointError(
@@ -165,37 +168,13 @@ def _encoders(
             )
     model.to(best_device()).eval().requires_grad_(False)
     few = frames[:: max(1, len(frames) // 16)]
-    estimate_norm_statistics(_Frozen(model, kind), (pseudo_collate([dataset[int(index)]]) for index in few))
+    estimate_norm_statistics(
+        model,
+        (pseudo_collate([dataset[int(index)]]) for index in few),
+        [getattr(model, name) for name in asked],
+        lambda inputs, metas: point_features(model, inputs, metas, kind),
+    )
     return model
-
-
-def _with_metadata(state: Mapping[str, Tensor], model: nn.Module) -> Mapping[str, Tensor]:
-    """Entries with the layout versions of the model, whose names they have."""
-    own = type(model.state_dict())(state)
-    own._metadata = model.state_dict()._metadata
-    return own
-
-
-class _Frozen:
-    """What :func:`estimate_norm_statistics` needs of a model, with the asked encoders alone."""
-
-    def __init__(self, model: nn.Module, kind: str) -> None:
-        self.model, self.kind = model, kind
-        self.data_preprocessor, self.training = model.data_preprocessor, False
-
-    def norm_modules(self) -> List[nn.Module]:
-        return [
-            getattr(self.model, name) for name in FEATURES[self.kind] if getattr(self.model, name, None) is not None
-        ]
-
-    def eval(self) -> None:
-        self.model.eval()
-
-    def train(self, mode: bool) -> None:
-        self.model.train(mode)
-
-    def forward_norms(self, inputs: Dict, metas: List[dict]) -> None:
-        point_features(self.model, inputs, metas, self.kind)
 
 
 @torch.no_grad()

@@ -132,6 +132,13 @@ def _ends(value: Tensor) -> str:
     return f'{first}' if value.numel() <= 3 else f'{first} to {last}'
 
 
+def loadable_state(content: Mapping[str, Any], name: str) -> OrderedDict[str, Tensor]:
+    """:func:`checkpoint_state` with the file's metadata, from which spconv reads the layout of its kernels."""
+    state = OrderedDict(checkpoint_state(content, name))
+    state._metadata = getattr(content.get('state_dict', content), '_metadata', {})  # type: ignore[attr-defined]
+    return state
+
+
 def load_whole(model: nn.Module, content: Mapping[str, Any], name: str) -> None:
     """Load a checkpoint of which nothing may be left out.
 
@@ -143,9 +150,7 @@ def load_whole(model: nn.Module, content: Mapping[str, Any], name: str) -> None:
     Raises:
         CheckpointError: an entry is missing, of another shape, refused by the model or unknown to it.
     """
-    state = OrderedDict(checkpoint_state(content, name))
-    # spconv reads the layout of its kernels from it
-    state._metadata = getattr(content.get('state_dict', content), '_metadata', {})  # type: ignore[attr-defined]
+    state = loadable_state(content, name)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

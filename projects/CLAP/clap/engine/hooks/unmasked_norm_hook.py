@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -66,15 +66,23 @@ def augmented_frames(runner: Runner, num_frames: int, epoch: int) -> Iterator[It
 
 
 @torch.no_grad()
-def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) -> None:
-    """Set the running statistics of the batch norms of ``model.norm_modules()`` to their mean over unmasked batches.
+def estimate_norm_statistics(
+    model: torch.nn.Module,
+    batches: Iterator[dict],
+    parts: Optional[Sequence[torch.nn.Module]] = None,
+    forward: Optional[Callable[[Dict, List[dict]], Any]] = None,
+) -> None:
+    """Set the running statistics of batch norms to their mean over unmasked batches.
 
     Args:
         model: a :class:`CLAPEncoderBase`; its mode is left as it was.
         batches: collated batches as the data loader gives them.
+        parts: modules whose norms are set; None: ``model.norm_modules()``.
+        forward: runs them on preprocessed inputs and metainfo; None: ``model.forward_norms``.
     """
-    training = model.training
-    norms: List[_BatchNorm] = [m for part in model.norm_modules() for m in part.modules() if isinstance(m, _BatchNorm)]
+    training, forward = model.training, forward or model.forward_norms
+    parts = model.norm_modules() if parts is None else parts
+    norms: List[_BatchNorm] = [m for part in parts for m in part.modules() if isinstance(m, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     model.eval()  # no masks, no dropped paths
     for norm in norms:
@@ -83,7 +91,7 @@ def estimate_norm_statistics(model: torch.nn.Module, batches: Iterator[dict]) ->
         norm.train()
     for batch in batches:
         data = model.data_preprocessor(batch, training=False)
-        model.forward_norms(data['inputs'], [sample.metainfo for sample in data['data_samples']])
+        forward(data['inputs'], [sample.metainfo for sample in data['data_samples']])
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     model.train(training)
