@@ -26,8 +26,8 @@ from projects.CLAP.clap.datasets.converters.pandaset_reader import find_sequence
 from projects.CLAP.clap.engine.config.check import check_config
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.files.pickled_table import read_table
-from tests.fixtures.driving_frames import frame_info, make_points, write_dataset, write_infos
-from tests.fixtures.tiny import RANGE, tiny_model
+from tests.fixtures.driving_frames import PIPELINE, frame_info, make_points, write_dataset, write_infos
+from tests.fixtures.tiny import tiny_model
 
 CASES = dict(
     point_files=100,
@@ -40,14 +40,6 @@ CASES = dict(
     json=40,
     configs=60,
 )
-PIPELINE = [
-    dict(type='CLAPLoadKeyframe'),
-    dict(type='CLAPLoadMultiViewImages'),
-    dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.9)),
-    dict(type='CLAPGlobalRotScaleTrans'),
-    dict(type='PointsRangeFilter', point_cloud_range=RANGE),
-    dict(type='CLAPPackInputs'),
-]
 #: Values where something else is expected.
 ODD: List[Any] = [
     None,

@@ -12,17 +12,7 @@ import pytest
 from PIL import Image
 
 from projects.CLAP.clap.datasets import CLAPDataset, DataError
-from tests.fixtures.driving_frames import frame_info, write_dataset, write_infos
-from tests.fixtures.tiny import RANGE
-
-PIPELINE = [
-    dict(type='CLAPLoadKeyframe'),
-    dict(type='CLAPLoadMultiViewImages'),
-    dict(type='CLAPImageAug3D', final_dim=(64, 128), resize_lim=(0.8, 0.9)),
-    dict(type='CLAPGlobalRotScaleTrans'),
-    dict(type='PointsRangeFilter', point_cloud_range=RANGE),
-    dict(type='CLAPPackInputs'),
-]
+from tests.fixtures.driving_frames import PIPELINE, frame_info, write_dataset, write_infos
 
 
 @pytest.fixture

@@ -299,7 +299,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             where = frame_name(frame, index)
             problems = [] if self.verify == 'off' else frame_problems(frame, index, use_camera, use_lidar, self._sweeps)
             if not problems and use_lidar and self.verify != 'off':
-                problems = reading_problems(frame, self.pipeline.transforms, where)
+                problems = reading_problems(frame, self.pipeline.transforms, where, self._sweeps)
             if not problems and self.with_annotations:
                 flag = 'bbox_3d_isvalid' if self.use_valid_flag else 'num_lidar_pts'
                 problems = instance_problems(frame.get('instances'), self.label_mapping, where, flag)

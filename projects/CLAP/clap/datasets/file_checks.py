@@ -57,13 +57,14 @@ def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
     return files
 
 
-def reading_problems(frame: dict, steps: Sequence[Any], where: str) -> List[str]:
+def reading_problems(frame: dict, steps: Sequence[Any], where: str, sweeps: Optional[int]) -> List[str]:
     """Where a raw frame and the pipeline's loaders contradict each other, or sweeps are of an impossible time or place.
 
     Args:
         frame: as the info file has it.
-        steps: transforms of the pipeline; those that load points have ``load_dim``, those of sweeps ``sweeps_num``.
+        steps: transforms of the pipeline; those that load points have ``load_dim``.
         where: name of the frame.
+        sweeps: how many of its sweeps are looked at, from the first; None is all.
     """
     features = frame['lidar_points']['num_pts_feats']
     problems = [
@@ -72,13 +73,10 @@ def reading_problems(frame: dict, steps: Sequence[Any], where: str) -> List[str]
         for step in steps
         if getattr(step, 'load_dim', features) != features
     ]
-    number = {step: max(getattr(step, 'sweeps_num', 0), getattr(step, 'target_sweeps', 0)) for step in steps}
-    sweeps = frame.get('lidar_sweeps') or []
-    if all(getattr(step, 'test_mode', False) for step, wanted in number.items() if wanted):  # else any may be drawn
-        sweeps = sweeps[: max(number.values(), default=0)]
+    read = (frame.get('lidar_sweeps') or [])[:sweeps]
     return problems + [
         f'{where}: lidar_sweeps[{number}] {problem}'
-        for number, problem in enumerate(_sweep_problem(sweep, frame['timestamp']) for sweep in sweeps)
+        for number, problem in enumerate(_sweep_problem(sweep, frame['timestamp']) for sweep in read)
         if problem
     ]
 
