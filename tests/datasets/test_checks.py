@@ -122,6 +122,24 @@ def test_voxels_that_the_limit_cuts_off_are_told_or_refused(dataset):
         report(int(0.4 * occupied))
 
 
+def test_a_grid_of_other_axes_is_measured_in_its_own(dataset):
+    """Distance, angle and height: what lies beside and behind is in range, too."""
+    sample = dataset[0]
+
+    def cylinder(points):
+        return torch.stack([points[:, :2].norm(dim=1), torch.atan2(points[:, 1], points[:, 0]), points[:, 2]], 1)
+
+    limits = [0, -np.pi, -5, 80, np.pi, 3]
+    cloud = sample['inputs']['points']
+    place = cylinder(cloud).numpy()
+    place = place[(place[:, 0] < 80) & (place[:, 2] >= -5) & (place[:, 2] < 3)]
+    occupied = len(np.unique(np.floor((place[:, :2] + [0, np.pi]) / [8, np.pi / 8]), axis=0))
+    cfg = dict(voxel_size=[8, np.pi / 8, 8], point_cloud_range=limits, max_voxels=occupied)
+    report = check_frame(sample['inputs'], sample['data_samples'], limits, cfg, cylinder)
+    assert report.in_range > 0.6 and not [remark for remark in report.remarks if 'max_voxels' in remark]
+    assert check_frame(sample['inputs'], sample['data_samples'], limits).in_range < 0.3
+
+
 @pytest.mark.parametrize(
     'scale, cause',
     [(1e-1, 'of 400 points lie more than 5 m away'), (1e-2, 'kilometres or scaled, float64'), (1e2, 'millimetres')],

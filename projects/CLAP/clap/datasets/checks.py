@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -21,7 +21,14 @@ from ..functional.voxelize import occupied_voxels
 LEAST_IN_RANGE, LEAST_FAR, MOST_CUT = 0.02, 0.03, 0.33
 NEAR_M = 5.0
 
+InGrid = Callable[[Tensor], Tensor]
+
 _warned_cameras: set = set()
+
+
+def cartesian(points: Tensor) -> Tensor:
+    """The place of points (N, 3 or more) on voxels along x, y and z."""
+    return points[:, :3]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ def check_frame(
     data_sample: Det3DDataSample,
     point_cloud_range: Sequence[float],
     voxelize_cfg: Optional[Dict[str, Any]] = None,
+    in_grid: InGrid = cartesian,
 ) -> FrameReport:
     """Checks one packed sample; ``DataError`` says what is wrong with it and what to do.
 
@@ -56,6 +64,7 @@ def check_frame(
         data_sample: with the metainfo that ``CLAPPackInputs`` sets.
         point_cloud_range: x, y, z minimum and x, y, z maximum, metres, augmented LiDAR frame.
         voxelize_cfg: voxel_size, point_cloud_range and max_voxels, one number: counts the voxels that are cut off.
+        in_grid: points (N, 3 or more) -> their place (N, 3) in the axes of the range and the voxels.
 
     A single camera without points is legal (its pixels are drawn uniformly): reported, and warned about once per name.
     """
@@ -63,14 +72,14 @@ def check_frame(
     points = inputs['points'].float()
     _check_cloud(points, f'{name}: points')
     cloud = points[:, :3]  # the pipeline has left out what is not in range
-    in_range = _check_range(cloud, point_cloud_range, name)
+    in_range = _check_range(cloud, point_cloud_range, name, in_grid)
     if 'keyframe_points' in inputs:
         _check_cloud(inputs['keyframe_points'], f'{name}: keyframe_points')
         _check_origins(inputs, name)
         aug = torch.as_tensor(data_sample.metainfo.get('lidar_aug_matrix', np.eye(4)), dtype=torch.float32)
         cloud = transform_points(inputs['keyframe_points'].float(), aug)
-        in_range = _check_range(cloud, point_cloud_range, name)
-    remarks = [*_remarks(points, cloud), *_cut_voxels(points, voxelize_cfg, name)]
+        in_range = _check_range(cloud, point_cloud_range, name, in_grid)
+    remarks = [*_remarks(points, cloud), *_cut_voxels(in_grid(points), voxelize_cfg, name)]
     visible = _visible_shares(inputs, data_sample, name) if 'img' in inputs else {}
     num_bytes = tensor_bytes(inputs) + tensor_bytes(data_sample)
     return FrameReport(len(points), in_range, visible, num_bytes, tuple(remarks))
@@ -81,6 +90,7 @@ def check_dataset(
     num_frames: int = 1,
     point_cloud_range: Sequence[float] = (-54, -54, -5, 54, 54, 3),
     voxelize_cfg: Optional[Dict[str, Any]] = None,
+    in_grid: InGrid = cartesian,
 ) -> List[FrameReport]:
     """Runs the pipeline on ``num_frames`` frames, spread evenly, and checks each; for a hook before training."""
     indices = np.unique(np.linspace(0, len(dataset) - 1, max(1, num_frames)).round().astype(int))
@@ -88,13 +98,14 @@ def check_dataset(
     with torch.random.fork_rng(devices=[]):  # looking at a frame must not change what training draws
         samples = [dataset[int(index)] for index in indices]
     np.random.set_state(numpy_state)
-    return [check_frame(s['inputs'], s['data_samples'], point_cloud_range, voxelize_cfg) for s in samples]
+    return [check_frame(s['inputs'], s['data_samples'], point_cloud_range, voxelize_cfg, in_grid) for s in samples]
 
 
-def _check_range(cloud: Tensor, point_cloud_range: Sequence[float], name: str) -> float:
+def _check_range(cloud: Tensor, point_cloud_range: Sequence[float], name: str, in_grid: InGrid) -> float:
     """The share of (N, 3) inside the range; ``DataError`` where it is no scene of the range's size."""
     low, high = (torch.as_tensor(point_cloud_range[part], dtype=torch.float32) for part in (slice(0, 3), slice(3, 6)))
-    in_range = float(((cloud >= low) & (cloud < high)).all(dim=1).float().mean())
+    place = in_grid(cloud)
+    in_range = float(((place >= low) & (place < high)).all(dim=1).float().mean())
     if in_range < LEAST_IN_RANGE:
         share = 'none' if in_range == 0.0 else f'{in_range:.1%}'
         raise DataError(

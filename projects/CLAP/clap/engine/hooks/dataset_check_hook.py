@@ -90,7 +90,7 @@ class DatasetCheckHook(Hook):
             loaders.append(('val_dataloader', runner.val_dataloader, 1, cfg['max_voxels'][1]))
         for name, loader, count, most in loaders:
             voxels = dict(cfg, max_voxels=most) if model.has_lidar else None
-            reports = check_dataset(loader.dataset, count, cfg['point_cloud_range'], voxels)
+            reports = check_dataset(loader.dataset, count, cfg['point_cloud_range'], voxels, model.in_grid)
             for remark in dict.fromkeys(remark for report in reports for remark in report.remarks):
                 runner.logger.warning(f'frame check of {name}: {remark}')
             for report in reports:
