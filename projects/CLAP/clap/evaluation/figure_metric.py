@@ -16,7 +16,7 @@ from ..pretrain.base import Pretrainer
 class CLAPFigureMetric(BaseMetric):
     """Means of what the method's ``predict`` leaves in every sample's ``figures``: name -> (sum, count).
 
-    A mean runs over the items of all frames, sum of the sums / sum of the counts; a figure without any item is left out.
+    A mean runs over the items of all frames, sum of the sums / sum of the counts; one without an item is left out.
 
     Args:
         collect_device: where results are gathered, ``'cpu'`` or ``'gpu'``.
