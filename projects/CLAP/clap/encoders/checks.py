@@ -15,7 +15,7 @@ CAMERA_PARTS = ('img_backbone', 'img_neck', 'view_transform')
 def check_modalities(
     voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, Optional[Dict[str, Any]]], bev: bool, lifts_images: bool
 ) -> None:
-    """Each modality is whole or absent, at least one exists, the fusion joins exactly two maps, and the BEV encoder exists
+    """Each modality is whole or absent, at least one exists, the fusion joins two maps, and the BEV encoder exists
     for models that use it."""
     has_lidar = configs['pts_middle_encoder'] is not None
     parts = CAMERA_PARTS if lifts_images else CAMERA_PARTS[:2]
