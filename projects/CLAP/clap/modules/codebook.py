@@ -33,7 +33,7 @@ class Codebook(nn.Module):
         self.register_buffer('sums', torch.zeros(num_codewords, channels))
 
     def forward(self, features: Tensor) -> Tuple[Tensor, Tensor]:
-        """Features (N, D_c) -> index (N,) of their codewords, and the codewords with the features' gradient (N, D_c)."""
+        """Features (N, D_c) -> index (N,) of their codewords, and these with the gradient of the features (N, D_c)."""
         return quantize(features, self.codewords)
 
     def loss(self, features_2d: Tensor, features_3d: Tensor) -> Tensor:
