@@ -9,6 +9,7 @@ from .interpolate import channel_last_table, metres_to_cells, trilinear, triline
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
 from .neus import inverse_std, neus_alpha
+from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
 from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
 from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
@@ -22,8 +23,10 @@ from .volume_rendering import accumulate, midpoints, render_weights, transmittan
 from .voxelize import grid_size, voxelize
 
 __all__ = [
+    'OccupancyQueries',
     'ProjectedPoints',
     'accumulate',
+    'also_queries',
     'box_of_points',
     'channel_last_table',
     'curvature_weights',
@@ -48,9 +51,11 @@ __all__ = [
     'near_surface_loss',
     'nearest_neighbours',
     'neus_alpha',
+    'occupancy_loss',
     'original_pixels',
     'pixel_rays',
     'project_points',
+    'radius_pairs',
     'rank_correlation',
     'ray_points',
     'rays_to_points',
