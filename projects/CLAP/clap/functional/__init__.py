@@ -5,6 +5,7 @@ from .boxes import box_of_points, inside_box
 from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
+from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
@@ -17,6 +18,7 @@ from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, wei
 from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
+from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
@@ -43,6 +45,7 @@ __all__ = [
     'gram_loss',
     'grid_size',
     'inclusion_draw',
+    'info_nce',
     'inside_box',
     'intersect_box',
     'inverse_cdf',
@@ -74,6 +77,7 @@ __all__ = [
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',
+    'shared_rows',
     'similarity',
     'sinkhorn',
     'smooth_volume',
