@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..functional import commitment_loss, ema_update, quantize
+from ..functional import commitment_loss, ema_update, nearest_codeword, quantize
 
 
 class Codebook(nn.Module):
@@ -43,13 +43,14 @@ class Codebook(nn.Module):
         alone = (commitment_loss(features, features, self.codewords) for features in (features_2d, features_3d))
         return 0.5 * sum(alone)
 
-    def update(self, features: Tensor, index: Tensor) -> None:
-        """One step of the averages with features (N, D_c) of both modalities and the codewords (N,) that they chose.
+    def update(self, features: Tensor) -> Tensor:
+        """One step of the averages with features (N, D_c) of both modalities; index (N,) of what they chose.
 
         Ranks add theirs. Features that are not finite do not count: the step's loss will say what is wrong with it.
         """
-        sound = torch.isfinite(features).all(1)
+        index, sound = nearest_codeword(features, self.codewords), torch.isfinite(features).all(1)
         state = (self.codewords, self.counts, self.sums)
         moved = ema_update(*state, features[sound].detach(), index[sound], self.decay)
         for buffer, value in zip(state, moved):
             buffer.copy_(value)
+        return index

@@ -9,25 +9,22 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..functional import also_queries, info_nce, occupancy_loss, orthogonal_loss, radius_pairs, weighted_draw
-from ..functional import usage_perplexity
-from ..functional.shared_mean import shared_mean
 from ..modules import MLP, ClassDirections, Codebook
-from ..structures import CameraViews, KeyframeSweep
+from ..structures import KeyframeSweep
 from . import cmcr_pictures
 from .base import Pretrainer
-from .cmcr_evaluation import figures_of
+from .cmcr_figures import code_figures, colour_loss, figures_of
 from .cmcr_health import declaration
-from .cmcr_projection import Pairs, chosen, drawn, in_hidden, pairs_of, stand_ins
 from .declaration import Declaration
-from .heads.cmcr_heads import ColourDecoder, PixelHead, PointHead
+from .heads.cmcr_heads import ColourDecoder, PairHead
 from .pictures import Picture
+from .point_pixel import Pairs, hide, pairs_of, stand_ins
+from .weak_labels import weak_labels
 
 #: Edge of a cell of the image features, pixels.
 STRIDE = 8
-#: Value of a point without a class in files of classes.
-NO_CLASS = 255
 
 
 @MODELS.register_module()
@@ -106,12 +103,11 @@ class CMCR(Pretrainer):
         self.num_pairs, self.temperature = num_pairs, temperature
         self.num_queries, self.delta_m, self.num_supports, self.radius_m = num_queries, delta_m, num_supports, radius_m
         self.reconstruct, self.geometry, self.orthogonal = reconstruct, geometry, orthogonal
-        bev_channels, box = sum(self.pts_neck.out_channels), self.voxelize_cfg['point_cloud_range']
-        self.point_shared = PointHead(bev_channels, channels, box)
-        self.pixel_shared = PixelHead(self.img_neck.out_channels, channels)
+        parts = (sum(self.pts_neck.out_channels), self.img_neck.out_channels, channels)
+        geometry_of = (self.voxelize_cfg['point_cloud_range'], STRIDE)
+        self.shared = PairHead(*parts, *geometry_of)
         if reconstruct:
-            self.point_specific = PointHead(bev_channels, channels, box)
-            self.pixel_specific = PixelHead(self.img_neck.out_channels, channels)
+            self.specific = PairHead(*parts, *geometry_of)
             self.colour_decoder = ColourDecoder(channels, STRIDE)
             self.occupancy_decoder = MLP(channels + 3, 128, 1, 2, nn.ReLU())
         self.codebook = Codebook(num_codewords, channels, decay, unified) if num_codewords else None
@@ -123,81 +119,57 @@ class CMCR(Pretrainer):
         """One step (Eq. 17, all weights 1): named losses and figures."""
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
-        labels = self.weak_labels(batch_data_samples, sweeps)
+        labels, points = self.labels(batch_data_samples, sweeps), [sweep.points for sweep in sweeps]
         draws = self.sample_generators(len(metas))
         with self.stage('encode'):
-            bev, maps, hidden = self.encode_views(batch_inputs_dict, metas, draws)
+            clouds = [self.masking.points([one], draw)[0] for one, draw in zip(batch_inputs_dict['points'], draws)]
+            imgs, hidden = hide(self.masking, batch_inputs_dict['imgs'], draws, STRIDE)
+            bev, maps = self.encode(clouds, None, None, metas).fused_bev, self.image_features(imgs)
         with self.stage('contrast'):
-            pairs = [pairs_of(sweep, view, self.targets(sweep)) for sweep, view in zip(sweeps, views)]
-            shown = [chosen(p, ~in_hidden(p, h, STRIDE)) for p, h in zip(pairs, hidden)]
-            taken = [drawn(p, self.num_pairs, draw) for p, draw in zip(shown, draws)]
-            losses = self.contrast(bev, maps, sweeps, taken, labels)
+            pairs = [pairs_of(s.points, view, self.targets(s)) for s, view in zip(sweeps, views)]
+            shown = [pair.at(~cells[pair.cells(STRIDE)]) for pair, cells in zip(pairs, hidden)]
+            taken = [pair.drawn(self.num_pairs, draw) for pair, draw in zip(shown, draws)]
+            losses = self.contrast(bev, maps, points, taken, labels)
         if self.reconstruct:
             with self.stage('image'):
-                standing = [stand_ins(p, h, STRIDE) for p, h in zip(pairs, hidden)] if self.geometry else None
-                told = self.restore(bev, maps, sweeps, standing)
-                losses['loss_image'] = colour_loss(told, views)
+                standing = [stand_ins(*each, STRIDE) for each in zip(pairs, hidden)] if self.geometry else None
+                losses['loss_image'] = colour_loss(self.restore(bev, maps, points, standing), views)
             with self.stage('occupancy'):
-                answers = [self.occupancy(*each) for each in zip(bev, sweeps, map(self.targets, sweeps), draws)]
-                logits, full = (torch.cat(parts) for parts in list(zip(*answers))[:2])
-                losses['loss_occupancy'] = occupancy_loss(logits, full)
-        self.step_counts = dict(pairs=sum(len(p.point) for p in taken))
+                asked = [self.occupancy(b, s, self.targets(s), draw) for b, s, draw in zip(bev, sweeps, draws)]
+                losses['loss_occupancy'] = occupancy_loss(*map(torch.cat, list(zip(*asked))[:2]))
+        self.step_counts = dict(pairs=sum(len(pair.point) for pair in taken))
         return losses
-
-    def encode_views(
-        self, inputs: Dict, metas: List[dict], draws: Optional[List[torch.Generator]] = None
-    ) -> Tuple[Tensor, Tensor, Tensor]:
-        """Map of the LiDAR branch, image features, and which of their cells are hidden.
-
-        Returns:
-            (B, C, X, Y), (B, N, C, h, w) and (B, N, h, w) bool; nothing is hidden without ``draws``.
-        """
-        points, imgs = inputs['points'], inputs['imgs']
-        hidden = torch.zeros(*imgs.shape[:2], imgs.shape[-2] // STRIDE, imgs.shape[-1] // STRIDE, dtype=torch.bool)
-        if draws is not None:
-            points = [self.masking.points([cloud], draw)[0] for cloud, draw in zip(points, draws)]
-            if self.masking.image_ratio:
-                masked, dropped = zip(*(self.masking.images(views, draw) for views, draw in zip(imgs, draws)))
-                imgs, cells = torch.stack(masked), self.masking.patch // STRIDE
-                whole = torch.stack(dropped).repeat_interleave(cells, -2).repeat_interleave(cells, -1)
-                hidden = whole[..., : hidden.shape[-2], : hidden.shape[-1]]
-        return self.encode(points, None, None, metas).fused_bev, self.image_features(imgs), hidden.to(imgs.device)
 
     def targets(self, sweep: KeyframeSweep) -> Tensor:
         """(N,) bool: points that the losses may see."""
         low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
         return ~sweep.heldout & ~sweep.own & ((sweep.points >= low) & (sweep.points < high)).all(-1)
 
-    def matching(
-        self, bev: Tensor, maps: Tensor, sweeps: List[KeyframeSweep], pairs: List[Pairs], kind: str = 'shared'
-    ) -> Tuple[Tensor, Tensor]:
-        """Features of pixels and of points of the pairs of all samples, (M, channels) each."""
-        point_head, pixel_head = getattr(self, f'point_{kind}'), getattr(self, f'pixel_{kind}')
-        size = tuple(STRIDE * edge for edge in maps.shape[-2:])
-        pixels = [pixel_head.at(one, pair.camera, pair.uv, size) for one, pair in zip(maps, pairs)]
-        points = [point_head(one, sweep.points[pair.point]) for one, sweep, pair in zip(bev, sweeps, pairs)]
-        return torch.cat(pixels), torch.cat(points)
+    def labels(self, samples: List, sweeps: List[KeyframeSweep]) -> List[Tensor]:
+        """Weak class (N,) of every point of each sweep, nothing if none are used."""
+        if self.class_directions is None:
+            return []
+        return weak_labels(samples, [len(sweep.points) for sweep in sweeps], len(self.class_directions.means))
 
     def contrast(
-        self, bev: Tensor, maps: Tensor, sweeps: List[KeyframeSweep], pairs: List[Pairs], labels: List[Tensor]
+        self, bev: Tensor, maps: Tensor, points: List[Tensor], pairs: List[Pairs], labels: List[Tensor]
     ) -> Dict[str, Tensor]:
-        """Losses of pairs: contrast, codebook, orthogonality, weak classes."""
-        flat, deep = (normalize(rows, dim=1) for rows in self.matching(bev, maps, sweeps, pairs))
+        """Losses of pairs: contrast, codebook, orthogonality, weak classes; features are float32."""
+        flat, deep = (normalize(rows.float(), dim=1) for rows in self.shared(bev, maps, points, pairs))
         losses = dict(loss_contrast=info_nce(deep, flat, self.temperature))
         if self.codebook is not None:
             losses['loss_commitment'] = self.codebook.loss(flat, deep)
-            index = self.codebook.update(torch.cat([flat, deep]).detach())
-            losses.update(code_figures(*index.chunk(2)))
+            losses.update(code_figures(*self.codebook.update(torch.cat([flat, deep])).chunk(2)))
         if self.orthogonal:
-            own = self.matching(bev, maps, sweeps, pairs, 'specific')
-            losses['loss_orthogonal'] = orthogonal_loss(flat, own[0]) + orthogonal_loss(deep, own[1])
+            own = self.specific(bev, maps, points, pairs)
+            losses['loss_orthogonal'] = sum(orthogonal_loss(f, g.float()) for f, g in zip((flat, deep), own))
         if self.class_directions is not None:
             of_pairs = torch.cat([classes[pair.point] for classes, pair in zip(labels, pairs)])
             losses['loss_vmf'] = self.class_directions.loss(deep, of_pairs)
         return losses
 
     def quantized(self, features: Tensor) -> Tensor:
-        """Unit features (N, channels), as codewords if there is a codebook."""
+        """Features (N, channels) at unit length, as codewords if there is a codebook."""
         units = normalize(features.float(), dim=1)
         return units if self.codebook is None else self.codebook(units)[1]
 
@@ -205,44 +177,66 @@ class CMCR(Pretrainer):
         self,
         bev: Tensor,
         maps: Tensor,
-        sweeps: List[KeyframeSweep],
-        standing: Optional[List[Tuple[Tensor, Pairs]]] = None,
+        points: List[Tensor],
+        standing: Optional[List[Tuple[Tensor, Tensor]]] = None,
     ) -> Tensor:
-        """Colours (B, N, 3, H, W) from shared and specific features, and from points that stand in for cells."""
+        """Colours (B, N, 3, H, W) from shared and specific features; with ``standing`` by points for hidden cells."""
         flat = maps.flatten(0, 1)
-        shape = flat.shape[0], *flat.shape[-2:], -1
-        rows = self.quantized(self.pixel_shared(flat).permute(0, 2, 3, 1).flatten(0, 2))
+        rows = self.quantized(self.shared.pixel(flat).permute(0, 2, 3, 1).flatten(0, 2))
         if standing is not None:
-            per_frame = len(rows) // len(maps)
-            cells = torch.cat([own + place * per_frame for place, (own, _) in enumerate(standing)])
-            deep = [self.point_shared(one, s.points[p.point]) for one, s, (_, p) in zip(bev, sweeps, standing)]
-            rows = rows.index_copy(0, cells, self.quantized(torch.cat(deep)))
-        told = self.colour_decoder(rows.view(shape).permute(0, 3, 1, 2) + self.pixel_specific(flat))
-        return told.unflatten(0, maps.shape[:2])
+            of_frame = len(rows) // len(maps)
+            cells = torch.cat([own + place * of_frame for place, (own, _) in enumerate(standing)])
+            deep = self.shared.of_points(bev, [own[index] for own, (_, index) in zip(points, standing)])
+            rows = rows.index_copy(0, cells, self.quantized(deep))
+        shared = rows.view(len(flat), *flat.shape[-2:], -1).permute(0, 3, 1, 2)
+        return self.colour_decoder(shared + self.specific.pixel(flat)).unflatten(0, maps.shape[:2])
 
     def occupancy(
-        self,
-        bev: Tensor,
-        sweep: KeyframeSweep,
-        hits: Tensor,
-        draw: Optional[torch.Generator],
+        self, bev: Tensor, sweep: KeyframeSweep, hits: Tensor, draw: torch.Generator
     ) -> Tuple[Tensor, Tensor, Tensor]:
-        """Answers to queries on the rays of some points of one sample.
+        """What points of one sample say of queries near them.
 
         Args:
             bev: (C, X, Y).
-            sweep: its keyframe sweep.
-            hits: (N,) bool, points that the rays end on.
+            sweep: the sample's keyframe sweep.
+            hits: (N,) bool, points whose rays the queries lie on.
             draw: source of randomness.
 
         Returns:
-            for each pair of a query and a support: logit (P,), whether the query is full (P,) bool, its index (P,).
+            for each pair of a query and a point: logit (P,), whether the query is full (P,) bool, its index (P,).
         """
         asked = also_queries(sweep.points[hits], sweep.origins[hits], self.num_queries, self.delta_m, draw)
-        known = weighted_draw(self.targets(sweep).float(), self.num_supports, draw)
-        supports = sweep.points[known]
+        supports = sweep.points[weighted_draw(self.targets(sweep).float(), self.num_supports, draw)]
         query, support = radius_pairs(asked.points, supports, self.radius_m)
-        features = self.quantized(self.point_shared(bev, supports)) + self.point_specific(bev, supports)
+        features = self.quantized(self.shared.point(bev, supports)) + self.specific.point(bev, supports)
         offset = (asked.points[query] - supports[support]) / self.radius_m
-        logits = self.occupancy_decoder(torch.cat([features[support], offset], dim=1))[:, 0]
+        logits = self.occupancy_decoder(torch.cat([features[support], offset], dim=1))[:, 0].float()
         return logits, asked.occupied[query], query
+
+    # ---------------------------------------------------------------- evaluation, and what it says of itself
+
+    def forward_norms(self, inputs: Dict, metas: List[dict]) -> None:
+        """Both branches see a batch."""
+        self.encode(inputs['points'], None, None, metas)
+        self.image_features(inputs['imgs'])
+
+    @torch.no_grad()
+    def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
+        """The samples, each with ``figures`` for :class:`CLAPFigureMetric`, see :func:`.cmcr_figures.figures_of`."""
+        for sample, figures in zip(batch_data_samples, figures_of(self, batch_inputs_dict, batch_data_samples)):
+            sample.set_field(figures, 'figures')
+        return batch_data_samples
+
+    def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+        """Pictures of the first sample of a batch."""
+        return cmcr_pictures.pictures(self, batch, names, **options)
+
+    def facts(self) -> Dict[str, float]:
+        """Which parts are on."""
+        codewords = 0 if self.codebook is None else len(self.codebook.counts)
+        return dict(reconstruct=float(self.reconstruct), num_codewords=float(codewords))
+
+    @classmethod
+    def declare(cls, facts: Dict[str, float]) -> Declaration:
+        """See :mod:`.cmcr_health`."""
+        return declaration(facts)

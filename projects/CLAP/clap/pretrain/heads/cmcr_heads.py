@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ...functional import sample_bev
 from ...modules import MLP
+from ..point_pixel import Pairs
 
 
 class PointHead(nn.Module):
@@ -59,6 +60,48 @@ class PixelHead(nn.Conv2d):
             # a map over rows and columns is sampled as one over x and y is
             found[own] = sample_bev(one, uv[own].flip(-1), (0.0, 0.0, 0.0, float(size[0]), float(size[1]), 0.0))
         return F.linear(found, self.weight.flatten(1), self.bias)
+
+
+class PairHead(nn.Module):
+    """One kind of feature, shared or specific, of both modalities: ``point`` and ``pixel``.
+
+    Args:
+        bev_channels: channels of the BEV map.
+        image_channels: channels of the image maps.
+        channels: width of the features.
+        point_cloud_range: of the BEV map, metres.
+        stride: edge of a cell of the image maps, pixels.
+    """
+
+    def __init__(
+        self, bev_channels: int, image_channels: int, channels: int, point_cloud_range: Sequence[float], stride: int
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.point = PointHead(bev_channels, channels, point_cloud_range)
+        self.pixel = PixelHead(image_channels, channels)
+
+    def forward(
+        self, bev: Tensor, maps: Tensor, points: Sequence[Tensor], pairs: Sequence[Pairs]
+    ) -> Tuple[Tensor, Tensor]:
+        """Features of the pixels and of the points of pairs.
+
+        Args:
+            bev: (B, C, X, Y).
+            maps: (B, N, C, h, w) of the cameras.
+            points: for each sample the points that its pairs index, (N_i, 3) metres.
+            pairs: of each sample.
+
+        Returns:
+            (M, channels) and (M, channels), sample after sample.
+        """
+        size = tuple(self.stride * edge for edge in maps.shape[-2:])
+        pixels = [self.pixel.at(one, pair.camera, pair.uv, size) for one, pair in zip(maps, pairs)]
+        return torch.cat(pixels), self.of_points(bev, [own[pair.point] for own, pair in zip(points, pairs)])
+
+    def of_points(self, bev: Tensor, points: Sequence[Tensor]) -> Tensor:
+        """(B, C, X, Y), for each sample (M_i, 3) metres -> (M, channels), sample after sample."""
+        return torch.cat([self.point(one, own) for one, own in zip(bev, points)])
 
 
 class ColourDecoder(nn.Sequential):
