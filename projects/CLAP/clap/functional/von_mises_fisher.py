@@ -20,7 +20,7 @@ def log_normaliser(concentrations: Tensor, dims: int) -> Tensor:
     """log C_p(kappa), C_p = kappa^nu / ((2 pi)^(p / 2) I_nu(kappa)), nu = p / 2 - 1.
 
     By the uniform expansion of I_nu for large nu to its first correction (Abramowitz and Stegun 9.7.7), which neither
-    overflows nor meets 0 / 0 at kappa = 0; its error is below 1e-5 for p = 64 and 1e-2 for p = 4.
+    overflows nor meets 0 / 0 at kappa = 0; its error is below 4e-5 for p = 64 and 2e-2 for p = 4.
 
     Args:
         concentrations: kappa >= 0, any shape.

@@ -9,6 +9,7 @@ from mmdet3d.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ..encoders.geometry import STRIDE
 from ..errors import ConfigError
 from ..functional import also_queries, info_nce, occupancy_loss, orthogonal_loss, radius_pairs, weighted_draw
 from ..modules import MLP, ClassDirections, Codebook
@@ -22,9 +23,6 @@ from .heads.cmcr_heads import ColourDecoder, PairHead
 from .pictures import Picture
 from .point_pixel import Pairs, hide, pairs_of, stand_ins
 from .weak_labels import weak_labels
-
-#: Edge of a cell of the image features, pixels.
-STRIDE = 8
 
 
 @MODELS.register_module()
@@ -56,6 +54,8 @@ class CMCR(Pretrainer):
         orthogonal: Eq. 18.
         num_classes: of the weak labels of the keyframe's points; 0 leaves the vMF loss out. The data set loads them
             (``semantic_classes``, ``pts_semantic_mask`` in the keys that are packed).
+        image_weight: of the loss of colours in the sum; the paper has 1 for all terms.
+        occupancy_weight: of the loss of occupancy.
         vmf_rate: see :class:`ClassDirections`.
         vmf_start: see :class:`ClassDirections`.
         masking: as of :class:`Pretrainer`; by default half of the patches of 16 pixels of every image if
@@ -84,6 +84,8 @@ class CMCR(Pretrainer):
         geometry: bool = True,
         orthogonal: bool = True,
         num_classes: int = 0,
+        image_weight: float = 1.0,
+        occupancy_weight: float = 1.0,
         vmf_rate: float = 1e-4,
         vmf_start: int = 10000,
         masking: Optional[dict] = None,
@@ -103,6 +105,7 @@ class CMCR(Pretrainer):
         self.num_pairs, self.temperature = num_pairs, temperature
         self.num_queries, self.delta_m, self.num_supports, self.radius_m = num_queries, delta_m, num_supports, radius_m
         self.reconstruct, self.geometry, self.orthogonal = reconstruct, geometry, orthogonal
+        self.image_weight, self.occupancy_weight = image_weight, occupancy_weight
         parts = (sum(self.pts_neck.out_channels), self.img_neck.out_channels, channels)
         geometry_of = (self.voxelize_cfg['point_cloud_range'], STRIDE)
         self.shared = PairHead(*parts, *geometry_of)
@@ -116,7 +119,7 @@ class CMCR(Pretrainer):
     # ---------------------------------------------------------------- the step
 
     def loss(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> Dict[str, Tensor]:
-        """One step (Eq. 17, all weights 1): named losses and figures."""
+        """One step (Eq. 17): named losses and figures."""
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
         labels, points = self.labels(batch_data_samples, sweeps), [sweep.points for sweep in sweeps]
@@ -133,10 +136,12 @@ class CMCR(Pretrainer):
         if self.reconstruct:
             with self.stage('image'):
                 standing = [stand_ins(*each, STRIDE) for each in zip(pairs, hidden)] if self.geometry else None
-                losses['loss_image'] = colour_loss(self.restore(bev, maps, points, standing), views)
+                told = self.restore(bev, maps, points, standing)
+                losses['loss_image'] = self.image_weight * colour_loss(told, views)
             with self.stage('occupancy'):
                 asked = [self.occupancy(b, s, self.targets(s), draw) for b, s, draw in zip(bev, sweeps, draws)]
-                losses['loss_occupancy'] = occupancy_loss(*map(torch.cat, list(zip(*asked))[:2]))
+                loss = occupancy_loss(*map(torch.cat, list(zip(*asked))[:2]))
+                losses['loss_occupancy'] = self.occupancy_weight * loss
         self.step_counts = dict(pairs=sum(len(pair.point) for pair in taken))
         return losses
 
