@@ -152,12 +152,6 @@ def test_a_step_depends_on_its_seed_and_on_the_codebook_which_is_in_the_checkpoi
     assert torch.equal(model.codebook.codewords, state['codebook.codewords'])
 
 
-def test_without_the_unified_commitment_each_modality_keeps_its_own_codeword() -> None:
-    apart, together = (model_of(unified=unified).codebook for unified in (False, True))
-    flat, deep = apart.codewords[:2] + 0.01, apart.codewords[2:4] - 0.01
-    assert float(apart.loss(flat, deep)) < 0.01 < 1 < float(together.loss(flat, deep))
-
-
 def test_it_learns_one_frame() -> None:
     """Images whose colours tell where a pixel is."""
     data = batch(1)
@@ -234,14 +228,6 @@ def test_frames_with_nothing_to_learn_from_give_connected_zeros(kind: str) -> No
     assert torch.isfinite(model.codebook.codewords).all()
     figures_of_nothing = model.eval()(**model.data_preprocessor(data, training=False), mode='predict')
     assert figures_of_nothing[0].get('figures')['retrieval'][1] == 0
-
-
-def test_weak_labels_act_after_their_start_and_draw_classes_together() -> None:
-    model, data = model_of(num_classes=2, vmf_start=2, vmf_rate=0.5), labelled(batch(1))
-    losses = [losses_of(model, data, seed)['loss_vmf'] for seed in range(3)]
-    assert [float(value.detach()) == 0 for value in losses] == [True, True, False]
-    assert model.class_directions.means.norm(dim=1).min() > 0.1
-    assert int(model.state_dict()['class_directions.steps']) == 3
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ _base_ = [
     '../../../configs/_base_/default_runtime.py',
 ]
 
-# Weak labels, if there are any: one uint8 a point of the keyframe in files of the layout of lidarseg, data_prefix.semantic
-# naming their folder; then train_dataloader.dataset.semantic_classes and pts_semantic_mask in pipeline.pack.keys, and
-# model.num_classes.
+# Weak labels, if there are any, are files of one uint8 for every point of a keyframe, as in lidarseg, in a folder that
+# data_prefix.semantic names; dataset.semantic_classes, pts_semantic_mask in pipeline.pack.keys and model.num_classes use
+# them.
 model = dict(
     type='CMCR',
     voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
