@@ -155,7 +155,7 @@ def test_orthogonality_by_hand_whatever_the_number_of_points():
     assert float(thrice) == pytest.approx(14 / 4), 'as printed it would be nine times as large'
     assert float(orthogonal_loss(shared, torch.tensor([[0.0, 0.0], [0.0, 0.0]]))) == 0
     nothing = orthogonal_loss(shared[:0].requires_grad_(), specific[:0])
-    assert float(nothing) == 0 and nothing.requires_grad
+    assert float(nothing.detach()) == 0 and nothing.requires_grad
     with pytest.raises(ValueError, match='one shape'):
         orthogonal_loss(shared, specific[:1])
 

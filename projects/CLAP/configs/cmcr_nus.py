@@ -8,8 +8,8 @@ _base_ = [
 ]
 
 # Weak labels, if there are any, are files of one uint8 for every point of a keyframe, as in lidarseg, in a folder that
-# data_prefix.semantic names; dataset.semantic_classes, pts_semantic_mask in pipeline.pack.keys and model.num_classes use
-# them.
+# data_prefix.semantic names. They take dataset.semantic_classes, pts_semantic_mask in pipeline.pack.keys, and
+# model.num_classes.
 model = dict(
     type='CMCR',
     voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),

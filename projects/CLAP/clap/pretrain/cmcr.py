@@ -32,7 +32,7 @@ class CMCR(Pretrainer):
     Images stay in the image plane: ``view_transform`` and ``fusion_layer`` are not part of it. With the defaults this
     is the whole method; the five rows of the paper's Table 6 are
 
-    1. ``reconstruct=False, num_codewords=0, orthogonal=False``: contrast alone, nothing masked
+    1. ``reconstruct=False, num_codewords=0, geometry=False, orthogonal=False``: contrast alone, nothing masked
     2. ``num_codewords=0, geometry=False, orthogonal=False``: and masked images and occupancy
     3. ``geometry=False, orthogonal=False``: and the codebook
     4. ``orthogonal=False``: and 3-D features that stand in for masked pixels
@@ -100,11 +100,14 @@ class CMCR(Pretrainer):
             )
         if masking['patch'] % STRIDE:
             raise ConfigError(f'masking.patch must be a multiple of {STRIDE} pixels, got {masking["patch"]}')
-        if not reconstruct and orthogonal:
-            raise ConfigError('orthogonal=True needs the specific features of reconstruct=True; set orthogonal=False')
+        if not reconstruct and (geometry or orthogonal):
+            raise ConfigError(
+                'reconstruct=False has neither masked images nor specific features: set geometry=False orthogonal=False'
+            )
         self.num_pairs, self.temperature = num_pairs, temperature
         self.num_queries, self.delta_m, self.num_supports, self.radius_m = num_queries, delta_m, num_supports, radius_m
         self.reconstruct, self.geometry, self.orthogonal = reconstruct, geometry, orthogonal
+        self.num_classes = num_classes
         self.image_weight, self.occupancy_weight = image_weight, occupancy_weight
         parts = (sum(self.pts_neck.out_channels), self.img_neck.out_channels, channels)
         geometry_of = (self.voxelize_cfg['point_cloud_range'], STRIDE)
@@ -122,24 +125,27 @@ class CMCR(Pretrainer):
         """One step (Eq. 17): named losses and figures."""
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
-        labels, points = self.labels(batch_data_samples, sweeps), [sweep.points for sweep in sweeps]
+        labels = weak_labels(batch_data_samples, [len(s.points) for s in sweeps], self.num_classes)
         draws = self.sample_generators(len(metas))
         with self.stage('encode'):
             clouds = [self.masking.points([one], draw)[0] for one, draw in zip(batch_inputs_dict['points'], draws)]
             imgs, hidden = hide(self.masking, batch_inputs_dict['imgs'], draws, STRIDE)
             bev, maps = self.encode(clouds, None, None, metas).fused_bev, self.image_features(imgs)
-        with self.stage('contrast'):
-            pairs = [pairs_of(s.points, view, self.targets(s)) for s, view in zip(sweeps, views)]
+            bev, maps = bev.float(), maps.float()
+        exact = torch.autocast(device_type=bev.device.type, enabled=False)
+        points, seen = [sweep.points for sweep in sweeps], [self.targets(sweep) for sweep in sweeps]
+        with self.stage('contrast'), exact:
+            pairs = [pairs_of(*each) for each in zip(points, views, seen)]
             shown = [pair.at(~cells[pair.cells(STRIDE)]) for pair, cells in zip(pairs, hidden)]
             taken = [pair.drawn(self.num_pairs, draw) for pair, draw in zip(shown, draws)]
             losses = self.contrast(bev, maps, points, taken, labels)
         if self.reconstruct:
-            with self.stage('image'):
+            with self.stage('image'), exact:
                 standing = [stand_ins(*each, STRIDE) for each in zip(pairs, hidden)] if self.geometry else None
                 told = self.restore(bev, maps, points, standing)
                 losses['loss_image'] = self.image_weight * colour_loss(told, views)
-            with self.stage('occupancy'):
-                asked = [self.occupancy(b, s, self.targets(s), draw) for b, s, draw in zip(bev, sweeps, draws)]
+            with self.stage('occupancy'), exact:
+                asked = [self.occupancy(*each) for each in zip(bev, sweeps, seen, draws)]
                 loss = occupancy_loss(*map(torch.cat, list(zip(*asked))[:2]))
                 losses['loss_occupancy'] = self.occupancy_weight * loss
         self.step_counts = dict(pairs=sum(len(pair.point) for pair in taken))
@@ -150,24 +156,18 @@ class CMCR(Pretrainer):
         low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
         return ~sweep.heldout & ~sweep.own & ((sweep.points >= low) & (sweep.points < high)).all(-1)
 
-    def labels(self, samples: List, sweeps: List[KeyframeSweep]) -> List[Tensor]:
-        """Weak class (N,) of every point of each sweep, nothing if none are used."""
-        if self.class_directions is None:
-            return []
-        return weak_labels(samples, [len(sweep.points) for sweep in sweeps], len(self.class_directions.means))
-
     def contrast(
         self, bev: Tensor, maps: Tensor, points: List[Tensor], pairs: List[Pairs], labels: List[Tensor]
     ) -> Dict[str, Tensor]:
-        """Losses of pairs: contrast, codebook, orthogonality, weak classes; features are float32."""
-        flat, deep = (normalize(rows.float(), dim=1) for rows in self.shared(bev, maps, points, pairs))
+        """Losses of pairs: contrast, codebook, orthogonality, weak classes."""
+        flat, deep = (normalize(rows, dim=1) for rows in self.shared(bev, maps, points, pairs))
         losses = dict(loss_contrast=info_nce(deep, flat, self.temperature))
         if self.codebook is not None:
             losses['loss_commitment'] = self.codebook.loss(flat, deep)
             losses.update(code_figures(*self.codebook.update(torch.cat([flat, deep])).chunk(2)))
         if self.orthogonal:
             own = self.specific(bev, maps, points, pairs)
-            losses['loss_orthogonal'] = sum(orthogonal_loss(f, g.float()) for f, g in zip((flat, deep), own))
+            losses['loss_orthogonal'] = sum(orthogonal_loss(f, g) for f, g in zip((flat, deep), own))
         if self.class_directions is not None:
             of_pairs = torch.cat([classes[pair.point] for classes, pair in zip(labels, pairs)])
             losses['loss_vmf'] = self.class_directions.loss(deep, of_pairs)
@@ -175,7 +175,7 @@ class CMCR(Pretrainer):
 
     def quantized(self, features: Tensor) -> Tensor:
         """Features (N, channels) at unit length, as codewords if there is a codebook."""
-        units = normalize(features.float(), dim=1)
+        units = normalize(features, dim=1)
         return units if self.codebook is None else self.codebook(units)[1]
 
     def restore(
@@ -215,7 +215,7 @@ class CMCR(Pretrainer):
         query, support = radius_pairs(asked.points, supports, self.radius_m)
         features = self.quantized(self.shared.point(bev, supports)) + self.specific.point(bev, supports)
         offset = (asked.points[query] - supports[support]) / self.radius_m
-        logits = self.occupancy_decoder(torch.cat([features[support], offset], dim=1))[:, 0].float()
+        logits = self.occupancy_decoder(torch.cat([features[support], offset], dim=1))[:, 0]
         return logits, asked.occupied[query], query
 
     # ---------------------------------------------------------------- evaluation, and what it says of itself

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Tuple
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
 
 import torch
-from torch import Tensor
-from torch.nn.functional import normalize
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm, normalize
 
 from ..functional import usage_perplexity
 from ..functional.shared_mean import shared_mean
@@ -48,6 +50,37 @@ def code_figures(flat: Tensor, deep: Tensor) -> Dict[str, Tensor]:
         codes_used=perplexity.new_tensor(float(either)),
         codes_of_both=perplexity.new_tensor(both / max(either, 1)),
     )
+
+
+@contextmanager
+def own_statistics(module: nn.Module) -> Iterator[None]:
+    """Batch norms of a module normalise by what they are given, as in training, and remember nothing.
+
+    Those they remember are of whole images (UnmaskedNormHook), half hidden ones have others.
+    """
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.forward = partial(
+            batch_norm,
+            running_mean=None,
+            running_var=None,
+            weight=norm.weight,
+            bias=norm.bias,
+            training=True,
+            eps=norm.eps,
+        )
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del norm.forward
+
+
+def hidden_views(model: CMCR, imgs: Tensor, draw: torch.Generator) -> Tuple[Tensor, Tensor]:
+    """Features (1, N, C, h, w) of images (1, N, 3, H, W) of which patches are hidden, and hidden cells (N, h, w)."""
+    masked, hidden = hide(model.masking, imgs, [draw], model.shared.stride)
+    with own_statistics(model.img_neck):
+        return model.image_features(masked), hidden[0]
 
 
 def figures_of(model: CMCR, inputs: Dict, samples: List) -> List[Figures]:
@@ -113,12 +146,11 @@ def _occupancy_figures(model: CMCR, bev: Tensor, sweep: KeyframeSweep, draw: tor
 def _colour_figures(
     model: CMCR, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
 ) -> Figures:
-    stride = model.shared.stride
-    masked, hidden = hide(model.masking, imgs, [draw], stride)
-    standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden[0], stride)
-    maps, (height, width) = model.image_features(masked), view.rgb.shape[-2:]
+    stride, (height, width) = model.shared.stride, view.rgb.shape[-2:]
+    maps, hidden = hidden_views(model, imgs, draw)
+    standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
     cells = torch.zeros(hidden.numel(), dtype=torch.bool, device=bev.device).index_fill_(0, standing[0], True)
-    pixels = cells.view(hidden.shape[1:]).repeat_interleave(stride, -2).repeat_interleave(stride, -1)
+    pixels = cells.view(hidden.shape).repeat_interleave(stride, -2).repeat_interleave(stride, -1)
     pixels = pixels[:, :height, :width] & valid_pixels(view)
     mean = view.rgb.mean((-2, -1), keepdim=True).expand_as(view.rgb)
     count = float(pixels.sum())

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..structures import CameraViews, KeyframeSweep
+from .cmcr_figures import hidden_views
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
-from .point_pixel import hide, pairs_of, stand_ins
+from .point_pixel import pairs_of, stand_ins
 
 if TYPE_CHECKING:
     from .cmcr import CMCR
@@ -39,10 +40,10 @@ def _restored(
 ) -> Block:
     """A row per camera: image, what is left of it, restored from that alone and with the points."""
     draw, stride = torch.Generator(bev.device).manual_seed(0), model.shared.stride
-    masked, hidden = hide(model.masking, imgs, [draw], stride)
-    standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden[0], stride)
-    maps, (height, width) = model.image_features(masked), view.rgb.shape[-2:]
-    left = (view.rgb * ~_pixels(hidden[0], stride)[:, None, :height, :width]).clamp(0, 1)
+    maps, hidden = hidden_views(model, imgs, draw)
+    standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
+    height, width = view.rgb.shape[-2:]
+    left = (view.rgb * ~_pixels(hidden, stride)[:, None, :height, :width]).clamp(0, 1)
     told = [model.restore(bev, maps, [sweep.points], those)[0] for those in (None, [standing])]
     rows = []
     for number, panel in enumerate(panels):

@@ -19,14 +19,14 @@ def weak_labels(samples: Sequence, num_points: Sequence[int], num_classes: int) 
     Args:
         samples: data samples with ``gt_pts_seg.pts_semantic_mask`` (N,).
         num_points: N of each sample.
-        num_classes: classes are below it.
+        num_classes: classes are below it; 0 asks for none, which gives an empty list.
 
     Raises:
         ConfigError: the data set does not load them.
         DataError: they are not of these points, or of more classes.
     """
-    found = []
-    for sample, num in zip(samples, num_points):
+    found: List[Tensor] = []
+    for sample, num in zip(samples if num_classes else (), num_points):
         if 'gt_pts_seg' not in sample or 'pts_semantic_mask' not in sample.gt_pts_seg:
             raise ConfigError(
                 "num_classes asks for weak labels, and a sample has none: set semantic_classes in the data set and "

@@ -18,7 +18,7 @@ note = (
 )
 same_data = []
 
-contrast = ['model.reconstruct=False', 'model.num_codewords=0', 'model.orthogonal=False']
+contrast = ['model.reconstruct=False', 'model.num_codewords=0', 'model.geometry=False', 'model.orthogonal=False']
 reconstruct = ['model.num_codewords=0', 'model.geometry=False', 'model.orthogonal=False']
 codebook = ['model.geometry=False', 'model.orthogonal=False']
 geometry = ['model.orthogonal=False']
