@@ -24,7 +24,7 @@ def nearest_codeword(features: Tensor, codewords: Tensor) -> Tensor:
     expect_shape('codewords', codewords, None, features.shape[1])
     # |f - e|^2 without |f|^2, which is the same for all codewords
     offset = 0.5 * codewords.square().sum(1)
-    rows = [(offset - part @ codewords.t()).argmin(1) for part in features.split(ROWS)]
+    rows = [(offset - part @ codewords.t()).argmin(1) for part in torch.split(features, ROWS)]
     return torch.cat(rows) if rows else features.new_zeros(0, dtype=torch.int64)
 
 

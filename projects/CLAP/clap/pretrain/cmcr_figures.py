@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,6 @@ from ..structures import CameraViews, KeyframeSweep
 from .base import without_points
 from .point_pixel import hide, pairs_of, stand_ins
 from .samplers.base import valid_pixels
-
-if TYPE_CHECKING:
-    from .cmcr import CMCR
 
 #: Pairs of a frame that point to pixel retrieval is measured among: chance is one over it.
 NUM_RETRIEVED = 512
@@ -76,14 +73,14 @@ def own_statistics(module: nn.Module) -> Iterator[None]:
             del norm.forward
 
 
-def hidden_views(model: CMCR, imgs: Tensor, draw: torch.Generator) -> Tuple[Tensor, Tensor]:
+def hidden_views(model: nn.Module, imgs: Tensor, draw: torch.Generator) -> Tuple[Tensor, Tensor]:
     """Features (1, N, C, h, w) of images (1, N, 3, H, W) of which patches are hidden, and hidden cells (N, h, w)."""
     masked, hidden = hide(model.masking, imgs, [draw], model.shared.stride)
     with own_statistics(model.img_neck):
         return model.image_features(masked), hidden[0]
 
 
-def figures_of(model: CMCR, inputs: Dict, samples: List) -> List[Figures]:
+def figures_of(model: nn.Module, inputs: Dict, samples: List) -> List[Figures]:
     """Sum and count of every figure, for each frame; the encoder is not shown the held-back points.
 
     ``retrieval``: held-back points that are nearest to their own pixel among up to 512 pairs of the frame, beside
@@ -109,14 +106,14 @@ def figures_of(model: CMCR, inputs: Dict, samples: List) -> List[Figures]:
     return found
 
 
-def _inside(model: CMCR, sweep: KeyframeSweep) -> Tensor:
+def _inside(model: nn.Module, sweep: KeyframeSweep) -> Tensor:
     """(N,) bool: held-back points that would be targets if they were not held back."""
     others = KeyframeSweep(sweep.points, sweep.origins, ~sweep.heldout, sweep.own)
     return model.targets(others)
 
 
 def _pair_figures(
-    model: CMCR, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
+    model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
 ) -> Figures:
     pairs = pairs_of(sweep.points, view, _inside(model, sweep)).drawn(NUM_RETRIEVED, draw)
     flat, deep = (normalize(rows.float(), dim=1) for rows in model.shared(bev, maps, [sweep.points], [pairs]))
@@ -133,7 +130,7 @@ def _pair_figures(
     return figures
 
 
-def _occupancy_figures(model: CMCR, bev: Tensor, sweep: KeyframeSweep, draw: torch.Generator) -> Figures:
+def _occupancy_figures(model: nn.Module, bev: Tensor, sweep: KeyframeSweep, draw: torch.Generator) -> Figures:
     logits, full, query = model.occupancy(bev, sweep, _inside(model, sweep), draw)
     sums = logits.new_zeros(model.num_queries).index_add_(0, query, logits)
     truth = torch.zeros_like(sums, dtype=torch.bool).index_put_((query,), full)
@@ -144,7 +141,7 @@ def _occupancy_figures(model: CMCR, bev: Tensor, sweep: KeyframeSweep, draw: tor
 
 
 def _colour_figures(
-    model: CMCR, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
+    model: nn.Module, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
 ) -> Figures:
     stride, (height, width) = model.shared.stride, view.rgb.shape[-2:]
     maps, hidden = hidden_views(model, imgs, draw)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..structures import CameraViews, KeyframeSweep
 from .cmcr_figures import hidden_views
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
 from .point_pixel import pairs_of, stand_ins
 
-if TYPE_CHECKING:
-    from .cmcr import CMCR
-
 TITLES = dict(restored='Hidden images, restored', codewords='Codewords of points and pixels')
 _CAMERA_INCHES = (3.2, 1.75)
 
 
 @torch.no_grad()
-def pictures(model: CMCR, batch: dict, names: Sequence[str], state: str = '', **unused: Any) -> Dict[str, Picture]:
+def pictures(model: nn.Module, batch: dict, names: Sequence[str], state: str = '', **unused: Any) -> Dict[str, Picture]:
     """The named pictures of the first sample of a batch, without those of parts that the model does not have."""
     inputs, metas = batch['inputs'], [sample.metainfo for sample in batch['data_samples']][:1]
     inputs = {key: value[:1] for key, value in inputs.items()}
@@ -36,7 +33,7 @@ def pictures(model: CMCR, batch: dict, names: Sequence[str], state: str = '', **
 
 
 def _restored(
-    model: CMCR, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, panels: List[Image]
+    model: nn.Module, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, panels: List[Image]
 ) -> Block:
     """A row per camera: image, what is left of it, restored from that alone and with the points."""
     draw, stride = torch.Generator(bev.device).manual_seed(0), model.shared.stride
@@ -54,7 +51,7 @@ def _restored(
     return Block(rows, 4, _CAMERA_INCHES)
 
 
-def _codewords(model: CMCR, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, panels: List[Image]) -> List[Block]:
+def _codewords(model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, panels: List[Image]) -> List[Block]:
     """Codewords of the points from above and of the cells of every image, in the same colours."""
     points = sweep.points[model.targets(sweep)]
     deep = _codes(model, model.shared.of_points(bev, [points]))
@@ -67,8 +64,8 @@ def _codewords(model: CMCR, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, pan
     return [Block([above], heading=heading), Block(images, 2, _CAMERA_INCHES)]
 
 
-def _codes(model: CMCR, features: Tensor) -> Tensor:
-    return model.codebook(torch.nn.functional.normalize(features.float(), dim=1))[0]
+def _codes(model: nn.Module, features: Tensor) -> Tensor:
+    return model.codebook(nn.functional.normalize(features.float(), dim=1))[0]
 
 
 def _pixels(cells: Tensor, stride: int) -> Tensor:
