@@ -121,7 +121,7 @@ def _everything(flat: torch.Tensor, deep: torch.Tensor, labels: torch.Tensor, ra
     state = (codewords, torch.ones(6, dtype=torch.float64), codewords.clone())
     state = ema_update(*state, both, nearest_codeword(both, codewords), 0.7)
     means = class_means(0.3 * rows(3, seed=6), deep.detach(), labels, 0.2)
-    return dict(losses={k: float(v) for k, v in losses.items()}, grads=grads, state=[*state, means])
+    return dict(losses={k: float(v.detach()) for k, v in losses.items()}, grads=grads, state=[*state, means])
 
 
 def _inputs(num: int) -> tuple:
