@@ -178,6 +178,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
+            for step in self.pipeline.transforms:
+                if hasattr(step, 'check_frames'):
+                    step.check_frames(self.data_list)
         if self.with_annotations:
             self._count_labels()
         self._order = np.arange(len(self.data_list))

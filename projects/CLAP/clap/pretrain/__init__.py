@@ -3,5 +3,7 @@
 from . import samplers
 from .clap import CLAP
 from .heads import NeuSRenderHead, PrototypeHead
+from .ppkt import PPKT
+from .slidr import SLidR
 
-__all__ = ['CLAP', 'NeuSRenderHead', 'PrototypeHead', 'samplers']
+__all__ = ['CLAP', 'PPKT', 'NeuSRenderHead', 'PrototypeHead', 'SLidR', 'samplers']
