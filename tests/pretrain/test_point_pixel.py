@@ -96,7 +96,7 @@ def test_slidr_compares_means_over_superpixels():
     with torch.no_grad():
         points, pixels = model.matches(seen, torch.Generator(), 1)
         fine = F.normalize(F.interpolate(seen.images, scale_factor=2, mode='bilinear'), dim=1)
-        of_points, row = model.point_embeddings(seen), 0
+        of_points, row = seen.point_embeddings(), 0
         numbers = seen.superpixels[(seen.camera, *seen.uv.long().t().flip(0))]
         for camera in range(2):
             for number in range(255):

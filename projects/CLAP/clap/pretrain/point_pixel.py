@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -11,35 +10,15 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
-from ..encoders.geometry import STRIDE
 from ..errors import ConfigError
-from ..functional import info_nce, original_pixels, project_points, sample_bev, sample_images
+from ..functional import info_nce, original_pixels, project_points
 from ..structures import CameraViews, KeyframeSweep
 from . import point_pixel_pictures
 from .base import Pretrainer
 from .declaration import Declaration
 from .pictures import Picture
 from .point_pixel_health import declaration
-
-
-@dataclass(frozen=True)
-class SeenPoints:
-    """One sample: embeddings, not normalised, and its points with the pixels that they project to.
-
-    A point that two cameras see is in two of the P pairs.
-    """
-
-    bev: Tensor  # (D, X, Y)
-    images: Tensor  # (C, D, h, w)
-    points: Tensor  # (N, 3) keyframe, metres, augmented LiDAR frame
-    point: Tensor  # (P,) int64, index of the point
-    camera: Tensor  # (P,) int64, of the camera
-    uv: Tensor  # (P, 2) column and row in the augmented image, pixels
-    superpixels: Optional[Tensor]  # (C, H, W) uint8, where the pipeline loads them
-
-    def pairs(self, index: Tensor) -> SeenPoints:
-        """With some of the pairs."""
-        return replace(self, point=self.point[index], camera=self.camera[index], uv=self.uv[index])
+from .seen_points import SeenPoints
 
 
 class PointPixelPretrainer(Pretrainer):
@@ -123,7 +102,7 @@ class PointPixelPretrainer(Pretrainer):
         """Embeddings of both modalities, (B, D, X, Y) and (B, C, D, h, w)."""
         if inputs.get('imgs') is None:
             raise ConfigError(f'{type(self).__name__} compares points with pixels: the pipeline has to load images')
-        bev = self.encode(inputs["points"], metas=metas).fused_bev
+        bev = self.encode(inputs['points'], metas=metas).fused_bev
         images = self.image_features(inputs['imgs'])
         pixels = self.pixel_head(images.flatten(0, 1)).unflatten(0, images.shape[:2])
         return self.point_head(bev), pixels
@@ -133,16 +112,13 @@ class PointPixelPretrainer(Pretrainer):
         self.embed(inputs, metas)
 
     def seen(self, bev: Tensor, images: Tensor, inputs: Dict, metas: List[dict]) -> List[SeenPoints]:
-        """The samples of a batch, in training without the points that are held back, in evaluation with them alone.
-
-        (With all of them where none is held back.)
-        """
+        """The samples of a batch: in training without the held-back points, in evaluation with them alone (if any)."""
         samples = []
         superpixels = inputs.get('superpixels') or [None] * len(metas)
         for index, (sweep, view) in enumerate(zip(self.sweeps(inputs, metas), self.views(inputs, metas))):
             among = ~sweep.heldout if self.training or not self.heldout_ratio else sweep.heldout
-            pairs = self._pairs(sweep, view, among)
-            samples.append(SeenPoints(bev[index], images[index], sweep.points, *pairs, superpixels[index]))
+            pairs, box = self._pairs(sweep, view, among), self.voxelize_cfg['point_cloud_range']
+            samples.append(SeenPoints(bev[index], images[index], sweep.points, *pairs, box, superpixels[index]))
         return samples
 
     @torch.no_grad()
@@ -160,25 +136,18 @@ class PointPixelPretrainer(Pretrainer):
         camera, point = (projected.visible & shown).nonzero(as_tuple=True)
         return index[point], camera, projected.uv[camera, point]
 
-    def point_embeddings(self, seen: SeenPoints) -> Tensor:
-        """(P, D) of unit length: of the points of the pairs."""
-        found = sample_bev(seen.bev, seen.points[seen.point], self.voxelize_cfg['point_cloud_range'])
-        return F.normalize(found, dim=1)
-
-    def pixel_embeddings(self, seen: SeenPoints) -> Tensor:
-        """(P, D) of unit length: of the pixels of the pairs."""
-        return F.normalize(sample_images(seen.images, seen.camera, seen.uv, STRIDE), dim=1)
-
     # ---------------------------------------------------------------- evaluation, and what it says of itself
 
     @torch.no_grad()
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
-        """Figures of every sample: ``retrieval``, how often a point's nearest of all the sample's is its own, and
-        ``retrieval_chance``, one over their number. Of held-back points."""
+        """Figures of every sample, of its held-back points.
+
+        ``retrieval``: how often the nearest of all pixels (superpixels) is a point's own; ``retrieval_chance``: one
+        over their number.
+        """
         metas = [sample.metainfo for sample in batch_data_samples]
-        for sample, seen in zip(
-            batch_data_samples, self.seen(*self.embed(batch_inputs_dict, metas), batch_inputs_dict, metas)
-        ):
+        samples = self.seen(*self.embed(batch_inputs_dict, metas), batch_inputs_dict, metas)
+        for sample, seen in zip(batch_data_samples, samples):
             points, pixels = self.matches(seen, torch.Generator(seen.bev.device).manual_seed(0), 1)
             count = len(points)
             nearest = (F.normalize(points, dim=1) @ F.normalize(pixels, dim=1).t()).argmax(1) if count else points[:, 0]
@@ -196,7 +165,7 @@ class PointPixelPretrainer(Pretrainer):
         inputs, metas = batch['inputs'], [sample.metainfo for sample in batch['data_samples']]
         with torch.no_grad():
             seen = self.seen(*self.embed(inputs, metas), inputs, metas)[0]
-            return point_pixel_pictures.pictures(self, seen, self.views(inputs, metas)[0], metas[0], names, state)
+            return point_pixel_pictures.pictures(seen, self.views(inputs, metas)[0], metas[0], names, state)
 
 
 def _spread(rows: Tensor) -> Tensor:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..structures import CameraViews
 from .pictures import Block, Image, Picture, Quantity, photos, title_of
-
-if TYPE_CHECKING:
-    from ..structures import CameraViews
-    from .point_pixel import PointPixelPretrainer, SeenPoints
+from .seen_points import SeenPoints
 
 TITLES = dict(likeness='Where a point looks for its pixel')
 _INCHES = (4.2, 2.4)
@@ -23,25 +21,23 @@ _SHOWN = 2
 _RING = 6 * np.stack([np.cos(np.linspace(0, 6.2, 40)), np.sin(np.linspace(0, 6.2, 40))], axis=1)
 
 
-def pictures(
-    model: PointPixelPretrainer, seen: SeenPoints, views: CameraViews, meta: dict, names: Sequence[str], state: str
-) -> Dict[str, Picture]:
+def pictures(seen: SeenPoints, views: CameraViews, meta: dict, names: Sequence[str], state: str) -> Dict[str, Picture]:
     """The named pictures of a sample."""
     made = dict(likeness=_likeness, superpixels=_superpixels)
     title = title_of(meta, state)
     images = photos(views, meta)
-    blocks = {name: made[name](model, seen, images) for name in names}
+    blocks = {name: made[name](seen, images) for name in names}
     return {name: Picture(title, [block]) for name, block in blocks.items() if block.panels}
 
 
-def _likeness(model: PointPixelPretrainer, seen: SeenPoints, images: List[Image]) -> Block:
+def _likeness(seen: SeenPoints, images: List[Image]) -> Block:
     """How like a point all pixels of its image are; the ring is where it really is."""
     panels, draw = [], torch.Generator().manual_seed(0)
     for camera, photo in enumerate(images):
         own = (seen.camera == camera).nonzero().squeeze(-1)
         chosen = seen.pairs(own[torch.randperm(len(own), generator=draw)[:_SHOWN].to(own.device)])
         pixels = F.normalize(seen.images[camera], dim=0)
-        for point, at, place in zip(model.point_embeddings(chosen), model.pixel_embeddings(chosen), chosen.uv):
+        for point, at, place in zip(chosen.point_embeddings(), chosen.pixel_embeddings(), chosen.uv):
             cosines = torch.einsum('d,dhw->hw', point, pixels)
             before = int((cosines > point @ at).sum())
             shown = Quantity(cosines.clamp(min=0).cpu().numpy(), 'turbo', 1.0, 'cosine; 0 or less alike')
@@ -58,7 +54,7 @@ def _likeness(model: PointPixelPretrainer, seen: SeenPoints, images: List[Image]
     return Block(panels, _SHOWN, _INCHES, 'Cosine of one point (red ring: where it is) with all pixels of the image')
 
 
-def _superpixels(model: PointPixelPretrainer, seen: SeenPoints, images: List[Image]) -> Block:
+def _superpixels(seen: SeenPoints, images: List[Image]) -> Block:
     """Every superpixel in a colour of its own, and the points that count for them."""
     panels = []
     for camera, photo in enumerate(images):

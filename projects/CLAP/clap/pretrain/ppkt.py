@@ -9,7 +9,8 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from ..errors import ConfigError
-from .point_pixel import PointPixelPretrainer, SeenPoints
+from .point_pixel import PointPixelPretrainer
+from .seen_points import SeenPoints
 
 
 @MODELS.register_module()
@@ -32,4 +33,4 @@ class PPKT(PointPixelPretrainer):
         """Points and pixels of pairs that are drawn uniformly."""
         order = torch.randperm(len(seen.point), generator=draw, device=draw.device).to(seen.point.device)
         drawn = seen.pairs(order[: self.num_pairs // share])
-        return self.point_embeddings(drawn), self.pixel_embeddings(drawn)
+        return drawn.point_embeddings(), drawn.pixel_embeddings()

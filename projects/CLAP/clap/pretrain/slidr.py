@@ -13,7 +13,8 @@ from ..encoders.geometry import STRIDE
 from ..errors import ConfigError
 from ..functional import mean_by_segment
 from . import point_pixel_pictures
-from .point_pixel import PointPixelPretrainer, SeenPoints
+from .point_pixel import PointPixelPretrainer
+from .seen_points import SeenPoints
 
 #: Numbers that a superpixel of an image may have; the next one stands for none.
 NUMBERS = 255
@@ -43,7 +44,7 @@ class SLidR(PointPixelPretrainer):
         column, row = seen.uv.long().unbind(-1)
         total = NUMBERS * len(seen.images)
         of_points = _numbered(seen.superpixels[seen.camera, row, column], seen.camera)
-        points, with_points = mean_by_segment(self.point_embeddings(seen), of_points, total)
+        points, with_points = mean_by_segment(seen.point_embeddings(), of_points, total)
         fine = F.normalize(F.interpolate(seen.images, scale_factor=STRIDE // STEP, mode='bilinear'), dim=1)
         grid = seen.superpixels[:, STEP // 2 :: STEP, STEP // 2 :: STEP]
         fine = fine[..., : grid.shape[1], : grid.shape[2]]  # images may be padded
