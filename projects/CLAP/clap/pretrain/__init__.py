@@ -2,6 +2,7 @@
 
 from . import samplers
 from .clap import CLAP
+from .cmcr import CMCR
 from .heads import NeuSRenderHead, PrototypeHead
 
-__all__ = ['CLAP', 'NeuSRenderHead', 'PrototypeHead', 'samplers']
+__all__ = ['CLAP', 'CMCR', 'NeuSRenderHead', 'PrototypeHead', 'samplers']
