@@ -2,8 +2,9 @@
 
 from . import samplers
 from .clap import CLAP
+from .cmcr import CMCR
 from .heads import NeuSRenderHead, PrototypeHead
 from .ppkt import PPKT
 from .slidr import SLidR
 
-__all__ = ['CLAP', 'PPKT', 'NeuSRenderHead', 'PrototypeHead', 'SLidR', 'samplers']
+__all__ = ['CLAP', 'CMCR', 'PPKT', 'NeuSRenderHead', 'PrototypeHead', 'SLidR', 'samplers']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Tuple
 
 import torch
@@ -9,18 +10,18 @@ from mmdet3d.registry import MODELS
 from torch import Tensor
 
 from ..errors import ConfigError
-from .point_pixel import PointPixelPretrainer
+from .contrast import ContrastPretrainer
 from .seen_points import SeenPoints
 
 
 @MODELS.register_module()
-class PPKT(PointPixelPretrainer):
+class PPKT(ContrastPretrainer):
     """Contrast of points and pixels (point-pixel knowledge transfer).
 
     Args:
         num_pairs: pairs of point and pixel in the global batch, every sample an equal share; fewer where fewer points
             are seen. In evaluation, of each frame.
-        shared: arguments of :class:`PointPixelPretrainer`.
+        shared: arguments of :class:`ContrastPretrainer`.
     """
 
     def __init__(self, num_pairs: int = 4096, **shared: Any) -> None:
@@ -31,6 +32,5 @@ class PPKT(PointPixelPretrainer):
 
     def matches(self, seen: SeenPoints, draw: torch.Generator, share: int) -> Tuple[Tensor, Tensor]:
         """Points and pixels of pairs that are drawn uniformly."""
-        order = torch.randperm(len(seen.point), generator=draw, device=draw.device).to(seen.point.device)
-        drawn = seen.pairs(order[: self.num_pairs // share])
+        drawn = replace(seen, pairs=seen.pairs.drawn(self.num_pairs // share, draw))
         return drawn.point_embeddings(), drawn.pixel_embeddings()

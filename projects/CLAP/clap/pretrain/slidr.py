@@ -12,8 +12,8 @@ from torch import Tensor
 from ..encoders.geometry import STRIDE
 from ..errors import ConfigError
 from ..functional import mean_by_segment
-from . import point_pixel_pictures
-from .point_pixel import PointPixelPretrainer
+from . import contrast_pictures
+from .contrast import ContrastPretrainer
 from .seen_points import SeenPoints
 
 #: Numbers that a superpixel of an image may have; the next one stands for none.
@@ -23,15 +23,15 @@ STEP = STRIDE // 2
 
 
 @MODELS.register_module()
-class SLidR(PointPixelPretrainer):
+class SLidR(ContrastPretrainer):
     """Contrast of superpixels: the mean over their points against the mean over their pixels.
 
     ``CLAPLoadSuperpixels`` brings the superpixels. Members have unit length, their means are compared by direction.
-    Arguments are those of :class:`PointPixelPretrainer`.
+    Arguments are those of :class:`ContrastPretrainer`.
     """
 
     picture_titles: ClassVar[Dict[str, str]] = {
-        **point_pixel_pictures.TITLES,
+        **contrast_pictures.TITLES,
         'superpixels': 'Superpixels and the points in them',
     }
 
@@ -41,9 +41,9 @@ class SLidR(PointPixelPretrainer):
             raise ConfigError(
                 'SLidR needs superpixels: put CLAPLoadSuperpixels behind CLAPImageAug3D into the pipeline'
             )
-        column, row = seen.uv.long().unbind(-1)
+        camera, row, column = seen.pairs.cells(1)
         total = NUMBERS * len(seen.images)
-        of_points = _numbered(seen.superpixels[seen.camera, row, column], seen.camera)
+        of_points = _numbered(seen.superpixels[camera, row, column], camera)
         points, with_points = mean_by_segment(seen.point_embeddings(), of_points, total)
         fine = F.normalize(F.interpolate(seen.images, scale_factor=STRIDE // STEP, mode='bilinear'), dim=1)
         grid = seen.superpixels[:, STEP // 2 :: STEP, STEP // 2 :: STEP]

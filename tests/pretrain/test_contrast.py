@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from projects.CLAP.clap.errors import ConfigError
-from tests.fixtures.point_pixel import KINDS, METHODS, build, clouds, frames, loss_of, rank_of_two, step
+from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of, rank_of_two, step
 from tests.fixtures.tiny import IMAGE, calibration, street, tiny_model
 
 
@@ -64,7 +64,7 @@ def test_pairs_are_points_with_their_pixels_and_evaluation_has_those_held_back()
     found = []
     for training in (True, False):
         seen = seen_of(model.train(training), data)
-        rows = zip(seen.point.tolist(), seen.camera.tolist(), seen.uv.double().numpy().round(1))
+        rows = zip(seen.pairs.point.tolist(), seen.pairs.camera.tolist(), seen.pairs.uv.double().numpy().round(1))
         found.append({(point, camera, *uv) for point, camera, uv in rows})
     held = set(model.heldout(torch.from_numpy(points)).nonzero().flatten().tolist())
     assert not found[0] & found[1] and len(found[1]) > 30
@@ -74,18 +74,18 @@ def test_pairs_are_points_with_their_pixels_and_evaluation_has_those_held_back()
 
 def test_what_the_original_image_does_not_reach_is_no_pixel():
     model, data = build('PPKT'), frames()
-    whole = len(seen_of(model, data).point)
+    whole = len(seen_of(model, data).pairs.point)
     shift = np.eye(4, dtype=np.float32)
     shift[0, 3] = IMAGE[1] / 2  # the left half of the augmented image is black
     for sample in data['data_samples']:
         sample.set_metainfo(dict(img_aug_matrix=[shift, shift]))
     seen = seen_of(model, data)
-    assert len(seen.point) < 0.7 * whole and float(seen.uv[:, 0].min()) >= IMAGE[1] / 2
+    assert len(seen.pairs.point) < 0.7 * whole and float(seen.pairs.uv[:, 0].min()) >= IMAGE[1] / 2
 
 
 def test_ppkt_compares_an_equal_share_of_each_sample_drawn_from_its_generator():
     model, data = build('PPKT', num_pairs=100), frames(clouds('unequal'))
-    assert float(loss_of(model, data)['pairs']) * 4 == 25 + 0 + min(25, len(seen_of(model, data, 2).point)) + 0
+    assert float(loss_of(model, data)['pairs']) * 4 == 25 + 0 + min(25, len(seen_of(model, data, 2).pairs.point)) + 0
     first, again, other = (loss_of(model, data, seed)['loss_contrast'] for seed in (1, 1, 2))
     assert first == again != other
 
@@ -97,11 +97,11 @@ def test_slidr_compares_means_over_superpixels():
         points, pixels = model.matches(seen, torch.Generator(), 1)
         fine = F.normalize(F.interpolate(seen.images, scale_factor=2, mode='bilinear'), dim=1)
         of_points, row = seen.point_embeddings(), 0
-        numbers = seen.superpixels[(seen.camera, *seen.uv.long().t().flip(0))]
+        numbers = seen.superpixels[(seen.pairs.camera, *seen.pairs.uv.long().t().flip(0))]
         for camera in range(2):
             for number in range(255):
                 mask = seen.superpixels[camera, 2::4, 2::4] == number
-                inside = (seen.camera == camera) & (numbers == number)
+                inside = (seen.pairs.camera == camera) & (numbers == number)
                 if not inside.any():
                     continue
                 torch.testing.assert_close(points[row], of_points[inside].mean(0))

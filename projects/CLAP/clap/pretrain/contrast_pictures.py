@@ -34,10 +34,10 @@ def _likeness(seen: SeenPoints, images: List[Image]) -> Block:
     """How like a point all pixels of its image are; the ring is where it really is."""
     panels, draw = [], torch.Generator().manual_seed(0)
     for camera, photo in enumerate(images):
-        own = (seen.camera == camera).nonzero().squeeze(-1)
-        chosen = seen.pairs(own[torch.randperm(len(own), generator=draw)[:_SHOWN].to(own.device)])
+        own = seen.pairs.at(seen.pairs.camera == camera)
+        chosen = replace(seen, pairs=own.drawn(_SHOWN, draw))
         pixels = F.normalize(seen.images[camera], dim=0)
-        for point, at, place in zip(chosen.point_embeddings(), chosen.pixel_embeddings(), chosen.uv):
+        for point, at, place in zip(chosen.point_embeddings(), chosen.pixel_embeddings(), chosen.pairs.uv):
             cosines = torch.einsum('d,dhw->hw', point, pixels)
             before = int((cosines > point @ at).sum())
             shown = Quantity(cosines.clamp(min=0).cpu().numpy(), 'turbo', 1.0, 'cosine; 0 or less alike')
@@ -60,6 +60,6 @@ def _superpixels(seen: SeenPoints, images: List[Image]) -> Block:
     for camera, photo in enumerate(images):
         numbers = seen.superpixels[camera].cpu().numpy().astype(np.int64)
         over = Quantity(np.where(numbers == 255, -1, numbers))
-        dots = seen.uv[seen.camera == camera].cpu().numpy()
+        dots = seen.pairs.at(seen.pairs.camera == camera).uv.cpu().numpy()
         panels.append(replace(photo, over=over, alpha=0.5, dots=dots))
     return Block(panels, _SHOWN, _INCHES)
