@@ -7,7 +7,7 @@ from .gradient_norms import gradient_norms
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
-from .masking import mask_image_patches, mask_point_blocks
+from .masking import drop_in_bands, mask_image_patches, mask_point_blocks, range_bands
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
@@ -30,6 +30,7 @@ __all__ = [
     'box_of_points',
     'channel_last_table',
     'curvature_weights',
+    'drop_in_bands',
     'eikonal_loss',
     'em_loss',
     'free_space_loss',
@@ -56,6 +57,7 @@ __all__ = [
     'pixel_rays',
     'project_points',
     'radius_pairs',
+    'range_bands',
     'rank_correlation',
     'ray_points',
     'rays_to_points',
