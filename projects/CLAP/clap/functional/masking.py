@@ -129,7 +129,7 @@ def drop_in_bands(ratios: Tensor, generator: Optional[torch.Generator] = None) -
     expect_shape('ratios', ratios, None)
     order = uniform((len(ratios),), ratios, generator).argsort()
     dropped = torch.zeros_like(ratios, dtype=torch.bool)
-    for ratio in ratios.unique().tolist():
+    for ratio in torch.unique(ratios).tolist():
         members = order[ratios[order] == ratio]
         dropped[members[: _num_dropped(ratio, len(members))]] = True
     return dropped
