@@ -1,7 +1,9 @@
 """Pre-training methods: one file each, on the encoders of :mod:`..encoders`."""
 
 from . import samplers
+from .also import ALSO
 from .clap import CLAP
 from .heads import NeuSRenderHead, PrototypeHead
+from .occupancy_mae import OccupancyMAE
 
-__all__ = ['CLAP', 'NeuSRenderHead', 'PrototypeHead', 'samplers']
+__all__ = ['ALSO', 'CLAP', 'NeuSRenderHead', 'OccupancyMAE', 'PrototypeHead', 'samplers']
