@@ -51,7 +51,9 @@ def _draw(axes: plt.Axes, results: Results) -> None:
                 **dict(markersize=4.5, linewidth=1.2),
             )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
-    axes.set(xscale='log', xlabel='share of the frames with labels', ylabel=f'{plan.metric_title} (points)', ylim=(0.0, None))
+    axes.set(
+        xscale='log', xlabel='share of the frames with labels', ylabel=f'{plan.metric_title} (points)', ylim=(0.0, None)
+    )
     axes.set_xticks(shares, [f'{share:.3g} %' for share in shares])
     axes.minorticks_off()
     axes.grid(axis='y', linewidth=0.4, alpha=0.5)

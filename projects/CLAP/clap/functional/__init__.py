@@ -2,12 +2,14 @@
 
 from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
+from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
-from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
+from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
 from .masking import drop_in_bands, mask_image_patches, mask_point_blocks, range_bands
+from .nearest_in_cell import nearest_in_cell
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
@@ -20,6 +22,7 @@ from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
+from .von_mises_fisher import class_means, directions_and_concentrations, log_normaliser, vmf_loss
 from .voxelize import grid_size, voxelize
 
 __all__ = [
@@ -29,10 +32,14 @@ __all__ = [
     'also_queries',
     'box_of_points',
     'channel_last_table',
+    'class_means',
+    'commitment_loss',
     'curvature_weights',
+    'directions_and_concentrations',
     'drop_in_bands',
     'eikonal_loss',
     'em_loss',
+    'ema_update',
     'free_space_loss',
     'gaussian_blur',
     'gradient_norms',
@@ -44,18 +51,23 @@ __all__ = [
     'intersect_box',
     'inverse_cdf',
     'inverse_std',
+    'log_normaliser',
     'mask_image_patches',
     'mask_point_blocks',
     'merge_sorted',
     'metres_to_cells',
     'midpoints',
     'near_surface_loss',
+    'nearest_codeword',
+    'nearest_in_cell',
     'nearest_neighbours',
     'neus_alpha',
     'occupancy_loss',
     'original_pixels',
+    'orthogonal_loss',
     'pixel_rays',
     'project_points',
+    'quantize',
     'radius_pairs',
     'range_bands',
     'rank_correlation',
@@ -81,6 +93,7 @@ __all__ = [
     'trilinear_from_table',
     'uniform',
     'usage_perplexity',
+    'vmf_loss',
     'voxelize',
     'weighted_draw',
     'weighted_draw_rows',

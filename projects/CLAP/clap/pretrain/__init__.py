@@ -3,7 +3,8 @@
 from . import samplers
 from .also import ALSO
 from .clap import CLAP
+from .cmcr import CMCR
 from .heads import NeuSRenderHead, PrototypeHead
 from .occupancy_mae import OccupancyMAE
 
-__all__ = ['ALSO', 'CLAP', 'NeuSRenderHead', 'OccupancyMAE', 'PrototypeHead', 'samplers']
+__all__ = ['ALSO', 'CLAP', 'CMCR', 'NeuSRenderHead', 'OccupancyMAE', 'PrototypeHead', 'samplers']
