@@ -18,4 +18,5 @@ val_evaluator = dict(type='CLAPFigureMetric')
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
+default_hooks = dict(warmup=None)
 del lidar

@@ -23,4 +23,5 @@ val_evaluator = dict(type='CLAPFigureMetric')
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
+default_hooks = dict(warmup=None)
 del lidar

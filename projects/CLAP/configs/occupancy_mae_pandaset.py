@@ -1,4 +1,5 @@
 # Occupancy-MAE on PandaSet; the two frames that are measured are not trained on.
+#   python tools/create_data.py pandaset --root /path/to/pandaset --out data/pandaset
 #   python tools/train.py projects/CLAP/configs/occupancy_mae_pandaset.py
 _base_ = [
     '../../../configs/_base_/datasets/pandaset.py',
@@ -26,6 +27,7 @@ train_cfg = dict(max_epochs=40, val_interval=5)
 default_hooks = dict(
     logger=dict(interval=6),
     checkpoint=dict(interval=5),
+    warmup=None,
     unmasked_norm=dict(num_frames=12, interval=5),
     pictures=dict(interval=120),
 )

@@ -1,4 +1,5 @@
 # Occupancy-MAE on the simulated world, minutes on two CPU cores.
+#   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
 #   python tools/train.py projects/CLAP/configs/occupancy_mae_sim.py
 _base_ = [
     '../../../configs/_base_/datasets/sim.py',
@@ -23,6 +24,11 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=8, val_interval=4)
-default_hooks = dict(logger=dict(interval=5), unmasked_norm=dict(num_frames=12, interval=4), pictures=dict(interval=60))
+default_hooks = dict(
+    logger=dict(interval=5),
+    warmup=None,
+    unmasked_norm=dict(num_frames=12, interval=4),
+    pictures=dict(interval=60),
+)
 log_processor = dict(window_size=10)
 del lidar
