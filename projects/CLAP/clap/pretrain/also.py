@@ -118,9 +118,9 @@ class ALSO(Pretrainer):
 
         Returns:
             The samples, each with ``figures`` for :class:`CLAPFigureMetric`: ``accuracy``, ``near_accuracy`` (of
-            queries within ``delta_m`` of the hit; chance is 0.5), ``cross_entropy`` and, of always telling that a third
-            is full, ``accuracy_of_prior`` and ``cross_entropy_of_prior``; ``balanced_accuracy``, the mean over frames of
-            the shares of full queries that are told to be fuller than a third and of empty ones that are not.
+            queries within ``delta_m`` of the hit; chance is 0.5), ``cross_entropy``; ``accuracy_of_prior`` and
+            ``cross_entropy_of_prior`` (always telling that a third is full); ``balanced_accuracy``, the mean over
+            frames of the shares of full queries that are told to be fuller than a third and of empty ones that are not.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps = self.sweeps(batch_inputs_dict, metas)
