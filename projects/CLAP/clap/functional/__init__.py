@@ -5,6 +5,7 @@ from .boxes import box_of_points, inside_box
 from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
+from .image_sample import sample_images
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
@@ -20,6 +21,7 @@ from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn
+from .superpixels import mean_by_segment
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
 from .von_mises_fisher import class_means, directions_and_concentrations, log_normaliser, vmf_loss
@@ -54,6 +56,7 @@ __all__ = [
     'log_normaliser',
     'mask_image_patches',
     'mask_point_blocks',
+    'mean_by_segment',
     'merge_sorted',
     'metres_to_cells',
     'midpoints',
@@ -76,6 +79,7 @@ __all__ = [
     'render_weights',
     'rendering_loss',
     'sample_bev',
+    'sample_images',
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',

@@ -6,5 +6,17 @@ from .clap import CLAP
 from .cmcr import CMCR
 from .heads import NeuSRenderHead, PrototypeHead
 from .occupancy_mae import OccupancyMAE
+from .ppkt import PPKT
+from .slidr import SLidR
 
-__all__ = ['ALSO', 'CLAP', 'CMCR', 'NeuSRenderHead', 'OccupancyMAE', 'PrototypeHead', 'samplers']
+__all__ = [
+    'ALSO',
+    'CLAP',
+    'CMCR',
+    'NeuSRenderHead',
+    'OccupancyMAE',
+    'PPKT',
+    'PrototypeHead',
+    'SLidR',
+    'samplers',
+]
