@@ -1,6 +1,7 @@
 #!/usr/bin/env python
-"""Time of the inverse sparse convolutions of segmentation against the strided ones that they undo, forward and backward,
-on the voxels of one batch. They take turns in one process; figures are medians. The last line is JSON.
+"""Time of inverse sparse convolutions against the strided ones that they undo, on the voxels of one batch.
+
+Forward and backward; both take turns in one process, figures are medians. The last line is JSON.
 """
 
 from __future__ import annotations

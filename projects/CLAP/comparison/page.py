@@ -40,6 +40,7 @@ def page(results: Results) -> str:
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
     parts += _section(_points_title(results), _points(results))
+    parts += _section('The pre-trainings: their own figures on what is held back', _own_figures(results))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
     parts += _section('Share of each loss in the gradient at a map: median (least–most), %', _gradients(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
@@ -113,9 +114,8 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
             row[plan.start_title] = arm.title + (_loaded(found) if headline else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
             for metric in results.metric_names() if headline or plan.in_full else (plan.metric,):
-                row[plan.metric_title if metric == plan.metric else metric] = _pm(
-                    results.spread(metric, arm.name, cell)
-                )
+                title = plan.metric_title if metric == plan.metric else metric
+                row[title] = _pm(results.spread(metric, arm.name, cell))
             row[f'{plan.metric_title} over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
             row['p'] = _DASH if arm.name == rival else _p(gain)
             if headline and any(arm.paper for arm in plan.arms):
@@ -170,19 +170,43 @@ def _points(results: Results) -> List[Row]:
     return rows
 
 
+def _rendered(records: Dict[int, Record]) -> bool:
+    return any('range_median_m' in record['metrics'] for record in records.values())
+
+
+def _head(name: str, records: Dict[int, Record]) -> Row:
+    first = next(iter(records.values()))
+    lengths = f'{first["epochs"]} ({first["iterations"]})'
+    return {'pre-training': name, 'epochs (iterations)': lengths, 'seeds': str(len(records))}
+
+
+def _bad(records: Dict[int, Record]) -> str:
+    bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
+    return '; '.join(dict.fromkeys(bad)) or 'none'
+
+
+def _own_figures(results: Results) -> List[Row]:
+    """What methods that do not render say of themselves."""
+    rows = []
+    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
+        if records and not _rendered(records):
+            names = dict.fromkeys(key for record in records.values() for key in record['metrics'])
+            told = '; '.join(f'{key} {_pm(estimate(by_seed(records, key)), 3)}' for key in names)
+            rows.append({**_head(name, records), 'figures': told, 'bad health figures': _bad(records)})
+    return rows
+
+
 def _pretrainings(results: Results) -> List[Row]:
     """What the pre-trainings themselves reached."""
     rows = []
     for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
-        for first in list(records.values())[:1]:
-            bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
+        if _rendered(records):
             within = {seed: 100 * value for seed, value in by_seed(records, 'range_within_1m').items()}
-            row = {'pre-training': name, 'epochs (iterations)': f'{first["epochs"]} ({first["iterations"]})'}
-            row['seeds'] = str(len(records))
+            row = _head(name, records)
             row.update({title: _pm(estimate(by_seed(records, key)), 3) for key, title in _RANGES})
             row['within 1 m (%)'] = _pm(estimate(within), 1)
             row["colour error / mean colour's"] = _pm(estimate(by_seed(records, 'rgb_ratio')))
-            row['bad health figures'] = '; '.join(dict.fromkeys(bad)) or 'none'
+            row['bad health figures'] = _bad(records)
             rows.append(row)
     return rows
 

@@ -18,8 +18,8 @@ _MARKERS, _LINES = 'osD^vP*', ('-', '--', ':', '-.')
 
 
 def label_share_plot(results: Results, path: Path) -> None:
-    """Mean of the plan's figure and its standard deviation over seeds: a line for every arm and length that has several shares, and a
-    point for every arm of the headline."""
+    """Mean of the plan's figure and its standard deviation over seeds: a line for every arm and length that has several
+    shares, and a point for every arm of the headline."""
     settings = {'svg.hashsalt': results.plan.name, 'axes.spines.top': False, 'axes.spines.right': False}
     with plt.rc_context({**settings, 'font.size': 9}):
         figure, axes = plt.subplots(figsize=(7.2, 4.2), layout='constrained')

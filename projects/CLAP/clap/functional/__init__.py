@@ -5,10 +5,11 @@ from .boxes import box_of_points, inside_box
 from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
+from .image_sample import sample_images
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
-from .masking import mask_image_patches, mask_point_blocks
+from .masking import drop_in_bands, mask_image_patches, mask_point_blocks, range_bands
 from .nearest_in_cell import nearest_in_cell
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
@@ -20,6 +21,7 @@ from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn
+from .superpixels import mean_by_segment
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
 from .von_mises_fisher import class_means, directions_and_concentrations, log_normaliser, vmf_loss
@@ -36,6 +38,7 @@ __all__ = [
     'commitment_loss',
     'curvature_weights',
     'directions_and_concentrations',
+    'drop_in_bands',
     'eikonal_loss',
     'em_loss',
     'ema_update',
@@ -53,6 +56,7 @@ __all__ = [
     'log_normaliser',
     'mask_image_patches',
     'mask_point_blocks',
+    'mean_by_segment',
     'merge_sorted',
     'metres_to_cells',
     'midpoints',
@@ -68,12 +72,14 @@ __all__ = [
     'project_points',
     'quantize',
     'radius_pairs',
+    'range_bands',
     'rank_correlation',
     'ray_points',
     'rays_to_points',
     'render_weights',
     'rendering_loss',
     'sample_bev',
+    'sample_images',
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',
