@@ -2,6 +2,7 @@
 
 from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
+from .clustering import cluster_centres, soft_label_loss, spread_loss
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
@@ -14,7 +15,9 @@ from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, wei
 from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
-from .sinkhorn import sinkhorn
+from .sinkhorn import sinkhorn, transport_plan
+from .sliced_wasserstein import sliced_wasserstein
+from .splatting import splat
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
 from .voxelize import grid_size, voxelize
@@ -24,6 +27,7 @@ __all__ = [
     'accumulate',
     'box_of_points',
     'channel_last_table',
+    'cluster_centres',
     'curvature_weights',
     'eikonal_loss',
     'em_loss',
@@ -59,13 +63,18 @@ __all__ = [
     'secant_curvature',
     'similarity',
     'sinkhorn',
+    'sliced_wasserstein',
     'smooth_volume',
+    'soft_label_loss',
+    'splat',
     'splat_max',
+    'spread_loss',
     'stratified',
     'surface_variation',
     'swapped_prediction_loss',
     'transform_points',
     'transmittance',
+    'transport_plan',
     'trilinear',
     'trilinear_from_table',
     'uniform',
