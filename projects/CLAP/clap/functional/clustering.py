@@ -63,4 +63,5 @@ def spread_loss(centres: Tensor) -> Tensor:
     about = centres - centres.mean(0)
     unit = about / about.norm(dim=1, keepdim=True).clamp(min=MIN_NORM)
     gram = unit @ unit.t()
-    return torch.linalg.matrix_norm(gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    distance: Tensor = torch.linalg.matrix_norm(gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    return distance

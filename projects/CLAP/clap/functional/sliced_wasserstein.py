@@ -39,4 +39,5 @@ def sliced_wasserstein(
     drawn = torch.randn(a.shape[1], num_projections, generator=generator, device=device, dtype=a.dtype).to(a.device)
     directions = F.normalize(drawn, dim=0)
     difference = (a @ directions).sort(dim=0).values - (b @ directions).sort(dim=0).values
-    return torch.linalg.vector_norm(difference) / max(difference.numel(), 1) ** 0.5
+    distance: Tensor = torch.linalg.vector_norm(difference) / max(difference.numel(), 1) ** 0.5
+    return distance
