@@ -182,6 +182,24 @@ def test_one_modality_alone(modality):
     assert out.fused_bev.shape == (2, 24, 16, 16)
 
 
+def test_images_that_stay_in_the_image_plane():
+    class Flat(Encoder):
+        lifts_images = False
+
+    config = small_config()
+    with pytest.raises(ValueError, match='view_transform=None and fusion_layer=None'):
+        Flat(**config)
+    config.update(view_transform=None, fusion_layer=None)
+    channels = config['pts_backbone']['in_channels'] = 2 * config['pts_middle_encoder']['output_channels']
+    points, imgs, metas = small_batch()
+    model = Flat(**config)
+    encoded = model.encode(points, imgs, metas=metas)
+    assert encoded.camera_bev is None and encoded.lidar_bev.shape[1] == channels
+    assert model.image_features(imgs).shape == (*imgs.shape[:2], config['img_neck']['out_channels'], 8, 12)
+    with pytest.raises(ValueError, match='needs the LiDAR branch'):
+        Flat(**{**config, 'pts_middle_encoder': None})
+
+
 def test_voxel_caps_differ_between_training_and_evaluation():
     config = small_config()
     config['voxelize_cfg']['max_voxels'] = [10, 20]

@@ -13,24 +13,32 @@ CAMERA_PARTS = ('img_backbone', 'img_neck', 'view_transform')
 
 
 def check_modalities(
-    voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, Optional[Dict[str, Any]]], bev: bool
+    voxelize_cfg: Optional[Dict[str, Any]], configs: Dict[str, Optional[Dict[str, Any]]], bev: bool, lifts_images: bool
 ) -> None:
-    """Each modality is whole or absent, at least one exists, the fusion exists exactly for two, and the BEV encoder for
-    models that use the BEV."""
-    missing = [name for name in CAMERA_PARTS if configs[name] is None]
-    has_camera = len(missing) < len(CAMERA_PARTS)
+    """Each modality is whole or absent, at least one exists, the fusion joins two maps, and the BEV encoder exists
+    for models that use it."""
+    has_lidar = configs['pts_middle_encoder'] is not None
+    parts = CAMERA_PARTS if lifts_images else CAMERA_PARTS[:2]
+    missing = [name for name in parts if configs[name] is None]
+    has_camera = len(missing) < len(parts)
     if has_camera and missing:
         raise ConfigError(
-            f'the camera branch needs {", ".join(CAMERA_PARTS)}; missing: {", ".join(missing)}. Give all '
+            f'the camera branch needs {", ".join(parts)}; missing: {", ".join(missing)}. Give all '
             'of them, or none for a LiDAR-only model'
         )
-    has_lidar = configs['pts_middle_encoder'] is not None
+    if not lifts_images and (configs['view_transform'] is not None or configs['fusion_layer'] is not None):
+        raise ConfigError(
+            'this method reads image features in the image and brings none into the BEV: it expects '
+            'view_transform=None and fusion_layer=None'
+        )
+    if not lifts_images and not has_lidar:
+        raise ConfigError('this method needs the LiDAR branch: give pts_middle_encoder')
     # without a LiDAR branch voxelize_cfg may stay: its range also serves masking and rendering
     if has_lidar and voxelize_cfg is None:
         raise ConfigError(f'the LiDAR branch (pts_middle_encoder) needs voxelize_cfg: give it {sorted(VOXELIZE_KEYS)}')
     if not has_lidar and not has_camera:
         raise ConfigError('the model has no sensor: give pts_middle_encoder (LiDAR), img_backbone (camera) or both')
-    if (has_lidar and has_camera) != (configs['fusion_layer'] is not None):
+    if (has_lidar and has_camera and lifts_images) != (configs['fusion_layer'] is not None):
         raise ConfigError(
             'fusion_layer joins two modalities: expected it with LiDAR and camera, and None with one; got '
             f'LiDAR {has_lidar}, camera {has_camera}, fusion_layer '
@@ -84,7 +92,7 @@ def check_voxel_grid(cfg: Dict[str, Any], encoder: nn.Module) -> None:
 
 def check_bev(model: nn.Module, configs: Dict[str, Optional[Dict[str, Any]]]) -> None:
     """Both branches give the same grid over the same area, and the channels of what follows fit."""
-    if model.has_lidar and model.has_camera:
+    if model.has_lidar and model.view_transform is not None:
         _check_same_area(model)
         lidar, camera = model.pts_middle_encoder, model.view_transform
         if lidar.bev_shape != camera.bev_shape:
@@ -100,7 +108,7 @@ def check_bev(model: nn.Module, configs: Dict[str, Optional[Dict[str, Any]]]) ->
         channels = model.fusion_layer.out_channels
     else:
         channels = (model.pts_middle_encoder if model.has_lidar else model.view_transform).bev_channels
-    if model.has_camera:
+    if model.view_transform is not None:
         context = model.view_transform.in_channels
         if model.img_neck.out_channels != context:
             raise ConfigError(

@@ -53,6 +53,8 @@ class CLAPEncoderBase(Base3DDetector):
 
     #: Whether the model needs pts_backbone and pts_neck.
     uses_bev: ClassVar[bool] = True
+    #: Whether image features go into the BEV. Without, the camera branch ends with img_neck: :meth:`image_features`.
+    lifts_images: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class CLAPEncoderBase(Base3DDetector):
                 (pts_middle_encoder, img_backbone, img_neck, view_transform, fusion_layer, pts_backbone, pts_neck),
             )
         )
-        check_modalities(voxelize_cfg, configs, self.uses_bev)
+        check_modalities(voxelize_cfg, configs, self.uses_bev, self.lifts_images)
         check_init_cfg(init_cfg, configs)
         configs = with_geometry(voxelize_cfg, configs)
         self.voxelize_cfg = None if voxelize_cfg is None else copy.deepcopy(dict(voxelize_cfg))
@@ -190,9 +192,9 @@ class CLAPEncoderBase(Base3DDetector):
     ) -> Optional[Tensor]:
         """Eq. 2: imgs (B, N, 3, H, W) normalised, clouds for the depth images, camera matrices -> I-hat (B, C, X, Y).
 
-        None without a camera branch.
+        None without a camera branch, and where images are not lifted.
         """
-        if not self.has_camera:
+        if self.view_transform is None:
             return None
         if imgs is None or depth_points is None or metas is None:
             raise ConfigError(
@@ -206,8 +208,11 @@ class CLAPEncoderBase(Base3DDetector):
                 f'(view_transform.image_size), got {tuple(imgs.shape)}; change the image augmentation or '
                 'image_size'
             )
-        levels = self.img_neck(self.img_backbone(imgs.flatten(0, 1)))
-        return self.view_transform(levels[0].unflatten(0, imgs.shape[:2]), list(depth_points), metas)
+        return self.view_transform(self.image_features(imgs), list(depth_points), metas)
+
+    def image_features(self, imgs: Tensor) -> Tensor:
+        """Images (B, N, 3, H, W), normalised -> the finest level of the image neck (B, N, C, H / 8, W / 8)."""
+        return self.img_neck(self.img_backbone(imgs.flatten(0, 1)))[0].unflatten(0, imgs.shape[:2])
 
     def fuse(self, lidar_bev: Optional[Tensor], camera_bev: Optional[Tensor]) -> Tensor:
         """Eq. 3: (B, C_P, X, Y), (B, C_I, X, Y) -> F-hat (B, C, X, Y)."""

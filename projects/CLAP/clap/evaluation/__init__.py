@@ -1,12 +1,14 @@
 """Registered metrics."""
 
 from .box_metrics import CLAPONCEMetric, CLAPWaymoMetric
+from .figure_metric import CLAPFigureMetric
 from .info_metric import CLAPInfoMetric
 from .nuscenes_metric import CLAPNuScenesMetric
 from .render_metric import RenderMetric
 from .seg_metric import CLAPSegMetric
 
 __all__ = [
+    'CLAPFigureMetric',
     'CLAPInfoMetric',
     'CLAPNuScenesMetric',
     'CLAPONCEMetric',

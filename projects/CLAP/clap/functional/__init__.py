@@ -5,17 +5,21 @@ from .boxes import box_of_points, inside_box
 from .clustering import cluster_centres, soft_label_loss, spread_loss
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
+from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
 from .neus import inverse_std, neus_alpha
+from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
 from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
 from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
 from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
+from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn, transport_plan
+from .sinkhorn import sinkhorn
 from .sliced_wasserstein import sliced_wasserstein
 from .splatting import splat
 from .surface_variation import nearest_neighbours, surface_variation
@@ -23,8 +27,10 @@ from .volume_rendering import accumulate, midpoints, render_weights, transmittan
 from .voxelize import grid_size, voxelize
 
 __all__ = [
+    'OccupancyQueries',
     'ProjectedPoints',
     'accumulate',
+    'also_queries',
     'box_of_points',
     'channel_last_table',
     'cluster_centres',
@@ -37,6 +43,7 @@ __all__ = [
     'gram_loss',
     'grid_size',
     'inclusion_draw',
+    'info_nce',
     'inside_box',
     'intersect_box',
     'inverse_cdf',
@@ -49,9 +56,11 @@ __all__ = [
     'near_surface_loss',
     'nearest_neighbours',
     'neus_alpha',
+    'occupancy_loss',
     'original_pixels',
     'pixel_rays',
     'project_points',
+    'radius_pairs',
     'rank_correlation',
     'ray_points',
     'rays_to_points',
@@ -61,6 +70,7 @@ __all__ = [
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',
+    'shared_rows',
     'similarity',
     'sinkhorn',
     'sliced_wasserstein',
