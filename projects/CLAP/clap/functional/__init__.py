@@ -19,7 +19,6 @@ from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn, transport_plan
-from .sinkhorn import sinkhorn
 from .sliced_wasserstein import sliced_wasserstein
 from .splatting import splat
 from .surface_variation import nearest_neighbours, surface_variation

@@ -2,6 +2,7 @@
 
 from . import samplers
 from .clap import CLAP
-from .heads import NeuSRenderHead, PrototypeHead
+from .clurender import CluRender
+from .heads import ClusterHead, NeuSRenderHead, PrototypeHead, SplatHead
 
-__all__ = ['CLAP', 'NeuSRenderHead', 'PrototypeHead', 'samplers']
+__all__ = ['CLAP', 'CluRender', 'ClusterHead', 'NeuSRenderHead', 'PrototypeHead', 'SplatHead', 'samplers']

@@ -45,6 +45,8 @@ class Pretrainer(CLAPEncoderBase):
     picture_titles: ClassVar[Dict[str, str]] = {}
     #: Those of them that a run in training does not draw unless it is told to.
     pictures_on_request: ClassVar[Tuple[str, ...]] = ()
+    #: Whether images are targets of a model that has no image branch, too.
+    images_as_targets: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -271,8 +273,8 @@ class Pretrainer(CLAPEncoderBase):
         return (index * 2654435761) % 2**32 < self.heldout_ratio * 2**32
 
     def views(self, inputs: Dict, metas: List[dict]) -> List[Optional[CameraViews]]:
-        """Unmasked images with their calibration, None for a model without cameras."""
-        if self.img_backbone is None or inputs.get('imgs') is None:
+        """Unmasked images with their calibration, None for a model that has no use for them."""
+        if not (self.has_camera or self.images_as_targets) or inputs.get('imgs') is None:
             return [None] * len(metas)
         views, images = [], self.data_preprocessor.denormalise(inputs['imgs'])
         cameras = camera_matrices(metas, images.shape[1])
