@@ -4,5 +4,17 @@ from . import samplers
 from .clap import CLAP
 from .clurender import CluRender
 from .heads import ClusterHead, NeuSRenderHead, PrototypeHead, SplatHead
+from .objects import CLAPDGCNN, CLAPPointNet, ObjectCluRender
 
-__all__ = ['CLAP', 'CluRender', 'ClusterHead', 'NeuSRenderHead', 'PrototypeHead', 'SplatHead', 'samplers']
+__all__ = [
+    'CLAP',
+    'CLAPDGCNN',
+    'CLAPPointNet',
+    'CluRender',
+    'ClusterHead',
+    'NeuSRenderHead',
+    'ObjectCluRender',
+    'PrototypeHead',
+    'SplatHead',
+    'samplers',
+]
