@@ -1,11 +1,10 @@
-# CluRender as in its paper, on single objects: PointNet by soft clusters and by colours in eight views, at a size for two
-# CPU cores. Evaluation is a linear SVM on frozen features, beside the same on features that were never trained.
+# CluRender as in its paper, on single objects: PointNet by soft clusters and by colours in rendered views, at a size for
+# two CPU cores. Evaluation is a linear SVM on frozen features, beside the same on features that were never trained.
 #   python tools/create_data.py objects --out data/objects
 #   python tools/train.py projects/CLAP/configs/clurender_objects.py
-# DGCNN: --cfg-options model.backbone.type=CLAPDGCNN model.backbone.channels=[32,32,64]. One of the two terms alone:
-# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views; clusters alone train on it:
-#   --cfg-options model.splat_head=None train_dataloader.dataset.data_root=ModelNet40 train_dataloader.dataset.views=False
-#   val_dataloader.dataset.data_root=ModelNet40 val_dataloader.dataset.views=False
+# DGCNN: model.backbone.type=CLAPDGCNN model.backbone.channels=[32,32,64]. One of the two terms alone:
+# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views: clusters alone train on it, with
+# train_dataloader.dataset.views=False and val_dataloader.dataset.views=False, and data_root of both its folder.
 _base_ = ['../../../configs/_base_/schedules/clap_12e.py', '../../../configs/_base_/default_runtime.py']
 
 model = dict(
@@ -13,7 +12,7 @@ model = dict(
     data_preprocessor=dict(type='mmengine.BaseDataPreprocessor'),
     backbone=dict(type='CLAPPointNet', channels=[64, 64, 128, 256]),
     cluster_head=dict(type='ClusterHead'),
-    # Discs as large against the image as 4 pixels of 256. The mean over the views times eight is the sum that is printed.
+    # Discs larger against the image than 4 pixels of 256, for half the points. Times eight: the sum over eight views.
     splat_head=dict(
         type='SplatHead', radius_px=1.5, sigma_px=1.06, num_pixels=512, num_projections=32, loss_weight=8.0
     ),

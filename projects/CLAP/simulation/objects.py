@@ -56,10 +56,8 @@ def cameras_around(count: int, size: int) -> List[Camera]:
     result = []
     for number in range(count):
         azimuth, elevation = 2 * np.pi * number / count, np.radians(ELEVATION)
-        outward = np.array(
-            [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
-        )
         right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
+        outward = np.cos(elevation) * np.array([right[1], -right[0], np.tan(elevation)])
         rotation = np.stack([right, np.cross(-outward, right), -outward], axis=1)  # camera x right, y down, z forward
         result.append(Camera(f'view_{number}', transform(rotation, DISTANCE * outward), intrinsic, size, size))
     return result
