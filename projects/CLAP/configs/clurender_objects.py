@@ -1,5 +1,5 @@
-# CluRender as in its paper, on single objects: PointNet by soft clusters and by colours in rendered views, at a size for
-# two CPU cores. Evaluation is a linear SVM on frozen features, beside the same on features that were never trained.
+# CluRender as in its paper, on single objects: PointNet by soft clusters and by colours in rendered views, for two
+# CPU cores. Evaluation is a linear SVM on frozen features, beside the same on features that were never trained.
 #   python tools/create_data.py objects --out data/objects
 #   python tools/train.py projects/CLAP/configs/clurender_objects.py
 # DGCNN: model.backbone.type=CLAPDGCNN model.backbone.channels=[32,32,64]. One of the two terms alone:
