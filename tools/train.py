@@ -35,6 +35,8 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
+    from mmdet3d.registry import MODELS
+
     from projects.CLAP.clap.engine.config.agreement import loose_ends
     from projects.CLAP.clap.engine.config.load import check_load_from, load_config, skip_downloads, use_amp
     from projects.CLAP.clap.engine.hooks.atomic_checkpoint_hook import resumable_checkpoints
@@ -45,6 +47,9 @@ def main() -> None:
     if args.amp:
         use_amp(cfg)
     if is_first_process(args.launcher):
+        model = MODELS.get(cfg.model.type)
+        title = model.title(cfg.model) if hasattr(model, 'title') else cfg.model.type
+        print(f'{title}: {args.config}', flush=True)
         for line in loose_ends(cfg):
             print(f'warning: {line}', file=sys.stderr)
     with locked_work_dir(cfg.work_dir, args.launcher):

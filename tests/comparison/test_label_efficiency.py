@@ -34,7 +34,7 @@ PRETRAIN = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=6))
 @pytest.fixture
 def plan_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
-    return write_plan(tmp_path / 'plan', pretrain=PRETRAIN)
+    return write_plan(tmp_path / 'plan', pretrain=PRETRAIN, points=dict(labels=1, seeds=1))
 
 
 def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Path, capsys) -> None:
@@ -63,6 +63,7 @@ def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Pa
     assert 'go on      pretrain-clap' in said and 'finished   finetune-clap-50pct-1ep-seed1: mAP' in said
     pretrain, tuned = (read_record(work / 'records' / f'{name}.json') for name in ('pretrain-clap', *ONLY))
     assert pretrain['sessions'] == 2 and pretrain['iterations'] == 18 and pretrain['metrics']['rays'] > 100
+    assert len(pretrain['points']['miou']['checkpoint']) == 1
     assert 'resumed epoch' in (work / 'runs/pretrain-clap/printed.log').read_text()
     assert tuned['transfer']['share'] == 1.0 and tuned['transfer']['modules']['bbox_head'] < 1.0
     assert tuned['labels']['frames'] == 1 and tuned['labels']['of'] == 3 and tuned['offset'] == 1

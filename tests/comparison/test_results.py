@@ -12,7 +12,7 @@ from mmengine.config import Config
 from projects.CLAP.comparison import Plan, PlanError, read_plan
 from projects.CLAP.comparison.command import summarize
 from projects.CLAP.comparison.page import page
-from projects.CLAP.comparison.plan import Row, all_jobs
+from projects.CLAP.comparison.plan import Points, Row, all_jobs
 from projects.CLAP.comparison.records import read_record, read_records, write_records
 from projects.CLAP.comparison.results import Results
 from tests.fixtures.fake_records import fake_record, write_fakes
@@ -210,3 +210,31 @@ def test_numbers_that_are_not_finite_become_null(tmp_path: Path) -> None:
     write_records(tmp_path / 'a.json', dict(format=2, job='a', metrics=dict(mAP=float('nan'), x=[float('inf'), 1.0])))
     assert read_record(tmp_path / 'a.json')['metrics'] == dict(mAP=None, x=[None, 1.0])
     json.loads((tmp_path / 'a.json').read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_probe_of_points(plan: Plan, tmp_path: Path) -> None:
+    """Spread over draws for what is not pre-trained, over pre-trainings for what is."""
+    stages = {'clap': replace(plan.pretrain['clap'], seeds=(0, 1, 2))}
+    probed = replace(plan, pretrain=stages, arms=plan.arms[:1], rows=(), points=Points(labels=2))
+    for job in all_jobs(probed):
+        miou = dict(point=[5.0, 7.0], random=[20.0, 22.0], checkpoint=[30.0 + job.seed, 32.0 + job.seed])
+        record = fake_record(job, 0.0, points=dict(miou=miou))
+        write_records(tmp_path / 'work' / 'records' / f'{job.name}.json', record)
+    summarize(probed, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    # Means 31, 32, 33 against 21: +11 with a deviation of 1 and t = 11 sqrt(3), two degrees of freedom.
+    row = rows(text, 'Probe of points: mIoU of a linear layer on frozen lidar features, 2 labelled frames')[0]
+    assert row[1:5] == ['3', '6.0 ± 1.4', '21.0 ± 1.4', '32.0 ± 1.0'] and row[5] == '+11.00 (+8.52 to +13.48)'
+    assert row[6] == '0.0027'
+
+
+def test_another_figure_than_average_precision(plan: Plan, tmp_path: Path) -> None:
+    measured = replace(plan, metric='miou', rows=(Row(('random', 'clap'), 2, 1, (0, 1)),))
+    for job in all_jobs(measured):
+        record = fake_record(job, 0.0)
+        record['metrics'] = dict(miou=mean_ap(job), acc=0.9)
+        write_records(tmp_path / 'work' / 'records' / f'{job.name}.json', record)
+    summarize(measured, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    assert '14.50 mIoU' in text.splitlines()[2] and '| start of the segmentor | seeds | mIoU |' in text
+    assert 'mAP over' not in text and not list((tmp_path / 'results').glob('*.svg')), 'one share: nothing to plot'

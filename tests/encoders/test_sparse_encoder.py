@@ -28,6 +28,15 @@ def test_an_impulse_peaks_at_its_cell():
     assert (int(peak) // 20, int(peak) % 20) == (19, 1)
 
 
+@pytest.mark.parametrize('widths', [((8, 12), (16,), (16, 20), (20,)), ((8, 8, 12), (12, 12, 16), (16, 16))])
+def test_widths_of_the_stages_are_those_of_their_features(widths):
+    paddings = [[0] * len(stage) for stage in widths]
+    encoder = CLAPSparseEncoder(5, [40, 40, 33], None, 8, 8, widths, paddings)
+    coords = torch.tensor([[0, 3, 4, 5], [0, 20, 21, 16], [0, 21, 21, 16]], dtype=torch.int32)
+    stages = encoder.stages(torch.rand(3, 5), coords, 1)
+    assert [stage.features.shape[1] for stage in stages] == encoder.stage_channels
+
+
 def test_channels_are_c_times_heights_plus_z():
     rows = torch.tensor([[0, 2, 1, 0], [0, 2, 1, 1], [1, 0, 3, 1]], dtype=torch.int32)
     features = torch.arange(1.0, 10.0).view(3, 3)

@@ -70,8 +70,9 @@ def list_jobs(plan: Plan, folder: Path, only: Sequence[str], gpus: Sequence[str]
         labels = f' on {job.gpus} GPUs' if job.gpus else ''
         labels += f', {plan.hours(job):.1f} hours' if plan.hours(job) else ''
         if subset := None if data else place.subset(job):
-            absent = f', no {", ".join(subset["absent"])}' if subset['absent'] else ''
-            labels += f', {subset["frames"]} of {subset["of"]} frames, {sum(subset["boxes"].values())} boxes{absent}'
+            boxes = f', {sum(subset["boxes"].values())} boxes' if 'boxes' in subset else ''
+            absent = f', no {", ".join(subset["absent"])}' if subset.get('absent') else ''
+            labels += f', {subset["frames"]} of {subset["of"]} frames{boxes}{absent}'
         print(f'{state:<7}{job.name}: {job.epochs} epochs{labels}')
     hours = sum(plan.hours(job) * max(1, job.gpus) for job in jobs if job.name in left)
     if hours:
@@ -100,7 +101,8 @@ def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[
     target = results or RESULTS / plan.name
     published = read_records(target)
     found = Results(plan, read_records(folder) or published)
-    if not any(record['kind'] != 'pretrain' for record in found.records.values()):
+    wanted = [record for record in found.records.values() if record['kind'] != 'pretrain' or not plan.rows]
+    if not wanted:
         print(f'no record of a detector in {folder} or {target} yet: no tables')
         return figures(found)
     lost = sorted(set(Results(plan, published).records) - set(found.records))
@@ -111,9 +113,9 @@ def summarize(plan: Plan, folder: Path, results: Optional[Path] = None) -> Dict[
         )
         return figures(found)
     target.mkdir(parents=True, exist_ok=True)
-    if plan.headline is not None:
+    if plan.plotted:
         label_share_plot(found, target / PLOT)
     write_records(target / PUBLISHED, *found.records.values())
     write_atomic(target / PAGE, page(found).encode())
-    print(f'{target}: {PAGE}, {PUBLISHED} ({len(found.records)} runs){f", {PLOT}" if plan.headline else ""}')
+    print(f'{target}: {PAGE}, {PUBLISHED} ({len(found.records)} runs){f", {PLOT}" if plan.plotted else ""}')
     return figures(found)

@@ -69,7 +69,8 @@ class JobConfigs:
 
     def _detector(self, cfg: Config, job: Job, path: str) -> None:
         dataset = cfg.train_dataloader.dataset
-        if dataset.get('type') != 'CLAPDataset' or not dataset.get('with_annotations'):
+        labelled = dataset.get('with_annotations') or dataset.get('semantic_classes')
+        if dataset.get('type') != 'CLAPDataset' or not labelled:
             raise PlanError(f'{path}: train_dataloader.dataset must be a CLAPDataset with labels, without a wrapper')
         dataset.update(load_interval=job.interval, load_offset=job.offset, keep_length=True)
         if job.kind == 'probe':
@@ -87,8 +88,10 @@ class JobConfigs:
         """Of everything that decides the result, but for data and code: configuration, weights that it starts from."""
         start = [] if job.kind == 'pretrain' else self._start(job.arm, job.seed)
         # The processes of a job decide the frames of a step.
-        several = dict(gpus=job.gpus) if job.gpus > 1 else {}
-        return _digest(dict(config=plain(self.config(job)), start=start, **several))
+        more: Dict[str, Any] = dict(gpus=job.gpus) if job.gpus > 1 else {}
+        if job.kind == 'pretrain' and self.plan.points:
+            more.update(points=self.plan.points.arguments)
+        return _digest(dict(config=plain(self.config(job)), start=start, **more))
 
     def common(self, job: Job) -> str:
         """Of what all jobs of one table must share: the configuration without arm, its options, share, seed, length."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Dict, List, Sequence
 
+import numpy as np
+
 from projects.CLAP.clap.files.text_table import text_table
 
 from .plan import Cell
@@ -31,11 +33,13 @@ def page(results: Results) -> str:
     if head is not None:
         parts += _section(f'Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head]))
         parts += _section('Average precision by class', _classes(results)) if plan.in_full else []
-        parts += [f'![Share of the labels, and length of fine-tuning, against mAP]({PLOT})']
+        drawn = f'![Share of the labels, and length of fine-tuning, against {plan.metric_title}]({PLOT})'
+        parts += [drawn] if plan.plotted else []
         rest = [cell for cell in plan.cells if not cell.frozen and cell != head]
         parts += _section('Longer and shorter fine-tuning', _arms(results, [c for c in rest if c.share == head.share]))
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
+    parts += _section(_points_title(results), _points(results))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
     parts += _section('Share of each loss in the gradient at a map: median (least–most), %', _gradients(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
@@ -75,20 +79,22 @@ def _where(results: Results, cell: Cell) -> str:
 
 def verdict(results: Results) -> List[str]:
     """What came out for the plan's subject: the headline, the other cells, the probe."""
-    plan, told = results.plan, []
+    plan, told, name = results.plan, [], results.plan.metric_title
+    if not plan.cells:
+        return []
     subject, baseline = plan.arm(plan.subject), plan.arm(plan.rival(plan.subject))
     first, *others = sorted(plan.cells, key=lambda cell: cell != plan.headline)
     for cell in (first, *(cell for cell in others if cell.frozen)):
-        gain = results.gain('mAP', subject.name, cell)
+        gain = results.gain(plan.metric, subject.name, cell)
         if gain.mean is None:
             continue
-        own, base = (results.spread('mAP', arm.name, cell) for arm in (subject, baseline))
+        own, base = (results.spread(plan.metric, arm.name, cell) for arm in (subject, baseline))
         chance = '' if gain.p is not None and gain.p < 0.05 else ', which is not significant'
         told.append(
-            f'**{subject.title}** reaches {own.mean:.2f} mAP, {baseline.title} {base.mean:.2f} '
+            f'**{subject.title}** reaches {own.mean:.2f} {name}, {baseline.title} {base.mean:.2f} '
             f'(labels: {_where(results, cell)}): {gain.mean:+.2f} points, {_p(gain, "p")}, {gain.count} seeds{chance}.'
         )
-    gains = {cell: results.gain('mAP', subject.name, cell) for cell in others if not cell.frozen}
+    gains = {cell: results.gain(plan.metric, subject.name, cell) for cell in others if not cell.frozen}
     more = [f'{_where(results, c)}: {g.mean:+.2f}, {_p(g, "p")}' for c, g in gains.items() if g.mean is not None]
     return [*told[:1], *([f'With other labels and lengths: {"; ".join(more)}.'] if more else []), *told[1:]]
 
@@ -101,14 +107,14 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
         where = _where(results, cell)
         for arm in [arm for arm in plan.arms if plan.seeds(arm.name, cell)]:
             found, planned, rival = results.cell(arm.name, cell), plan.seeds(arm.name, cell), plan.rival(arm.name)
-            gain = results.gain('mAP', arm.name, cell)
+            gain = results.gain(plan.metric, arm.name, cell)
             over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
             row = {} if headline else {'labels': where}
-            row['start of the detector'] = arm.title + (_loaded(found) if headline else '')
+            row[plan.start_title] = arm.title + (_loaded(found) if headline else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
-            for metric in results.metric_names() if headline or plan.in_full else ('mAP',):
-                row[metric] = _pm(results.spread(metric, arm.name, cell))
-            row[f'mAP over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
+            for metric in results.metric_names() if headline or plan.in_full else (plan.metric,):
+                row[plan.metric_title if metric == plan.metric else metric] = _pm(results.spread(metric, arm.name, cell))
+            row[f'{plan.metric_title} over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
             row['p'] = _DASH if arm.name == rival else _p(gain)
             if headline and any(arm.paper for arm in plan.arms):
                 row['the paper, 5 % of nuScenes: mAP / NDS'] = arm.paper or _DASH
@@ -123,7 +129,7 @@ def _classes(results: Results) -> List[Row]:
     for arm in results.plan.arms:
         names = {name for record in results.cell(arm.name, cell).values() for name in record['metrics']}
         found = {name: _pm(results.spread(name, arm.name, cell)) for name in sorted(names) if name.startswith('AP/')}
-        rows += [{'start of the detector': arm.title, **found}] if found else []
+        rows += [{results.plan.start_title: arm.title, **found}] if found else []
     return rows
 
 
@@ -131,6 +137,35 @@ def _loaded(found: Dict[int, Record]) -> str:
     """How much of the encoders came from pre-training, where it is not all."""
     transfer = next(iter(found.values()), {}).get('transfer')
     return f' ({transfer["share"]:.0%} loaded)' if transfer and transfer['share'] < 0.995 else ''
+
+
+def _points_title(results: Results) -> str:
+    asked = results.plan.points
+    if asked is None:
+        return ''
+    head = 'a linear layer' if asked.layers == 1 else f'{asked.layers} layers'
+    frames = f'{asked.labels} labelled frame{"s" if asked.labels > 1 else ""}'
+    return f'Probe of points: mIoU of {head} on frozen {asked.features} features, {frames}'
+
+
+def _points(results: Results) -> List[Row]:
+    """Means over the draws of labelled frames. ± is over these draws for what is not pre-trained, else over
+    pre-trainings, as is the difference to random encoders."""
+    rows: List[Row] = []
+    for name in results.plan.pretrain:
+        found = {seed: r['points']['miou'] for seed, r in results.pretrained(name).items() if 'points' in r}
+        if not found:
+            continue
+        first = next(iter(found.values()))
+        own = {seed: float(np.mean(miou['checkpoint'])) for seed, miou in found.items()}
+        gain = estimate({seed: value - float(np.mean(found[seed]['random'])) for seed, value in own.items()})
+        drawn = {start: estimate(dict(enumerate(first[start]))) for start in ('point', 'random')}
+        row = {'pre-training': name, 'seeds': str(len(own))}
+        row['height and intensity alone'] = _pm(drawn['point'], 1)
+        row['random encoders'] = _pm(drawn['random'], 1)
+        row['pre-trained'] = _pm(estimate(own), 1)
+        rows.append({**row, 'over random encoders (95 % CI)': _signed(gain), 'p': _p(gain)})
+    return rows
 
 
 def _pretrainings(results: Results) -> List[Row]:

@@ -34,8 +34,25 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Points:
+    """The probe of points (``clap/analysis/probe.py``) that every pre-training ends with."""
+
+    labels: int = 1
+    seeds: int = 3
+    features: str = 'lidar'
+    layers: int = 1
+    options: Tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> List[str]:
+        """For ``tools/analysis_tools/probe.py``."""
+        named = [part for key in ('labels', 'seeds', 'features', 'layers') for part in (f'--{key}', getattr(self, key))]
+        return [*map(str, named), *(['--cfg-options', *self.options] if self.options else [])]
+
+
+@dataclass(frozen=True)
 class Arm:
-    """One way to start the detector.
+    """One way to start the detector or segmentor.
 
     Attributes:
         name, title: short name, and the name in tables.
@@ -91,7 +108,8 @@ class Plan:
     The first row with trained encoders is the headline. ``subject`` is the arm of which the verdict speaks, ``note`` a
     sentence or two for the reader of the tables, ``make_data`` the command that makes the data in ``{data_root}``,
     ``same_data`` info files, as records name them, that differ in rounding alone, ``hours_from`` where the stages'
-    hours were measured, ``in_full`` NDS in every table and one of the headline's classes.
+    hours were measured, ``in_full`` NDS in every table and one of the headline's classes, ``metric`` the figure of the
+    evaluation that is compared, ``points`` the probe of points.
     """
 
     name: str
@@ -110,6 +128,18 @@ class Plan:
     same_data: Tuple[Tuple[str, ...], ...] = ()
     hours_from: str = ''
     in_full: bool = False
+    metric: str = 'mAP'
+    points: Optional[Points] = None
+
+    @property
+    def metric_title(self) -> str:
+        """The metric as tables name it."""
+        return {'miou': 'mIoU'}.get(self.metric, self.metric)
+
+    @property
+    def start_title(self) -> str:
+        """Head of the column of arms."""
+        return f'start of the {"detector" if self.metric == "mAP" else "segmentor"}'
 
     def arm(self, name: str) -> Arm:
         """The arm of a name."""
@@ -128,6 +158,11 @@ class Plan:
     def headline(self) -> Optional[Cell]:
         """The cell of the first row whose encoders are trained."""
         return next((cell for cell in self.cells if not cell.frozen), None)
+
+    @property
+    def plotted(self) -> bool:
+        """Whether there are several shares of the labels to draw."""
+        return len({cell.share for cell in self.cells if not cell.frozen}) > 1
 
     def seeds(self, arm: str, cell: Cell) -> Tuple[int, ...]:
         """The seeds of an arm in a cell."""

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.check import unread
 
-from .plan import Arm, Plan, PlanError, Row, Stage, all_jobs
+from .plan import Arm, Plan, PlanError, Points, Row, Stage, all_jobs
 
 T = TypeVar('T')
 
@@ -36,6 +36,8 @@ def read_plan(path: Union[str, Path]) -> Plan:
     for name in ('finetune', 'probe'):
         if content.get(name):
             content[name] = _build(Stage, name, content[name], {'config', 'options', 'gpus', 'hours'})
+    if content.get('points'):
+        content['points'] = _build(Points, 'points', content['points'])
     content['arms'] = [_arm(arm) for arm in content.get('arms', ())]
     content['rows'] = [_build(Row, f'rows[{place}]', row) for place, row in enumerate(content.get('rows', ()))]
     plan = _build(Plan, str(path), dict(content, path=path))
@@ -47,10 +49,10 @@ def _build(kind: Type[T], where: str, content: Dict[str, Any], keys: Optional[Se
     """A dataclass from a dictionary whose keys are its fields, or some of them."""
     for problem in unread(where, content, keys or {one.name for one in fields(kind)}, kind.__name__):
         raise PlanError(problem)
-    for key in ('epochs', 'share', 'gpus'):
+    for key in ('epochs', 'share', 'gpus', 'labels'):
         if key in content and (not isinstance(content[key], int) or content[key] < 1):
             raise PlanError(f'{where}.{key}: a whole number of at least 1 is expected; got {content[key]!r}')
-    if 'seeds' in content and not content['seeds']:
+    if content.get('seeds') in ((), []):
         raise PlanError(f'{where}.seeds: a list with at least one seed is expected')
     try:
         return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})

@@ -1,4 +1,4 @@
-"""Share of the labels against mAP."""
+"""Share of the labels against the plan's figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKERS, _LINES = 'osD^vP*', ('-', '--', ':', '-.')
 
 
 def label_share_plot(results: Results, path: Path) -> None:
-    """Mean mAP and its standard deviation over seeds: a line for every arm and length that has several shares, and a
+    """Mean of the plan's figure and its standard deviation over seeds: a line for every arm and length that has several shares, and a
     point for every arm of the headline."""
     settings = {'svg.hashsalt': results.plan.name, 'axes.spines.top': False, 'axes.spines.right': False}
     with plt.rc_context({**settings, 'font.size': 9}):
@@ -38,7 +38,7 @@ def _draw(axes: plt.Axes, results: Results) -> None:
             same = sorted((c for c in cells if c.epochs == epochs and results.cell(arm.name, c)), reverse=True)
             if len(same) < 2 and plan.headline not in same:
                 continue
-            values = [results.spread('mAP', arm.name, cell) for cell in same]
+            values = [results.spread(plan.metric, arm.name, cell) for cell in same]
             axes.errorbar(
                 [100 / cell.share * shift for cell in same],
                 [value.mean for value in values],
@@ -51,7 +51,7 @@ def _draw(axes: plt.Axes, results: Results) -> None:
                 **dict(markersize=4.5, linewidth=1.2),
             )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
-    axes.set(xscale='log', xlabel='share of the frames with labels', ylabel='mAP (points)', ylim=(0.0, None))
+    axes.set(xscale='log', xlabel='share of the frames with labels', ylabel=f'{plan.metric_title} (points)', ylim=(0.0, None))
     axes.set_xticks(shares, [f'{share:.3g} %' for share in shares])
     axes.minorticks_off()
     axes.grid(axis='y', linewidth=0.4, alpha=0.5)

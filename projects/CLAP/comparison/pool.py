@@ -18,7 +18,7 @@ from projects.CLAP.clap.files.project import ROOT
 
 from .plan import Job
 from .records import MissingEvaluation, Record
-from .workplace import Workplace
+from .workplace import PROBE, Workplace
 
 _ENVIRONMENT = {
     # One core each: more threads would take it from the job beside it.
@@ -34,6 +34,7 @@ _TORCHRUN = [
     '--local-addr=127.0.0.1',
 ]
 TRAIN, TEST = str(ROOT / 'tools' / 'train.py'), str(ROOT / 'tools' / 'test.py')
+PROBE_POINTS = str(ROOT / 'tools' / 'analysis_tools' / 'probe.py')
 _GRACE_SECONDS = 15.0
 
 
@@ -117,7 +118,7 @@ class Pool:
             return
         self._done += 1
         found = record['metrics']
-        told = ', '.join(f'{name} {found[name]:.4f}' for name in ('mAP', 'NDS', 'range_median_m') if name in found)
+        told = ', '.join(f'{name} {found[name]:.4f}' for name in ('mAP', 'NDS', 'miou', 'range_median_m') if name in found)
         self.say(f'finished   {job.name}: {told}, {duration(record["seconds"])}; {self._done} of {len(self.jobs)}')
 
     async def _record(self, job: Job, gpus: Sequence[str]) -> Record:
@@ -128,6 +129,9 @@ class Pool:
         if len(gpus) > 1:
             command = [*_TORCHRUN, f'--nproc_per_node={len(gpus)}', *command, '--launcher', 'pytorch']
         await self._process(job, gpus, *command)
+        if job.kind == 'pretrain' and self.place.plan.points:
+            asked = [str(folder / 'job.py'), self.place.checkpoint(folder), '--out', str(folder / PROBE)]
+            await self._process(job, gpus[:1], PROBE_POINTS, *asked, *self.place.plan.points.arguments)
         try:
             return self.place.finish(job)
         except MissingEvaluation:  # the training was stopped between its last step and its evaluation

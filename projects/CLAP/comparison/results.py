@@ -112,8 +112,9 @@ class Results:
         return paired(self.values(metric, arm, cell), self.values(metric, self.plan.rival(arm), cell))
 
     def metric_names(self) -> Tuple[str, ...]:
-        """mAP and, where the evaluation has it, NDS."""
-        return ('mAP', 'NDS') if any('NDS' in record['metrics'] for record in self.records.values()) else ('mAP',)
+        """The plan's figure and, where the evaluation has it, NDS."""
+        own = self.plan.metric
+        return (own, 'NDS') if any('NDS' in record['metrics'] for record in self.records.values()) else (own,)
 
     def frames(self, share: int) -> str:
         """``8 of 512``: labelled frames at a share."""

@@ -26,7 +26,7 @@ from .job_config import JobConfigs
 from .plan import Job, Plan, PlanError, all_jobs
 from .records import FORMAT, Record, outcome, read_record, read_records, write_records
 
-_MARK = 'made_from.json'
+_MARK, PROBE = 'made_from.json', 'probe.json'
 
 
 @dataclass
@@ -215,6 +215,9 @@ class Workplace:
             options=list(self.plan.options(job.kind, job.arm)),
             labels=self.subset(job),
         )
+        if job.kind == 'pretrain' and self.plan.points:
+            found = json.loads((run_dir / PROBE).read_text())
+            record['points'] = {key: found[key] for key in ('miou', 'iou', 'frames', 'features', 'layers')}
         write_records(self.record_path(job), record)
         found = _checkpoints(run_dir)
         for path in found[1:] if job.kind == 'pretrain' else found:

@@ -129,7 +129,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self.tokens_of_file: List[str] = []
         self._full_length, self._order = 0, np.zeros(0, dtype=np.int64)
         self._by_class: List[np.ndarray] = []
-        self.labels: dict = {}  # of labelled data, see _count_labels
+        self.labels: dict = {}  # frames chosen, of how many, percent; and see _count_labels
         self._sweep_folders: Dict[str, str] = {}
         self.merged_classes = merged_classes
         self.semantic_classes, self._semantic_table = semantic_classes, None
@@ -178,6 +178,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
+        percent = round(100 * len(self.data_list) / max(len(frames), 1), 3)
+        self.labels = dict(frames=len(self.data_list), of=len(frames), percent=percent)
         if self.with_annotations:
             self._count_labels()
         self._order = np.arange(len(self.data_list))
@@ -199,7 +201,7 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
             )
 
     def _count_labels(self) -> None:
-        """``frames`` chosen, ``of`` how many, ``percent``, their ``boxes`` by class and the ``absent`` classes.
+        """``boxes`` of the chosen frames by class, and the ``absent`` classes.
 
         No box to train on is an error, absent classes are a warning.
         """
@@ -208,10 +210,8 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         found = np.concatenate(labels) if labels else np.zeros(0, dtype=np.int64)
         counts: Dict[str, int] = {name: int((found == index).sum()) for index, name in enumerate(names)}
         absent = [name for name, count in counts.items() if not count]
-        frames, total = len(self.data_list), self._full_length
-        percent = round(100 * frames / max(total, 1), 3)
-        self.labels = dict(frames=frames, of=total, percent=percent, boxes=counts, absent=absent)
-        where = f'{self.ann_file}, {frames} frames'
+        self.labels.update(boxes=counts, absent=absent)
+        where = f'{self.ann_file}, {len(self.data_list)} frames'
         print_log(f'{where}: boxes: ' + ', '.join(f'{name} {count}' for name, count in counts.items()), 'current')
         if self.test_mode:
             return

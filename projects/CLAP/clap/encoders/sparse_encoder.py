@@ -53,12 +53,13 @@ class CLAPSparseEncoder(nn.Module):
         )
         self.encoder_layers = SparseSequential()
         #: Width of every stage before it is strided.
-        self.stage_channels = [(base_channels, *widths)[-2] for widths in encoder_channels]
+        self.stage_channels: List[int] = []
         #: x, y, z padding of the strided layer (kernel 3, stride 2) before every stage but the first.
         self.stride_paddings = [_triple(paddings[-1]) for paddings in encoder_paddings[:-1]]
         channels = base_channels
         for index, (widths, paddings) in enumerate(zip(encoder_channels, encoder_paddings), start=1):
             strided = index < len(encoder_channels)
+            self.stage_channels.append((channels, *widths)[-2 if strided else -1])
             stage = _make_stage(channels, widths, paddings, index, strided, norm_cfg)
             self.encoder_layers.add_module(f'encoder_layer{index}', stage)
             channels = widths[-1]

@@ -244,6 +244,12 @@ class CLAP(Pretrainer):
         return 'curvature_rank_correlation' if isinstance(self.ray_sampler, CurvatureRaySampler) else ''
 
     @classmethod
+    def title(cls, options: dict) -> str:
+        """UniPAD is a configuration of this class: depth-aware rays, no prototypes."""
+        unipad = options.get('prototype_head') is None and options['ray_sampler'].get('type') == 'DepthRaySampler'
+        return 'UniPAD (CLAP with depth-aware rays, without prototypes)' if unipad else super().title(options)
+
+    @classmethod
     def variants(cls, options: dict, names: Sequence[str]) -> Dict[str, dict]:
         """The configured sampler as it is, others with its numbers of rays."""
         own = options['ray_sampler']

@@ -28,7 +28,7 @@ pretrain = dict(
     _delete_=True,
     unipad_lidar=dict(full, config='pretrain_nus_unipad_lidar.py'),
     unipad_camera=dict(full, config='pretrain_nus_unipad_camera.py'),
-    joint_depth=dict(full, config='pretrain_nus_joint_depth.py'),
+    joint_depth=dict(full, config='../unipad_nus.py'),
     joint_curvature=dict(full, config='pretrain_nus_joint_curvature.py'),
     clap=dict(full, config='../clap_nus.py'),
 )
