@@ -1,4 +1,4 @@
-"""Single objects: the simulator's meshes one by one, in ModelNet40's layout, each with images from around it."""
+"""Single objects: the simulator's meshes one by one, in ModelNet40's layout, turned at random, with images from around."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Callable, Dict, List
 import numpy as np
 
 from . import people, scenery, vehicles
-from .mesh import Mesh, merge
+from .mesh import Mesh
 from .noise import stream
 from .nuscenes_writer import write_atomically
 from .raycast import StaticWorld, World
@@ -112,8 +112,7 @@ def write_objects(
             if path.exists():
                 continue
             rng = stream(seed, 'object', name, number)
-            built = build(rng)
-            mesh = in_unit_sphere(built if isinstance(built, Mesh) else merge(built))
+            mesh = in_unit_sphere(build(rng).moved(yaw=rng.uniform(0, 2 * np.pi)))
             packed = io.BytesIO()
             images = render_views(mesh, cameras, rng)
             np.savez_compressed(packed, images=images, cam2img=cam2img, world2cam=world2cam)
