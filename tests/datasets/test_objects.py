@@ -42,7 +42,7 @@ def test_points_lie_evenly_on_the_surface_in_the_unit_sphere(tmp_path: Path, hea
 
 def test_views_see_the_points_where_the_object_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, monkeypatch, size=48)
-    data = CLAPObjectDataset(str(tmp_path), ('train', 'test'), 200)
+    data = CLAPObjectDataset(str(tmp_path), 'objects.txt', ('train', 'test'), 200)
     assert len(data) == 6 and data.metainfo['classes'] == ['plate', 'rod']
     for index in (0, 3):
         inputs = data[index]['inputs']
@@ -91,6 +91,8 @@ def test_bad_files_are_named(tmp_path: Path, text: str) -> None:
 def test_bad_folders_and_views_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatasetError, match='create_data.py objects'):
         CLAPObjectDataset(str(tmp_path))
+    with pytest.raises(DatasetError, match='objects.txt'):
+        CLAPObjectDataset(str(tmp_path), 'objects.txt')
     for bad in (dict(splits=['val']), dict(splits=[]), dict(num_points=0)):
         with pytest.raises(ConfigError):
             CLAPObjectDataset(str(tmp_path), **bad)

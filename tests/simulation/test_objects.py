@@ -42,6 +42,8 @@ def test_files_are_whole_and_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: 
         for name in ('plate', 'rod')
         for split, number in (('test', 3), ('train', 1), ('train', 2))
     ]
+    lines = (tmp_path / 'a/objects.txt').read_text().splitlines()
+    assert len(lines) == 6 and lines[0].startswith('plate/train/plate_0001.off ')
     for path in files:
         assert (tmp_path / 'a' / path).read_bytes() == (tmp_path / 'b' / path).read_bytes(), path
     with np.load(tmp_path / 'a/rod/train/rod_0001.npz') as views:

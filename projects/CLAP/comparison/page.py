@@ -41,6 +41,7 @@ def page(results: Results) -> str:
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
     parts += _section(_points_title(results), _points(results))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
+    parts += _section('The pre-trainings: figures of their own', _own_figures(results))
     parts += _section('Share of each loss in the gradient at a map: median (least–most), %', _gradients(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
     return '\n\n'.join(part for part in [*parts, '## How it was made', plan.note, _made(results)] if part) + '\n'
@@ -113,7 +114,9 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
             row[plan.start_title] = arm.title + (_loaded(found) if headline else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
             for metric in results.metric_names() if headline or plan.in_full else (plan.metric,):
-                row[plan.metric_title if metric == plan.metric else metric] = _pm(results.spread(metric, arm.name, cell))
+                row[plan.metric_title if metric == plan.metric else metric] = _pm(
+                    results.spread(metric, arm.name, cell)
+                )
             row[f'{plan.metric_title} over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
             row['p'] = _DASH if arm.name == rival else _p(gain)
             if headline and any(arm.paper for arm in plan.arms):
@@ -169,10 +172,10 @@ def _points(results: Results) -> List[Row]:
 
 
 def _pretrainings(results: Results) -> List[Row]:
-    """What the pre-trainings themselves reached."""
+    """What the pre-trainings that render themselves reached."""
     rows = []
     for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
-        for first in list(records.values())[:1]:
+        for first in [one for one in records.values() if _RANGES[0][0] in one['metrics']][:1]:
             bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
             within = {seed: 100 * value for seed, value in by_seed(records, 'range_within_1m').items()}
             row = {'pre-training': name, 'epochs (iterations)': f'{first["epochs"]} ({first["iterations"]})'}
@@ -183,6 +186,23 @@ def _pretrainings(results: Results) -> List[Row]:
             row['bad health figures'] = '; '.join(dict.fromkeys(bad)) or 'none'
             rows.append(row)
     return rows
+
+
+def _own_figures(results: Results) -> List[Row]:
+    """What the other pre-trainings measured of themselves."""
+    found = {name: results.pretrained(name) for name in results.plan.pretrain}
+    metrics = {key: None for records in found.values() for one in records.values() for key in one['metrics']}
+    if _RANGES[0][0] in metrics:
+        return []
+    return [
+        {
+            'pre-training': name,
+            'seeds': str(len(records)),
+            **{key: _pm(estimate(by_seed(records, key)), 3) for key in metrics},
+        }
+        for name, records in found.items()
+        if records
+    ]
 
 
 def _short(value: float) -> str:

@@ -3,8 +3,8 @@
 #   python tools/create_data.py objects --out data/objects
 #   python tools/train.py projects/CLAP/configs/clurender_objects.py
 # DGCNN: model.backbone.type=CLAPDGCNN model.backbone.channels=[32,32,64]. One of the two terms alone:
-# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views: clusters alone train on it, with
-# train_dataloader.dataset.views=False and val_dataloader.dataset.views=False, and data_root of both its folder.
+# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views and no list: clusters alone train on it, with
+# data_root of its folder, ann_file='' and views=False in the data sets of both loaders.
 _base_ = ['../../../configs/_base_/schedules/clap_12e.py', '../../../configs/_base_/default_runtime.py']
 
 model = dict(
@@ -18,7 +18,9 @@ model = dict(
     ),
     num_views=2,
 )
-objects = dict(type='CLAPObjectDataset', data_root='{{$CLAP_DATA_ROOT:data}}/objects/', num_points=512)
+objects = dict(
+    type='CLAPObjectDataset', data_root='{{$CLAP_DATA_ROOT:data}}/objects/', ann_file='objects.txt', num_points=512
+)
 train_dataloader = dict(
     batch_size=32,
     num_workers=1,

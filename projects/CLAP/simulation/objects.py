@@ -1,7 +1,8 @@
-"""Single objects: the simulator's meshes one by one, in ModelNet40's layout, turned at random, with images from around."""
+"""Single objects: meshes of the simulator in the layout of ModelNet40, turned at random, with images from around."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Callable, Dict, List
@@ -39,6 +40,7 @@ CLASSES: Dict[str, Callable[[np.random.Generator], Mesh]] = dict(
     tree=scenery.tree,
     truck=vehicles.truck,
 )
+LIST = 'objects.txt'
 #: From where an object in the unit sphere is seen: radii from its centre, degrees above the horizon.
 DISTANCE, ELEVATION = 2.5, 25.0
 
@@ -89,6 +91,8 @@ def write_objects(
 ) -> Dict[str, int]:
     """``out/CLASS/{train,test}/CLASS_0001.off``, and beside each ``.npz`` with its views; goes on where it stopped.
 
+    Last comes ``out/objects.txt``, a line per object with checksums: the same file means the same objects.
+
     An ``.npz`` holds ``images`` (V, H, W, 3) uint8, ``cam2img`` (V, 4, 4) and ``world2cam`` (V, 4, 4) in the frame and
     unit of the OFF file.
 
@@ -105,10 +109,12 @@ def write_objects(
     cameras = cameras_around(views, size)
     cam2img = np.stack([transform(camera.intrinsic, np.zeros(3)) for camera in cameras])
     world2cam = np.stack([np.linalg.inv(camera.to_ego) for camera in cameras])
+    listed = []
     for name, build in CLASSES.items():
         for number in range(train + test):
             folder = Path(out) / name / ('train' if number < train else 'test')
             path = folder / f'{name}_{number + 1:04d}.off'
+            listed.append(path)
             if path.exists():
                 continue
             rng = stream(seed, 'object', name, number)
@@ -120,4 +126,7 @@ def write_objects(
             write_atomically(path.with_suffix('.npz'), packed.getvalue())
             write_atomically(path, off_text(mesh).encode())
         report(f'{name}: {train + test} objects')
+    sums = [hashlib.sha256(p.read_bytes() + p.with_suffix('.npz').read_bytes()).hexdigest()[:16] for p in listed]
+    lines = [f'{path.relative_to(out)} {own}\n' for path, own in zip(listed, sums)]
+    write_atomically(Path(out) / LIST, ''.join(lines).encode())
     return dict(classes=len(CLASSES), train=train * len(CLASSES), test=test * len(CLASSES), views=views)

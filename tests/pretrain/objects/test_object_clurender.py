@@ -69,7 +69,7 @@ def build(backbone: int = 0, **overrides: object) -> torch.nn.Module:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
-    objects = CLAPObjectDataset(str(write(tmp_path, monkeypatch)), ('train', 'test'), 100)
+    objects = CLAPObjectDataset(str(write(tmp_path, monkeypatch)), '', ('train', 'test'), 100)
     return pseudo_collate([objects[index] for index in (0, 1, 4)])
 
 

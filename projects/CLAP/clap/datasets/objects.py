@@ -6,7 +6,7 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -54,23 +54,32 @@ class CLAPObjectDataset(Dataset):
 
     Args:
         data_root: the folder.
+        ann_file: list of the objects in it, a path and whatever else a line, as the command writes it; '' takes all
+            files that there are.
         splits: ``'train'``, ``'test'`` or both.
         num_points: per object.
         views: load the views; False for folders that have none.
     """
 
     def __init__(
-        self, data_root: str, splits: Sequence[str] = ('train',), num_points: int = 1024, views: bool = True
+        self,
+        data_root: str,
+        ann_file: str = '',
+        splits: Sequence[str] = ('train',),
+        num_points: int = 1024,
+        views: bool = True,
     ) -> None:
         unknown = set(splits) - set(SPLITS)
         if unknown or not splits or num_points < 1:
             raise ConfigError(f'splits must be of {SPLITS} and num_points positive, got {splits!r} and {num_points}')
         self.data_root, self.num_points, self.views = data_root, num_points, views
-        self.files = sorted(path for split in splits for path in Path(data_root).glob(f'*/{split}/*.off'))
+        self.ann_file = str(Path(data_root) / ann_file) if ann_file else ''
+        self.files = [path for path in self._listed() if path.parts[-2] in splits]
         if not self.files:
             raise DatasetError(
-                f'{data_root} has no CLASS/{{{",".join(splits)}}}/*.off; give data_root the folder of ModelNet40, or '
-                f'make one: python tools/create_data.py objects --out {data_root}'
+                f'{data_root} has no CLASS/{{{",".join(splits)}}}/*.off, or none in {ann_file or "it"}; make objects: '
+                f"python tools/create_data.py objects --out {data_root}; or give data_root ModelNet40's folder, and "
+                "ann_file=''"
             )
         blind = [path for path in self.files if not path.with_suffix('.npz').is_file()] if views else []
         if blind:
@@ -80,6 +89,15 @@ class CLAPObjectDataset(Dataset):
             )
         self.metainfo = dict(classes=sorted({path.parts[-3] for path in self.files}))
         self._clouds: Dict[int, tuple] = {}
+
+    def _listed(self) -> List[Path]:
+        if not self.ann_file:
+            return sorted(Path(self.data_root).glob('*/*/*.off'))
+        try:
+            lines = Path(self.ann_file).read_text().splitlines()
+        except OSError:
+            return []
+        return [Path(self.data_root) / line.split()[0] for line in lines if line.strip()]
 
     def __len__(self) -> int:
         return len(self.files)
