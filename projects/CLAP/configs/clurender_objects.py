@@ -3,8 +3,8 @@
 #   python tools/create_data.py objects --out data/objects
 #   python tools/train.py projects/CLAP/configs/clurender_objects.py
 # DGCNN: model.backbone.type=CLAPDGCNN model.backbone.channels=[32,32,64]. One of the two terms alone:
-# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views and no list: clusters alone train on it, with
-# data_root of its folder, ann_file='' and views=False in the data sets of both loaders.
+# model.splat_head=None or model.cluster_head=None. ModelNet40 has no views nor a list: clusters alone train on it,
+# with data_root of its folder, ann_file='' and views=False in the data sets of both loaders.
 _base_ = ['../../../configs/_base_/schedules/clap_12e.py', '../../../configs/_base_/default_runtime.py']
 
 model = dict(

@@ -94,11 +94,22 @@ def test_a_step_reaches_all_but_the_untrained(data: dict, backbone: int, without
         assert (parameter.grad is None) == name.startswith('untrained.'), name
 
 
+def predicted(model: torch.nn.Module, data: dict) -> list:
+    model.eval()
+    samples = model(**model.data_preprocessor(copy.deepcopy(data), False), mode='predict')
+    model.train()
+    return samples
+
+
+def colour_error(sample: object) -> float:
+    return sample.figures['rgb_error'][0] / sample.figures['rgb_error'][1]
+
+
 def test_objects_are_learned_and_the_untrained_stays(data: dict) -> None:
     model = build()
     start = copy.deepcopy(model.untrained.state_dict())
     optim = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 5e-3)
-    values = []
+    before, values = colour_error(predicted(model, data)[0]), []
     for step in range(40):
         losses = losses_of(model, data, step)
         values.append({name: float(value.detach()) for name, value in losses.items()})
@@ -106,14 +117,12 @@ def test_objects_are_learned_and_the_untrained_stays(data: dict) -> None:
         total(losses).backward()
         optim.step()
     assert values[-1]['loss_cluster'] < 0.7 * values[0]['loss_cluster']
-    assert values[-1]['loss_render'] < 0.7 * values[0]['loss_render']
     for name, value in model.untrained.state_dict().items():
         settled = 'running' in name or 'num_batches' in name
         assert settled or torch.equal(value, start[name]), name
     assert int(model.untrained.near[0][1].num_batches_tracked) == SETTLING_STEPS
-    model.eval()
-    ready = model.data_preprocessor(copy.deepcopy(data), False)
-    samples = model(**ready, mode='predict')
+    samples = predicted(model, data)
+    assert colour_error(samples[0]) < 0.75 * before
     assert [sample.split for sample in samples] == ['test', 'train', 'train']
     assert set(samples[0].figures) == {'clusters_used', 'rgb_error', 'rgb_error_of_mean_colour'}
     assert samples[1].figures == {} and samples[0].features.shape == samples[0].untrained_features.shape == (16,)

@@ -1,5 +1,5 @@
-# CluRender's ablation (clusters alone, colours alone, both) on single objects: accuracy of a linear SVM on frozen features
-# of PointNet and DGCNN, beside the same networks untrained. About an hour and a quarter of two cores.
+# CluRender's ablation (clusters, colours, both) on single objects: accuracy of a linear SVM on frozen features of
+# PointNet and DGCNN, beside the same networks untrained. About an hour and a quarter of two cores.
 #   export CLAP_DATA_ROOT=data
 #   python tools/create_data.py objects --out $CLAP_DATA_ROOT/objects
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/clurender_ladder.py \
@@ -10,7 +10,7 @@ title = 'CluRender on single objects: clusters, colours, both'
 make_data = 'python tools/create_data.py objects --out {data_root}'
 note = (
     'Fixed before the runs: objects (400 to train, 200 to test, twenty kinds of the simulated world, turned at random '
-    'about the vertical), networks, 30 epochs and seeds. The paper, pre-trained on ShapeNet and measured on ModelNet40: '
+    'about the vertical), networks, 30 epochs and seeds. The paper (pre-trained on ShapeNet, measured on ModelNet40): '
     'clusters alone 90.0 and 91.4, colours alone 88.9 and 91.2, both 90.4 and 92.3 (PointNet, DGCNN).'
 )
 
