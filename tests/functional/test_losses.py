@@ -5,7 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.functional import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
+from projects.CLAP.clap.functional import (
+    eikonal_loss,
+    free_space_loss,
+    near_surface_loss,
+    orthogonal_loss,
+    rendering_loss,
+)
 
 finite = st.floats(-50, 50, allow_nan=False)
 
@@ -139,3 +145,25 @@ def test_optional_terms_refuse_wrong_arguments(term):
         term(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1), 0.0)
     with pytest.raises(ValueError, match='target_range'):
         term(torch.zeros(2, 2), torch.zeros(2, 2), torch.zeros(2, 1), 0.5)
+
+
+def test_orthogonality_by_hand_whatever_the_number_of_points():
+    shared = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    specific = torch.tensor([[1.0, 2.0], [3.0, 0.0]])  # F^T G = G
+    assert float(orthogonal_loss(shared, specific)) == pytest.approx(14 / 4)
+    thrice = orthogonal_loss(shared.repeat(3, 1), specific.repeat(3, 1))
+    assert float(thrice) == pytest.approx(14 / 4), 'as printed it would be nine times as large'
+    assert float(orthogonal_loss(shared, torch.tensor([[0.0, 0.0], [0.0, 0.0]]))) == 0
+    nothing = orthogonal_loss(shared[:0].requires_grad_(), specific[:0])
+    assert float(nothing.detach()) == 0 and nothing.requires_grad
+    with pytest.raises(ValueError, match='one shape'):
+        orthogonal_loss(shared, specific[:1])
+
+
+def test_orthogonality_equals_the_table_of_channels_and_its_gradient():
+    shared, specific = (torch.randn(7, 3, dtype=torch.float64).requires_grad_() for _ in range(2))
+    expected = sum(
+        (shared[:, i] * specific[:, j]).sum() ** 2 / 49 for i in range(3) for j in range(3)
+    )  # fmt: skip
+    torch.testing.assert_close(orthogonal_loss(shared, specific), expected)
+    assert torch.autograd.gradcheck(orthogonal_loss, (shared, specific))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Time and memory of a pre-training step by component, for each ray sampler.
+"""Time and memory of a training step by component: of a pre-training for each ray sampler, or of a model downstream.
 
 Samplers take turns within one process, on the same batches, so that their
 ratios hold on a noisy machine; figures are medians over the repeats. Without a
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='pre-training configuration')
+    parser.add_argument('config', help='configuration of a pre-training, a detector or a segmentor')
     parser.add_argument(
         '--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler']
     )

@@ -114,9 +114,8 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
             row[plan.start_title] = arm.title + (_loaded(found) if headline else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
             for metric in results.metric_names() if headline or plan.in_full else (plan.metric,):
-                row[plan.metric_title if metric == plan.metric else metric] = _pm(
-                    results.spread(metric, arm.name, cell)
-                )
+                title = plan.metric_title if metric == plan.metric else metric
+                row[title] = _pm(results.spread(metric, arm.name, cell))
             row[f'{plan.metric_title} over {baseline} (95 % CI)'] = _DASH if arm.name == rival else _signed(gain) + over
             row['p'] = _DASH if arm.name == rival else _p(gain)
             if headline and any(arm.paper for arm in plan.arms):

@@ -18,8 +18,8 @@ _MARKERS, _LINES = 'osD^vP*', ('-', '--', ':', '-.')
 
 
 def label_share_plot(results: Results, path: Path) -> None:
-    """Mean of the plan's figure and its standard deviation over seeds: a line for every arm and length that has several shares, and a
-    point for every arm of the headline."""
+    """Mean of the plan's figure and its standard deviation over seeds: a line for every arm and length that has several
+    shares, and a point for every arm of the headline."""
     settings = {'svg.hashsalt': results.plan.name, 'axes.spines.top': False, 'axes.spines.right': False}
     with plt.rc_context({**settings, 'font.size': 9}):
         figure, axes = plt.subplots(figsize=(7.2, 4.2), layout='constrained')
@@ -51,7 +51,9 @@ def _draw(axes: plt.Axes, results: Results) -> None:
                 **dict(markersize=4.5, linewidth=1.2),
             )
     shares = [100 / share for share in sorted({cell.share for cell in cells})]
-    axes.set(xscale='log', xlabel='share of the frames with labels', ylabel=f'{plan.metric_title} (points)', ylim=(0.0, None))
+    axes.set(
+        xscale='log', xlabel='share of the frames with labels', ylabel=f'{plan.metric_title} (points)', ylim=(0.0, None)
+    )
     axes.set_xticks(shares, [f'{share:.3g} %' for share in shares])
     axes.minorticks_off()
     axes.grid(axis='y', linewidth=0.4, alpha=0.5)

@@ -1,4 +1,4 @@
-"""Benchmark of the pre-training step; the command is ``tools/analysis_tools/benchmark_pretrain.py``."""
+"""Benchmark of a training step; the command is ``tools/analysis_tools/benchmark_pretrain.py``."""
 
 from __future__ import annotations
 
@@ -13,24 +13,38 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
+from ..encoders import CLAPEncoderBase
 from ..errors import ConfigError
 from ..files.text_table import text_table
 from ..pretrain.base import Pretrainer
 from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory
 
 
-def build_method(cfg: Config, device: torch.device, timer: StepTimer) -> Pretrainer:
-    """The method of a configuration, its stages measured by ``timer``; ConfigError for another model."""
+def build_model(cfg: Config, device: torch.device, timer: StepTimer) -> CLAPEncoderBase:
+    """The model of a configuration; of a pre-training method the stages are measured by ``timer``.
+
+    Raises:
+        ConfigError: it is none of this project.
+    """
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # values of weights do not change their cost
     model = MODELS.build(cfg.model)
-    if not isinstance(model, Pretrainer):
-        raise ConfigError(f'the benchmark is for pre-training methods, got {type(model).__name__}')
-    model.on_stage = timer.measure
+    if not isinstance(model, CLAPEncoderBase):
+        raise ConfigError(f'the benchmark is for models on the encoders of this project, got {type(model).__name__}')
+    if isinstance(model, Pretrainer):
+        model.on_stage = timer.measure
     return model.to(device).train()
 
 
-def step(model: Pretrainer, batch: dict, optim_wrapper, timer: StepTimer) -> None:
+def build_method(cfg: Config, device: torch.device, timer: StepTimer) -> Pretrainer:
+    """The method of a configuration, see :func:`build_model`; ConfigError for another model."""
+    model = build_model(cfg, device, timer)
+    if not isinstance(model, Pretrainer):
+        raise ConfigError(f'this benchmark is for pre-training methods, got {type(model).__name__}')
+    return model
+
+
+def step(model: CLAPEncoderBase, batch: dict, optim_wrapper, timer: StepTimer) -> None:
     """One measured training step."""
     with timer.measure('step'):
         with optim_wrapper.optim_context(model):
@@ -57,9 +71,9 @@ def benchmark(
     """Run ``warmup + repeats`` steps with every variant in turn, each on a batch of its own turn.
 
     Args:
-        cfg: a pre-training configuration.
-        variants: registered names of the method's exchangeable part (CLAP: ray samplers), see
-            :meth:`Pretrainer.variants`.
+        cfg: a configuration of a pre-training, or of a model downstream.
+        variants: registered names of a method's exchangeable part (CLAP: ray samplers), see
+            :meth:`Pretrainer.variants`; models downstream have none.
         repeats: measured steps per variant.
         warmup: steps per variant that are not counted.
         device: where to run.
@@ -74,9 +88,11 @@ def benchmark(
         cfg.train_dataloader.batch_size = batch_size
     batch_size = cfg.train_dataloader.batch_size
     timer = StepTimer(device)
-    model = build_method(cfg, device, timer)
+    model = build_model(cfg, device, timer)
+    method = model if isinstance(model, Pretrainer) else None
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    parts, batches = model.variants(cfg.model, variants), _endless(cfg)
+    parts = {type(model).__name__: {}} if method is None else method.variants(cfg.model, variants)
+    batches = _endless(cfg)
     times = {name: defaultdict(list) for name in parts}
     memory = {name: 0.0 for name in parts}
     for turn in range(warmup + repeats):
@@ -84,8 +100,9 @@ def benchmark(
         batch = next(batches)
         load = time.perf_counter() - start
         for name, part in parts.items():
-            model.use_variant(part)
-            model.set_step_seed(turn)
+            if method is not None:
+                method.use_variant(part)
+                method.set_step_seed(turn)
             reset_peak_memory(device)
             step(model, batch, optim_wrapper, timer)
             memory[name] = max(memory[name], peak_memory_gib(device))
@@ -94,7 +111,7 @@ def benchmark(
                 for component, value in {**seconds, 'load': load}.items():
                     times[name][component].append(value)
     result = _summary(times, memory, batch_size, device, repeats)
-    return dict(result, components=['load', *model.stages, 'backward', 'step'])
+    return dict(result, components=['load', *getattr(model, 'stages', ()), 'backward', 'step'])
 
 
 def _summary(

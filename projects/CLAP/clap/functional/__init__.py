@@ -3,12 +3,14 @@
 from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
 from .clustering import cluster_centres, soft_label_loss, spread_loss
+from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
-from .losses import eikonal_loss, free_space_loss, near_surface_loss, rendering_loss
+from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
 from .masking import mask_image_patches, mask_point_blocks
+from .nearest_in_cell import nearest_in_cell
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
@@ -23,6 +25,7 @@ from .sliced_wasserstein import sliced_wasserstein
 from .splatting import splat
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
+from .von_mises_fisher import class_means, directions_and_concentrations, log_normaliser, vmf_loss
 from .voxelize import grid_size, voxelize
 
 __all__ = [
@@ -32,10 +35,14 @@ __all__ = [
     'also_queries',
     'box_of_points',
     'channel_last_table',
+    'class_means',
     'cluster_centres',
+    'commitment_loss',
     'curvature_weights',
+    'directions_and_concentrations',
     'eikonal_loss',
     'em_loss',
+    'ema_update',
     'free_space_loss',
     'gaussian_blur',
     'gradient_norms',
@@ -47,18 +54,23 @@ __all__ = [
     'intersect_box',
     'inverse_cdf',
     'inverse_std',
+    'log_normaliser',
     'mask_image_patches',
     'mask_point_blocks',
     'merge_sorted',
     'metres_to_cells',
     'midpoints',
     'near_surface_loss',
+    'nearest_codeword',
+    'nearest_in_cell',
     'nearest_neighbours',
     'neus_alpha',
     'occupancy_loss',
     'original_pixels',
+    'orthogonal_loss',
     'pixel_rays',
     'project_points',
+    'quantize',
     'radius_pairs',
     'rank_correlation',
     'ray_points',
@@ -88,6 +100,7 @@ __all__ = [
     'trilinear_from_table',
     'uniform',
     'usage_perplexity',
+    'vmf_loss',
     'voxelize',
     'weighted_draw',
     'weighted_draw_rows',

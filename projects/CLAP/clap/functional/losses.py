@@ -1,4 +1,4 @@
-"""Rendering losses (Eq. 10) and three optional terms.
+"""Rendering losses (Eq. 10) and three optional terms; the orthogonality of CMCR.
 
 All are means over the rays of all ranks, see :mod:`.shared_mean`.
 """
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._shapes import expect_same_shape, expect_shape
-from .shared_mean import shared_mean
+from .shared_mean import shared_mean, shared_sum
 
 
 def _mean_or_zero(values: Tensor, weights: Optional[Tensor] = None) -> Tensor:
@@ -134,3 +134,21 @@ def near_surface_loss(
     _check_samples(sdf, range_edges, target_range, truncation)
     along_ray = target_range[:, None] - range_edges
     return _masked_mean((sdf - along_ray).abs(), along_ray.abs() <= truncation, ray_weights)
+
+
+def orthogonal_loss(shared: Tensor, specific: Tensor) -> Tensor:
+    """CMCR Eq. 18 of one modality: |F^T G|_F^2 / N^2, so that shared and specific features tell different things.
+
+    Printed without 1 / N^2, which makes it grow with the square of the number of points.
+
+    Args:
+        shared: F, (N, D).
+        specific: G, (N, D), of the same points; N counts those of all ranks.
+
+    Returns:
+        Scalar; 0 and connected if no rank has a point.
+    """
+    expect_shape('shared', shared, None, None)
+    expect_same_shape(shared=shared, specific=specific)
+    count = shared_sum(torch.as_tensor(float(len(shared)), device=shared.device))
+    return (shared_sum(shared.t() @ specific) / count.clamp(min=1)).square().sum()

@@ -1,4 +1,4 @@
-"""Means over the items of all ranks, when each rank holds a different number of them."""
+"""Means and sums over the items of all ranks, when each rank holds a different number of them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,20 @@ def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.P
         divisor = divisor / dist.get_world_size(group)
     divisor = torch.where(divisor > 0, divisor, torch.ones_like(divisor))
     return total / divisor.to(total.dtype)
+
+
+def shared_sum(total: Tensor, group: Optional[dist.ProcessGroup] = None) -> Tensor:
+    """Sum of ``total`` over ranks, for losses that are not linear in it.
+
+    The value is that of all ranks, and the gradient of ``total`` W times its own, so that after DDP's average over W
+    ranks it is what one process would have.
+
+    Args:
+        total: this rank's part, of any shape.
+        group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
+    """
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1):
+        return total
+    everyone = total.detach().clone()
+    dist.all_reduce(everyone, group=group)
+    return everyone + dist.get_world_size(group) * (total - total.detach())

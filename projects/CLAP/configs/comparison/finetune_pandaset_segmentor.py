@@ -13,7 +13,9 @@ model = dict(
     pts_middle_encoder=_base_.smaller.model.pts_middle_encoder,
     num_classes=len(classes) - 1,  # without _delete_
 )
-cropped = dict(dataset=dict(semantic_classes=classes, pipeline=dict(point_range=_base_.smaller.val_pipeline.point_range)))
+cropped = dict(
+    dataset=dict(semantic_classes=classes, pipeline=dict(point_range=_base_.smaller.val_pipeline.point_range))
+)
 train_dataloader = cropped
 val_dataloader = cropped
 test_dataloader = val_dataloader

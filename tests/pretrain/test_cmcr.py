@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import copy
+from typing import List
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmdet3d.registry import MODELS
+from mmdet3d.structures import PointData
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import init_default_scope
+
+from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_statistics
+from projects.CLAP.clap.errors import ConfigError, DataError
+from projects.CLAP.clap.pretrain.cmcr import CMCR
+from projects.CLAP.clap.pretrain.pictures import Picture
+from projects.CLAP.clap.pretrain.point_pixel import hide, pairs_of, stand_ins
+from tests.fixtures.ddp_step import share
+from tests.fixtures.tiny import batch, losses_of, street, tiny_model
+
+#: The five rows of the paper's Table 6.
+ROWS = [
+    dict(reconstruct=False, num_codewords=0, geometry=False, orthogonal=False),
+    dict(num_codewords=0, geometry=False, orthogonal=False),
+    dict(geometry=False, orthogonal=False),
+    dict(orthogonal=False),
+    dict(num_classes=3, vmf_start=0),
+]
+TERMS = [
+    {'contrast'},
+    {'contrast', 'image', 'occupancy'},
+    {'contrast', 'image', 'occupancy', 'commitment'},
+    {'contrast', 'image', 'occupancy', 'commitment'},
+    {'contrast', 'image', 'occupancy', 'commitment', 'orthogonal', 'vmf'},
+]
+
+
+def config(**overrides: object) -> dict:
+    own = ('render_head', 'ray_sampler', 'prototype_head', 'masking')
+    cfg = {key: value for key, value in tiny_model().items() if key not in own}
+    small = dict(channels=16, num_pairs=128, num_queries=300, num_supports=256, num_codewords=16, decay=0.9)
+    return {**cfg, 'type': 'CMCR', 'view_transform': None, 'fusion_layer': None, **small, **overrides}
+
+
+def model_of(**overrides: object) -> CMCR:
+    torch.manual_seed(0)
+    return MODELS.build(config(**overrides)).train()
+
+
+def labelled(data: dict) -> dict:
+    """Weak classes: the side of a point, some unknown."""
+    for sample, points in zip(data['data_samples'], data['inputs']['keyframe_points']):
+        classes = (points[:, 1] > 0).to(torch.uint8)
+        classes[::7] = 255
+        sample.gt_pts_seg = PointData(pts_semantic_mask=classes)
+    return data
+
+
+def total(losses: dict) -> torch.Tensor:
+    return sum(value for name, value in losses.items() if 'loss' in name)
+
+
+@pytest.mark.parametrize('row', range(5))
+def test_every_row_of_the_ladder_trains_all_that_it_has(row: int) -> None:
+    model, data = model_of(**ROWS[row]), labelled(batch(1))
+    losses = losses_of(model, data)
+    assert {name for name in losses if 'loss' in name} == {f'loss_{term}' for term in TERMS[row]}
+    total(losses).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and float(parameter.grad.abs().sum()) > 0, name
+    parts = {name for name, _ in model.named_children()} & {'specific', 'colour_decoder', 'codebook'}
+    assert parts == [set(), {'specific', 'colour_decoder'}, {'specific', 'colour_decoder', 'codebook'}][min(row, 2)]
+
+
+def test_points_stand_in_for_pixels_only_where_geometry_says_so() -> None:
+    """Then, and only then, the colours teach the LiDAR branch."""
+    for geometry in (False, True):
+        model = model_of(geometry=geometry)
+        losses_of(model, batch(1))['loss_image'].backward()
+        grads = [p.grad for p in (*model.shared.point.parameters(), *model.pts_middle_encoder.parameters())]
+        assert all((g is not None and float(g.abs().sum()) > 0) == geometry for g in grads)
+
+
+def test_pairs_are_where_a_loop_puts_them_and_hidden_ones_are_not_contrasted() -> None:
+    model, data = model_of(), batch(1)
+    inputs = model.data_preprocessor(copy.deepcopy(data), training=True)
+    metas = [sample.metainfo for sample in inputs['data_samples']]
+    sweep, view = model.sweeps(inputs['inputs'], metas)[0], model.views(inputs['inputs'], metas)[0]
+    allowed = model.targets(sweep)
+    assert not (allowed & sweep.heldout).any() and float(allowed.float().mean()) > 0.8
+    pairs, found = pairs_of(sweep.points, view, allowed), []
+    for camera, matrix in enumerate(metas[0]['lidar2img']):
+        for index in allowed.nonzero()[:, 0].tolist():
+            x, y, depth = (matrix @ np.append(sweep.points[index].numpy(), 1))[:3]
+            if depth > 0 and 0 <= x / depth < 128 and 0 <= y / depth < 64:
+                found.append((camera, index))
+    assert list(zip(pairs.camera.tolist(), pairs.point.tolist())) == found
+    contrasted, hiding = [], {}
+    contrast, restore = model.contrast, model.restore
+    model.contrast = lambda *args: contrasted.extend(args[3]) or contrast(*args)
+    model.restore = lambda *args: hiding.update(standing=args[3][0]) or restore(*args)
+    losses_of(model, data)
+    taken, (cells, points) = contrasted[0], hiding['standing']
+    assert len(taken.point) == 128 and not sweep.heldout[taken.point].any() and not sweep.heldout[points].any()
+    camera, row, column = taken.cells(8)
+    assert not set(((camera * 8 + row) * 16 + column).tolist()) & set(cells.tolist()), 'a pixel of a hidden cell'
+
+
+def test_the_nearest_point_stands_in_for_a_hidden_cell() -> None:
+    model = model_of()
+    inputs = model.data_preprocessor(batch(1), training=True)
+    view = model.views(inputs['inputs'], [s.metainfo for s in inputs['data_samples']])[0]
+    # straight ahead in camera 0, two behind one another, one behind the car, which camera 1 sees
+    points = torch.tensor([[8.0, -0.2, -0.2], [4.0, -0.1, -0.1], [-4.0, -0.1, -0.1]])
+    pairs = pairs_of(points, view, torch.ones(3, dtype=torch.bool))
+    hidden = torch.zeros(2, 8, 16, dtype=torch.bool)
+    hidden[0, 4, 8] = True
+    cells, chosen = stand_ins(pairs, hidden, 8)
+    assert cells.tolist() == [4 * 16 + 8] and chosen.tolist() == [1]
+
+
+def test_half_of_every_image_is_hidden_by_patches() -> None:
+    model = model_of()
+    imgs = torch.rand(2, 3, 3, 64, 128) + 1
+    draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    masked, hidden = hide(model.masking, imgs, draws, 8)
+    assert hidden.shape == (2, 3, 8, 16) and (hidden.float().mean((-2, -1)) == 0.5).all()
+    pixels = hidden.repeat_interleave(8, -2).repeat_interleave(8, -1)[:, :, None]
+    assert torch.equal(masked, torch.where(pixels, torch.zeros(()), imgs))
+    patches = hidden.unfold(-2, 2, 2).unfold(-2, 2, 2).flatten(-2)
+    assert (patches.all(-1) | ~patches.any(-1)).all(), 'patches of 16 pixels, two cells'
+    assert not torch.equal(hidden[0], hidden[1])
+
+
+def test_a_step_depends_on_its_seed_and_on_the_codebook_which_is_in_the_checkpoint() -> None:
+    model, data = model_of(), batch(1)
+    losses_of(model, data)
+    state = copy.deepcopy(model.state_dict())
+    assert float(state['codebook.counts'].sum()) == pytest.approx(0.1 * 2 * 128)
+    values = []
+    for seed in (1, 1, 2):
+        model.load_state_dict(state)
+        values.append((float(total(losses_of(model, data, seed)).detach()), model.codebook.codewords.clone()))
+    assert values[0][0] == values[1][0] != values[2][0]
+    assert torch.equal(values[0][1], values[1][1]) and not torch.equal(values[0][1], state['codebook.codewords'])
+    model.eval()
+    model(**model.data_preprocessor(batch(1), training=False), mode='predict')
+    model.load_state_dict(state)
+    assert torch.equal(model.codebook.codewords, state['codebook.codewords'])
+
+
+def test_it_learns_one_frame() -> None:
+    """Images whose colours tell where a pixel is."""
+    data = batch(1)
+    row, column = torch.meshgrid(torch.arange(64) * 4, torch.arange(128) * 2, indexing='ij')
+    for camera in range(2):
+        data['inputs']['img'][0][camera] = torch.stack([row, column, 0 * row + 200 * camera]).to(torch.uint8)
+    model = model_of()
+    optimizer, seen = torch.optim.AdamW(model.parameters(), 3e-3), []
+    for step in range(30):
+        optimizer.zero_grad()
+        losses = losses_of(model, data, step)
+        total(losses).backward()
+        optimizer.step()
+        seen.append({name: float(value.detach()) for name, value in losses.items()})
+    first, last = ({k: np.mean([s[k] for s in part]) for k in seen[0]} for part in (seen[:3], seen[-3:]))
+    assert last['loss_contrast'] < first['loss_contrast'] - 1.0
+    assert last['loss_image'] < 0.8 * first['loss_image']
+    assert last['loss_occupancy'] < first['loss_occupancy'] - 0.05
+    estimate_norm_statistics(model, [copy.deepcopy(data)])
+    figures = figures_of(model, data)
+    assert figures['retrieval'] > 3 * figures['retrieval_chance']
+
+
+def figures_of(model: CMCR, data: dict) -> dict:
+    model.eval()
+    out = model(**model.data_preprocessor(copy.deepcopy(data), training=False), mode='predict')
+    return {name: a / b for name, (a, b) in out[0].get('figures').items()}
+
+
+@pytest.mark.parametrize('row', [0, 4])
+def test_evaluation_hides_the_held_back_points_and_repeats_itself(row: int) -> None:
+    model, data, seen = model_of(**ROWS[row]), labelled(batch(1)), []
+    encode = model.encode
+    model.encode = lambda points, *args: seen.append(len(points[0])) or encode(points, *args)
+    figures = figures_of(model, data)
+    held = int(model.heldout(data['inputs']['keyframe_points'][0]).sum())
+    assert seen == [len(data['inputs']['points'][0]) - held] and held > 300
+    assert figures == figures_of(model, data)
+    expected = {'retrieval', 'retrieval_chance'}
+    if row:
+        expected |= {'occupancy', 'occupancy_prior', 'codes_of_both', 'code_agreement'}
+        expected |= {'colour_error', 'colour_error_without_points', 'colour_error_of_mean'}
+    assert set(figures) == expected
+    assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_what_it_says_is_what_it_logs() -> None:
+    for row, rules in ((0, 1), (1, 4), (4, 6)):
+        model = model_of(**ROWS[row])
+        assert len(CMCR.declare(model.facts()).rules) == rules
+    logged = {*losses_of(model, labelled(batch(1)))}
+    logged |= {f'heldout/{name}' for name in figures_of(model, labelled(batch(1)))}
+    judged = {name for rule in CMCR.declare({}).rules for name in (*rule.scalars, rule.over) if name}
+    charted = {name for chart in CMCR.declare({}).charts for name in chart.scalars}
+    assert judged | charted <= logged
+    data = model.data_preprocessor(batch(1), training=False)
+    drawn = model.pictures(data, list(CMCR.picture_titles))
+    assert set(drawn) == set(CMCR.picture_titles) and all(isinstance(one, Picture) for one in drawn.values())
+    assert len(drawn['restored'].blocks[0].panels) == 8, 'four for each of two cameras'
+
+
+@pytest.mark.parametrize('kind', ['empty', 'unseen'])
+def test_frames_with_nothing_to_learn_from_give_connected_zeros(kind: str) -> None:
+    cloud = street()
+    if kind == 'unseen':  # above both cameras' views
+        cloud[:, 2] += 60
+    data = labelled(batch(clouds=[cloud[: 0 if kind == 'empty' else len(cloud)]]))
+    model = model_of(**ROWS[4])
+    losses = losses_of(model, data)
+    assert torch.isfinite(total(losses)) and float(losses['loss_contrast'].detach()) == 0
+    total(losses).backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    assert torch.isfinite(model.codebook.codewords).all()
+    figures_of_nothing = model.eval()(**model.data_preprocessor(data, training=False), mode='predict')
+    assert figures_of_nothing[0].get('figures')['retrieval'][1] == 0
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [
+        (torch.zeros(10, dtype=torch.uint8), 'expected one weak label for each of the 3750 points'),
+        (torch.full((3750,), 9, dtype=torch.uint8), 'class 9 among the weak labels'),
+    ],
+)
+def test_weak_labels_of_other_points_or_classes_are_refused(classes: torch.Tensor, message: str) -> None:
+    data = batch(1)
+    data['data_samples'][0].gt_pts_seg = PointData(pts_semantic_mask=classes)
+    with pytest.raises(DataError, match=message):
+        losses_of(model_of(num_classes=3), data)
+
+
+def test_missing_weak_labels_are_named() -> None:
+    with pytest.raises(ConfigError, match='set semantic_classes'):
+        losses_of(model_of(num_classes=3), batch(1))
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(img_backbone=None, img_neck=None), 'needs pts_middle_encoder and img_backbone; for LiDAR alone'),
+        (dict(view_transform=tiny_model()['view_transform']), 'view_transform=None'),
+        (dict(masking=dict(patch=12)), 'masking.patch must be a multiple of 8'),
+        (dict(reconstruct=False), 'geometry=False orthogonal=False'),
+        (dict(decay=1.0), r'decay must be in \[0, 1\)'),
+    ],
+)
+def test_bad_configurations_say_the_way_out(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        model_of(**options)
+
+
+# ---------------------------------------------------------------- ranks
+
+
+def step_of(rank: int, world_size: int) -> dict:
+    """Gradients and codebook of a step on this rank's samples; norms fixed, since their statistics are per rank."""
+    streets: List[np.ndarray] = [street(num=1200, seed=seed) for seed in range(4)]
+    streets[1], streets[2] = streets[1][:0], streets[2][:300]
+    data = share(labelled(batch(clouds=streets)), rank, world_size)
+    model = model_of(**ROWS[4])
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    wrapped = MMDistributedDataParallel(model) if world_size > 1 else model
+    for seed in (6, 7):  # the second with a codebook that has moved
+        model.zero_grad()
+        model.set_step_seed(seed)
+        losses = wrapped(**model.data_preprocessor(copy.deepcopy(data), training=True), mode='loss')
+        loss, logged = model.parse_losses(losses)
+        loss.backward()
+    terms = {name: float(value.detach()) for name, value in logged.items() if 'loss' in name}
+    buffers = {name: value.clone() for name, value in model.named_buffers() if name.startswith(('codebook', 'class'))}
+    return dict(losses=terms, gradients={n: p.grad.clone() for n, p in model.named_parameters()}, buffers=buffers)
+
+
+def _rank(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    init_default_scope('mmdet3d')
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    torch.save(step_of(rank, 2), f'{folder}/{rank}.pt')
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_two_ranks_equal_one(tmp_path) -> None:
+    """Losses, gradients, codebook and class means; one cloud is empty, one small."""
+    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
+    one = step_of(0, 1)
+    for rank in range(2):
+        many = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
+        assert many['losses'] == pytest.approx(one['losses'], rel=1e-5)
+        for name, gradient in one['gradients'].items():
+            limit = 5e-4 * float(gradient.abs().max()) + 1e-6  # float32 sums in another order
+            assert float((many['gradients'][name] - gradient).abs().max()) <= limit, (rank, name)
+        for name, value in one['buffers'].items():
+            torch.testing.assert_close(many['buffers'][name], value, rtol=1e-5, atol=1e-6)
