@@ -69,6 +69,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     nuscenes.add_argument('--prefix', default='nuscenes', help='file names begin with this (default nuscenes)')
     nuscenes.set_defaults(run=run_nuscenes)
 
+    pixels = commands.add_parser('superpixels', help='segment the images of a SLidR training, or resume')
+    pixels.add_argument('--config', required=True, help='of the training: says which images, how many segments, where')
+    pixels.add_argument('--jobs', type=int, default=1, help='processes (no influence on the result; default 1)')
+    pixels.set_defaults(run=run_superpixels)
+
     natives = [pandaset, nuscenes]
     for name, (what, splits) in CONVERTERS.items():
         native = commands.add_parser(name, help=f'convert {what}')
@@ -130,6 +135,15 @@ def run_nuscenes(args: argparse.Namespace) -> dict:
 def run_converter(args: argparse.Namespace) -> dict:
     module = importlib.import_module(f'projects.CLAP.clap.datasets.converters.{args.command}')
     return module.convert(args.root, args.out, args.split, args.jobs, args.on_damaged)
+
+
+def run_superpixels(args: argparse.Namespace) -> dict:
+    from projects.CLAP.clap.datasets.converters.superpixels import convert
+    from projects.CLAP.clap.engine.config.load import load_config
+
+    cfg = load_config(args.config, [])
+    loaders = [cfg.get(f'{name}_dataloader') for name in ('train', 'val', 'test')]
+    return convert([loader.dataset for loader in loaders if loader], args.jobs)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import torch
 
 from projects.CLAP.clap.analysis.benchmark import benchmark
 from projects.CLAP.clap.analysis.benchmark import format_table as step_table
+from projects.CLAP.clap.analysis.method_benchmark import benchmark_methods, format_methods
 from projects.CLAP.clap.analysis.sparse_benchmark import benchmark_inverse, format_table
 from projects.CLAP.clap.engine.config.load import load_config
 from tests.fixtures.sim_dataset import tiny_dataset
@@ -31,3 +32,15 @@ def test_the_step_of_a_model_downstream(monkeypatch: pytest.MonkeyPatch) -> None
     result = benchmark(cfg, ['UniformRaySampler'], 1, 0, torch.device('cpu'), batch_size=1)
     assert list(result['samplers']) == ['CLAPSegmentor'] and result['components'] == ['load', 'backward', 'step']
     assert 'CLAPSegmentor' in step_table(result)
+
+
+def test_steps_of_several_configurations_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
+    one_core = ['train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False']
+    small = [*one_core, 'train_dataloader.batch_size=1']
+    names, folder = ('segmentor_sim', 'centerpoint_sim'), CONFIGS.parent / 'finetune'
+    cfgs = {name: load_config(str(folder / f'{name}.py'), small) for name in names}
+    found = benchmark_methods(cfgs, 1, 0, torch.device('cpu'))
+    assert [one['model'] for one in found] == ['CLAPSegmentor', 'CLAPCenterPoint']
+    assert found[0]['ratio'] == 1.0 and all(one['step_s'] > 0 and one['step_gib'] >= 0 for one in found)
+    assert 'centerpoint_sim' in format_methods(found)

@@ -228,6 +228,17 @@ def test_probe_of_points(plan: Plan, tmp_path: Path) -> None:
     assert row[6] == '0.0027'
 
 
+def test_methods_that_do_not_render_say_what_they_measured(plan: Plan, tmp_path: Path) -> None:
+    told = replace(plan, rows=(), arms=plan.arms[:1])
+    for job in all_jobs(told):
+        figures = dict(retrieval=0.25, retrieval_chance=0.01) if job.arm == 'clap' else dict(range_median_m=1.0)
+        write_records(tmp_path / 'work/records' / f'{job.name}.json', fake_record(job, 0.0, metrics=figures))
+    summarize(told, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    assert rows(text, 'The pre-trainings: their own figures')[0][3] == 'retrieval 0.250; retrieval_chance 0.010'
+    assert [row[0] for row in rows(text, 'The pre-trainings: range error')] == ['lidar']
+
+
 def test_another_figure_than_average_precision(plan: Plan, tmp_path: Path) -> None:
     measured = replace(plan, metric='miou', rows=(Row(('random', 'clap'), 2, 1, (0, 1)),))
     for job in all_jobs(measured):

@@ -1,6 +1,8 @@
 #!/usr/bin/env python
 """Time and memory of a training step by component: of a pre-training for each ray sampler, or of a model downstream.
 
+Several configurations are compared by the time and memory of their whole steps.
+
 Samplers take turns within one process, on the same batches, so that their
 ratios hold on a noisy machine; figures are medians over the repeats. Without a
 GPU it runs on the CPU.
@@ -18,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='configuration of a pre-training, a detector or a segmentor')
+    parser.add_argument('config', nargs='+', help='configuration of a pre-training, a detector or a segmentor')
     parser.add_argument(
         '--samplers', nargs='+', default=['UniformRaySampler', 'DepthRaySampler', 'CurvatureRaySampler']
     )
@@ -35,11 +37,19 @@ def main() -> None:
     import torch
 
     from projects.CLAP.clap.analysis.benchmark import benchmark, format_table
+    from projects.CLAP.clap.analysis.method_benchmark import benchmark_methods, format_methods
     from projects.CLAP.clap.engine.config.load import load_config
     from projects.CLAP.clap.engine.device import best_device
 
-    cfg = load_config(args.config, args.cfg_options)
     device = torch.device(args.device or best_device())
+    if len(args.config) > 1:
+        options = [f'train_dataloader.batch_size={args.batch_size}'] if args.batch_size else []
+        cfgs = {Path(path).stem: load_config(path, [*args.cfg_options, *options]) for path in args.config}
+        found = benchmark_methods(cfgs, args.repeats, args.warmup, device)
+        print(format_methods(found))
+        print(json.dumps(found))
+        return
+    cfg = load_config(args.config[0], args.cfg_options)
     result = benchmark(cfg, args.samplers, args.repeats, args.warmup, device, args.batch_size)
     print(format_table(result))
     print(json.dumps(result))

@@ -55,6 +55,7 @@ train = dict(
         rand_flip=True,
         is_train=True,
     ),
+    superpixels=None,
     lidar_aug=dict(
         type='CLAPGlobalRotScaleTrans',
         rot_range=[-0.78539816, 0.78539816],

@@ -40,8 +40,8 @@ def page(results: Results) -> str:
         parts += _section('Other shares of the labels', _arms(results, [c for c in rest if c.share != head.share]))
     parts += _section('Frozen encoders: the head alone is trained', _arms(results, [c for c in plan.cells if c.frozen]))
     parts += _section(_points_title(results), _points(results))
+    parts += _section('The pre-trainings: their own figures on what is held back', _own_figures(results))
     parts += _section('The pre-trainings: range error of held-back rays (m)', _pretrainings(results))
-    parts += _section('The pre-trainings: figures of their own', _own_figures(results))
     parts += _section('Share of each loss in the gradient at a map: median (least–most), %', _gradients(results))
     parts += _section('Range error against the baseline (%; below 0 is better)', _range_changes(results))
     return '\n\n'.join(part for part in [*parts, '## How it was made', plan.note, _made(results)] if part) + '\n'
@@ -170,38 +170,45 @@ def _points(results: Results) -> List[Row]:
     return rows
 
 
-def _pretrainings(results: Results) -> List[Row]:
-    """What the pre-trainings that render themselves reached."""
-    rows = []
-    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
-        for first in [one for one in records.values() if _RANGES[0][0] in one['metrics']][:1]:
-            bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
-            within = {seed: 100 * value for seed, value in by_seed(records, 'range_within_1m').items()}
-            row = {'pre-training': name, 'epochs (iterations)': f'{first["epochs"]} ({first["iterations"]})'}
-            row['seeds'] = str(len(records))
-            row.update({title: _pm(estimate(by_seed(records, key)), 3) for key, title in _RANGES})
-            row['within 1 m (%)'] = _pm(estimate(within), 1)
-            row["colour error / mean colour's"] = _pm(estimate(by_seed(records, 'rgb_ratio')))
-            row['bad health figures'] = '; '.join(dict.fromkeys(bad)) or 'none'
-            rows.append(row)
-    return rows
+def _rendered(records: Dict[int, Record]) -> bool:
+    return any('range_median_m' in record['metrics'] for record in records.values())
+
+
+def _head(name: str, records: Dict[int, Record]) -> Row:
+    first = next(iter(records.values()))
+    lengths = f'{first["epochs"]} ({first["iterations"]})'
+    return {'pre-training': name, 'epochs (iterations)': lengths, 'seeds': str(len(records))}
+
+
+def _bad(records: Dict[int, Record]) -> str:
+    bad = [title for r in records.values() for title, row in r['health'].items() if row['level'] == 'bad']
+    return '; '.join(dict.fromkeys(bad)) or 'none'
 
 
 def _own_figures(results: Results) -> List[Row]:
-    """What the other pre-trainings measured of themselves."""
-    found = {name: results.pretrained(name) for name in results.plan.pretrain}
-    metrics = {key: None for records in found.values() for one in records.values() for key in one['metrics']}
-    if _RANGES[0][0] in metrics:
-        return []
-    return [
-        {
-            'pre-training': name,
-            'seeds': str(len(records)),
-            **{key: _pm(estimate(by_seed(records, key)), 3) for key in metrics},
-        }
-        for name, records in found.items()
-        if records
-    ]
+    """What methods that do not render say of themselves."""
+    rows = []
+    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
+        if records and not _rendered(records):
+            names = dict.fromkeys(key for record in records.values() for key in record['metrics'])
+            told = '; '.join(f'{key} {_pm(estimate(by_seed(records, key)), 3)}' for key in names)
+            rows.append({**_head(name, records), 'figures': told, 'bad health figures': _bad(records)})
+    return rows
+
+
+def _pretrainings(results: Results) -> List[Row]:
+    """What the pre-trainings themselves reached."""
+    rows = []
+    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
+        if _rendered(records):
+            within = {seed: 100 * value for seed, value in by_seed(records, 'range_within_1m').items()}
+            row = _head(name, records)
+            row.update({title: _pm(estimate(by_seed(records, key)), 3) for key, title in _RANGES})
+            row['within 1 m (%)'] = _pm(estimate(within), 1)
+            row["colour error / mean colour's"] = _pm(estimate(by_seed(records, 'rgb_ratio')))
+            row['bad health figures'] = _bad(records)
+            rows.append(row)
+    return rows
 
 
 def _short(value: float) -> str:

@@ -178,6 +178,9 @@ class CLAPDataset(BrokenFramePolicy, NuScenesDataset):
         self._check_target_sweeps()
         if self.verify != 'off' and self.backend_args is None and get_rank() == 0:
             self._verify_files()
+            for step in self.pipeline.transforms:
+                if hasattr(step, 'check_frames'):
+                    step.check_frames(self.data_list)
         percent = round(100 * len(self.data_list) / max(len(frames), 1), 3)
         self.labels = dict(frames=len(self.data_list), of=len(frames), percent=percent)
         if self.with_annotations:

@@ -8,8 +8,15 @@ from mmdet3d.models.data_preprocessors import Det3DDataPreprocessor
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
-#: Inputs that rays are made from, in the LiDAR's own frames; those of sweeps only if the pipeline gives them.
-RAY_KEYS = ('keyframe_points', 'keyframe_origins', 'sweep_points', 'sweep_lengths', 'sweep_to_keyframe')
+#: Inputs that targets are made from, and their types, as far as the pipeline gives them; points in the LiDAR's frames.
+TARGET_KEYS = dict(
+    keyframe_points='float32',
+    keyframe_origins='float32',
+    sweep_points='float32',
+    sweep_lengths='int64',
+    sweep_to_keyframe='float32',
+    superpixels='uint8',
+)
 
 
 @MODELS.register_module()
@@ -39,10 +46,10 @@ class CLAPDataPreprocessor(Det3DDataPreprocessor):
         )
 
     def simple_process(self, data: dict, training: bool = False) -> dict:
-        """As the parent's, with the inputs that rays are made from."""
-        rays = self.cast_data({key: data['inputs'][key] for key in RAY_KEYS if key in data['inputs']})
+        """As the parent's, with the inputs that targets are made from."""
+        targets = self.cast_data({key: data['inputs'][key] for key in TARGET_KEYS if key in data['inputs']})
         processed = super().simple_process(data, training)
-        processed['inputs'].update(rays)
+        processed['inputs'].update(targets)
         return processed
 
     def denormalise(self, imgs: Tensor) -> Tensor:

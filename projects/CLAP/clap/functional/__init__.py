@@ -6,6 +6,7 @@ from .clustering import cluster_centres, soft_label_loss, spread_loss
 from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
+from .image_sample import sample_images
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
@@ -23,6 +24,7 @@ from .shared_rows import shared_rows
 from .sinkhorn import sinkhorn, transport_plan
 from .sliced_wasserstein import sliced_wasserstein
 from .splatting import splat
+from .superpixels import mean_by_segment
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
 from .von_mises_fisher import class_means, directions_and_concentrations, log_normaliser, vmf_loss
@@ -57,6 +59,7 @@ __all__ = [
     'log_normaliser',
     'mask_image_patches',
     'mask_point_blocks',
+    'mean_by_segment',
     'merge_sorted',
     'metres_to_cells',
     'midpoints',
@@ -78,6 +81,7 @@ __all__ = [
     'render_weights',
     'rendering_loss',
     'sample_bev',
+    'sample_images',
     'sdf_gradient',
     'sdf_normals',
     'secant_curvature',

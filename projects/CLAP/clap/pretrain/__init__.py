@@ -6,17 +6,21 @@ from .clurender import CluRender
 from .cmcr import CMCR
 from .heads import ClusterHead, NeuSRenderHead, PrototypeHead, SplatHead
 from .objects import CLAPDGCNN, CLAPPointNet, ObjectCluRender
+from .ppkt import PPKT
+from .slidr import SLidR
 
 __all__ = [
     'CLAP',
     'CLAPDGCNN',
-    'CMCR',
     'CLAPPointNet',
+    'CMCR',
     'CluRender',
     'ClusterHead',
     'NeuSRenderHead',
     'ObjectCluRender',
+    'PPKT',
     'PrototypeHead',
+    'SLidR',
     'SplatHead',
     'samplers',
 ]

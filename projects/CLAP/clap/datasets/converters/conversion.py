@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple, TypeVar
 
 import cv2
 import torch
@@ -30,6 +30,7 @@ DONE_FOLDER = '.converted'
 ON_DAMAGED = ('stop', 'skip')
 #: Errors of the place that is written to: every other segment would meet them, too.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+Item, Result = TypeVar('Item'), TypeVar('Result')
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def convert_segments(
     if len(todo) < len(segments):
         print(f'{len(segments) - len(todo)} of {len(segments)} segments are there already')
     begun, frames, damaged = time.monotonic(), 0, {}
-    for segment, (made, problem) in progress(_run(partial(_convert_one, plan, convert), todo, jobs), len(todo)):
+    for segment, (made, problem) in progress(run_each(partial(_convert_one, plan, convert), todo, jobs), len(todo)):
         frames += made
         if problem is not None:
             damaged[segment.name] = problem
@@ -133,16 +134,17 @@ def progress(items: Iterable[Any], total: int, file: Optional[TextIO] = None) ->
             print(f'{done} of {total}, {time.monotonic() - start:.0f} s', file=file, flush=True)
 
 
-def _run(work: Callable[[Segment], Tuple[int, Optional[str]]], todo: Sequence[Segment], jobs: int) -> Iterator[Tuple]:
+def run_each(work: Callable[[Item], Result], todo: Sequence[Item], jobs: int) -> Iterator[Tuple[Item, Result]]:
+    """Every item with what ``work``, which must be picklable, makes of it; by ``jobs`` processes, as they finish."""
     if jobs == 1 or len(todo) <= 1:
-        yield from ((segment, work(segment)) for segment in todo)
+        yield from ((item, work(item)) for item in todo)
         return
     # Forked from a process that has done nothing yet: one with threads of its own (Arrow, OpenCV) leaves locks behind.
     context = get_context('forkserver')
     context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(min(jobs, len(todo)), context, _use_one_core)
     try:
-        pending: Dict[Future, Segment] = {pool.submit(work, segment): segment for segment in todo}
+        pending: Dict[Future, Item] = {pool.submit(work, item): item for item in todo}
         yield from ((pending[future], future.result()) for future in as_completed(pending))
     finally:
         pool.shutdown(cancel_futures=True)

@@ -4,6 +4,7 @@ from .image_aug import CLAPImageAug3D
 from .lidar_aug import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D
 from .loading import CLAPLoadKeyframe, CLAPLoadMultiViewImages
 from .packing import CLAPPackInputs
+from .superpixels import CLAPLoadSuperpixels
 from .sweeps import CLAPLoadSweeps, to_keyframe
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     'CLAPImageAug3D',
     'CLAPLoadKeyframe',
     'CLAPLoadMultiViewImages',
+    'CLAPLoadSuperpixels',
     'CLAPLoadSweeps',
     'CLAPPackInputs',
     'CLAPRandomFlip3D',

@@ -9,7 +9,7 @@ import torch
 from mmdet3d.datasets.transforms import Pack3DDetInputs
 from mmdet3d.registry import TRANSFORMS
 
-from ...encoders.data_preprocessor import RAY_KEYS
+from ...encoders.data_preprocessor import TARGET_KEYS
 from ...errors import DataError
 
 META_KEYS = (
@@ -39,12 +39,12 @@ META_KEYS = (
 
 @TRANSFORMS.register_module()
 class CLAPPackInputs(Pack3DDetInputs):
-    """mmdet3d's packing plus the inputs that rays are made from.
+    """mmdet3d's packing plus the inputs that targets are made from.
 
     ``inputs``: ``points`` (N, 5) augmented frame, ``img`` (N_cam, 3, H, W) RGB 0..255, ``keyframe_points`` (M, 3) and
-    ``keyframe_origins`` (1 or M, 3), both un-augmented, and what ``CLAPLoadSweeps`` gives for ``target_sweeps``. The
-    matrices go into the data sample's metainfo; ``lidar_aug_matrix`` and ``img_aug_matrix`` are identities when no
-    augmentation has run.
+    ``keyframe_origins`` (1 or M, 3), both un-augmented, and what ``CLAPLoadSweeps`` gives for ``target_sweeps`` and
+    ``CLAPLoadSuperpixels``. The matrices go into the data sample's metainfo; ``lidar_aug_matrix`` and
+    ``img_aug_matrix`` are identities when no augmentation has run.
 
     Args:
         keys: what to pack; add 'gt_bboxes_3d' and 'gt_labels_3d' for a detector, 'pts_semantic_mask' (classes of the
@@ -52,11 +52,11 @@ class CLAPPackInputs(Pack3DDetInputs):
         meta_keys: what the data sample carries besides.
     """
 
-    INPUTS_KEYS = ['points', 'img', *RAY_KEYS]
+    INPUTS_KEYS = ['points', 'img', *TARGET_KEYS]
 
     def __init__(
         self,
-        keys: Sequence[str] = ('points', 'img', *RAY_KEYS),
+        keys: Sequence[str] = ('points', 'img', *TARGET_KEYS),
         meta_keys: Sequence[str] = META_KEYS,
     ) -> None:
         super().__init__(keys=tuple(keys), meta_keys=tuple(meta_keys))
@@ -84,8 +84,7 @@ class CLAPPackInputs(Pack3DDetInputs):
             results.setdefault('img_aug_matrix', [np.eye(4, dtype=np.float32) for _ in results['img']])
         if 'keyframe_classes' in results:  # so named, no filter of ``points`` takes some of them away
             results['pts_semantic_mask'] = results['keyframe_classes']
-        for key in RAY_KEYS:
+        for key, dtype in TARGET_KEYS.items():
             if key in results:
-                dtype = np.int64 if key == 'sweep_lengths' else np.float32
                 results[key] = torch.from_numpy(np.ascontiguousarray(results[key], dtype=dtype))
         return super().pack_single_results(results)

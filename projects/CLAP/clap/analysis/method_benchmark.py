@@ -1,0 +1,76 @@
+"""Steps of several methods side by side; ``benchmark_pretrain.py CONFIG CONFIG ...``."""
+
+from __future__ import annotations
+
+import time
+from typing import Dict, List, Mapping, Sequence
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+
+from ..files.text_table import text_table
+from .benchmark import build_model, step
+from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory, resident_gib
+
+
+def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, device: torch.device) -> List[Dict]:
+    """Steps of all configurations in turn, each on its own loading of the same frames.
+
+    Args:
+        cfgs: configurations by name; their loaders should name the same frames, in batches of the same size.
+        repeats: measured steps of each.
+        warmup: steps of each before, not counted.
+        device: where to run.
+
+    Returns:
+        per configuration ``name``, ``model``, medians ``load_s`` and ``step_s``, ``ratio`` (median of the turns' ratios
+        to the first one's step) and ``step_gib``, the most that a step needed beyond what all models hold.
+    """
+    timer, runs = StepTimer(device), []
+    for name, cfg in cfgs.items():
+        model = build_model(cfg, device, timer)
+        runs.append((name, model, build_optim_wrapper(model, cfg.optim_wrapper), _frames(cfg)))
+    found = {name: dict(load=[], step=[], gib=[]) for name in cfgs}
+    for turn in range(warmup + repeats):
+        for name, model, optim_wrapper, frames in runs:
+            start = time.perf_counter()
+            batch = next(frames)
+            load = time.perf_counter() - start
+            if hasattr(model, 'set_step_seed'):
+                model.set_step_seed(turn)
+            reset_peak_memory(device)
+            before = resident_gib(device)
+            step(model, batch, optim_wrapper, timer)
+            values = dict(load=load, step=timer.take()['step'], gib=peak_memory_gib(device) - before)
+            if turn >= warmup:
+                for key, value in values.items():
+                    found[name][key].append(value)
+    first = next(iter(found.values()))['step']
+    return [
+        dict(
+            name=name,
+            model=type(model).__name__,
+            load_s=median(found[name]['load']),
+            step_s=median(found[name]['step']),
+            ratio=median([a / b for a, b in zip(found[name]['step'], first)]),
+            step_gib=max(found[name]['gib']),
+        )
+        for name, model, _, _ in runs
+    ]
+
+
+def _frames(cfg: Config):
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    while True:
+        yield from loader
+
+
+def format_methods(found: Sequence[Dict]) -> str:
+    """The figures of :func:`benchmark_methods` for people."""
+    rows = [
+        [one['name'], *(f'{one[key]:.3f}' for key in ('load_s', 'step_s', 'ratio')), f'{one["step_gib"]:.2f}']
+        for one in found
+    ]
+    return text_table(['configuration', 'load (s)', 'step (s)', 'ratio', 'step (GiB)'], rows)
