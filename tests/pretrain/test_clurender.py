@@ -13,10 +13,12 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import PointData
 from mmengine.registry import init_default_scope
 
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.pretrain.clurender import purities
 from tests.fixtures.tiny import batch, losses_of, street, tiny_model
 
+ROOT = Path(__file__).resolve().parents[2]
 TERMS = {'loss_cluster', 'loss_spread', 'loss_render'}
 
 
@@ -139,6 +141,14 @@ def test_what_cannot_be_trained_is_said() -> None:
     with pytest.raises(ConfigError, match='splat_head=None'):
         losses_of(build(), data)
     assert set(losses_of(build(splat_head=None), data)) >= {'loss_cluster'}
+
+
+@pytest.mark.parametrize('name', ['nus', 'pandaset', 'sim', 'objects'])
+def test_configurations_are_read_and_built(name: str) -> None:
+    cfg = load_config(str(ROOT / f'projects/CLAP/configs/clurender_{name}.py'), [])
+    model = MODELS.build(cfg.model)
+    assert model.cluster_head.num_clusters == 64 and model.cluster_head.epsilon == 1e-3
+    assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_error' in str(model.declare(model.facts()))
 
 
 def step(rank: int, world_size: int) -> dict:
