@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import PointData
-from mmengine.registry import init_default_scope
 
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.pretrain.clurender import purities
 from tests.fixtures.tiny import batch, losses_of, street, tiny_model
+from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMS = {'loss_cluster', 'loss_spread', 'loss_render'}
@@ -151,38 +149,7 @@ def test_configurations_are_read_and_built(name: str) -> None:
     assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_error' in str(model.declare(model.facts()))
 
 
-def step(rank: int, world_size: int) -> dict:
-    """Losses and gradients of a seeded step on this rank's share of four unequal frames."""
-    model = build(num_points=10_000)
-    for module in model.modules():  # statistics of a batch are per rank
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    clouds = [street(num=1500 // (1 + index), seed=index) for index in range(3)] + [street(num=100)[:0]]
-    data = batch(clouds=clouds)
-    own = dict(
-        inputs={key: value[rank::world_size] for key, value in data['inputs'].items()},
-        data_samples=data['data_samples'][rank::world_size],
-    )
-    losses = losses_of(model, own)
-    total(losses).backward()
-    kept = {name: float(value) for name, value in losses.items() if 'loss' in name}
-    return dict(losses=kept, gradients={name: p.grad for name, p in model.named_parameters()})
-
-
-def _rank(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    init_default_scope('mmdet3d')
-    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
-    torch.save(step(rank, 2), f'{folder}/{rank}.pt')
-    dist.destroy_process_group()
-
-
 def test_two_ranks_equal_one(tmp_path: Path) -> None:
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
-    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
-    one = step(0, 1)
-    for name, value in one['losses'].items():  # DDP takes means over the ranks
-        assert (first['losses'][name] + second['losses'][name]) / 2 == pytest.approx(value, rel=1e-5)
-    for name, gradient in one['gradients'].items():
-        mean = (first['gradients'][name] + second['gradients'][name]) / 2
-        torch.testing.assert_close(mean, gradient, atol=5e-5 * float(gradient.abs().max()) + 1e-6, rtol=0)
+    """Clouds of unequal sizes, one of them empty."""
+    clouds = [street(num=1500 // (1 + index), seed=index) for index in range(3)] + [street(num=100)[:0]]
+    assert_two_ranks_equal_one(lambda: build(num_points=10_000), batch(clouds=clouds), tmp_path)
