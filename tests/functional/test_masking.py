@@ -1,4 +1,4 @@
-"""Block masking of points, patch masking of images."""
+"""Masking of points in blocks, of voxels by range, of images in patches."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.CLAP.clap.functional import mask_image_patches, mask_point_blocks
+from projects.CLAP.clap.functional import drop_in_bands, mask_image_patches, mask_point_blocks, range_bands
 
 GRID = dict(box_min=(-54.0, -54.0, -5.0), voxel_size=(0.075, 0.075, 0.2), block=(8, 8, 8))
 
@@ -94,7 +94,38 @@ def test_images_are_masked_differently_and_reproducibly():
     assert torch.equal(dropped, mask_image_patches(imgs, 8, 0.5, _generator(1))[1])
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 80), max_size=60))
+def test_bands_are_metric_ranges(ranges):
+    expected = [0.9 if r < 30 else 0.7 if r < 50 else 0.5 for r in ranges]
+    assert range_bands(torch.tensor(ranges, dtype=torch.float64)).tolist() == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 1000))
+def test_every_band_loses_exactly_its_share(near, middle, far, seed):
+    ranges = torch.tensor([10.0] * near + [40.0] * middle + [60.0] * far)
+    ranges = ranges[torch.randperm(len(ranges), generator=_generator(seed))]
+    dropped = drop_in_bands(range_bands(ranges), _generator(seed))
+    for place, ratio, count in ((10, 0.9, near), (40, 0.7, middle), (60, 0.5, far)):
+        assert int(dropped[ranges == place].sum()) == round(ratio * count)
+    assert torch.equal(dropped, drop_in_bands(range_bands(ranges), _generator(seed)))
+
+
+def test_every_voxel_of_a_band_is_dropped_equally_often():
+    ratios = range_bands(torch.tensor([5.0] * 10 + [70.0] * 10))
+    generator = _generator()
+    often = sum(drop_in_bands(ratios, generator).float() for _ in range(2000)) / 2000
+    torch.testing.assert_close(often, ratios.float(), atol=0.05, rtol=0)
+
+
 def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match='edges'):
+        range_bands(torch.zeros(3), (30.0,), (0.9,))
+    with pytest.raises(ValueError, match='edges'):
+        range_bands(torch.zeros(3), (50.0, 30.0))
+    with pytest.raises(ValueError, match='ratio'):
+        drop_in_bands(torch.full((3,), 1.5))
     with pytest.raises(ValueError, match='ratio'):
         mask_point_blocks(_points(3), **GRID, ratio=1.5)
     with pytest.raises(ValueError, match='points'):

@@ -36,7 +36,9 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         made = function(*args, **(kwargs or {}))
-        self.entries = max([self.entries, *(part.numel() for part in (made if isinstance(made, tuple) else (made,)))])
+        self.entries = max(
+            [self.entries, *(part.numel() for part in (made if isinstance(made, (tuple, list)) else (made,)))]
+        )
         return made
 
 

@@ -49,6 +49,15 @@ def check_modalities(
             raise ConfigError(f'{name} is missing; the BEV encoder needs pts_backbone and pts_neck')
 
 
+def check_lidar_alone(model: nn.Module) -> None:
+    """The LiDAR branch is all there is."""
+    if not model.has_lidar or model.has_camera:
+        raise ConfigError(
+            f'{type(model).__name__} trains the LiDAR encoders alone: give pts_middle_encoder, and set img_backbone, '
+            'img_neck, view_transform and fusion_layer to None'
+        )
+
+
 def check_init_cfg(init_cfg: Any, configs: Dict[str, Optional[Dict[str, Any]]]) -> None:
     """Weights of its own are read for the image backbone alone, see ``CLAPEncoderBase.init_weights``."""
     parts = {'model': init_cfg, **{name: config.get('init_cfg') for name, config in configs.items() if config}}

@@ -99,8 +99,8 @@ class CLAPSparseEncoder(nn.Module):
         return found
 
 
-def _dense_bev(x: SparseConvTensor) -> Tensor:
-    """Sparse (b, x, y, z) rows -> (B, C * Z, X, Y), channel = c * Z + z, zeros where there is no row.
+def dense(x: SparseConvTensor) -> Tensor:
+    """Sparse (b, x, y, z) rows -> (B, C, X, Y, Z), zeros where there is no row.
 
     spconv's own `dense()` indexes with a list, which PyTorch is about to read differently.
     """
@@ -109,8 +109,12 @@ def _dense_bev(x: SparseConvTensor) -> Tensor:
     flat = ((batch * size_x + ix) * size_y + iy) * size_z + iz
     table = x.features.new_zeros(x.batch_size * size_x * size_y * size_z, x.features.shape[1])
     table = table.index_copy(0, flat, x.features)
-    dense = table.view(x.batch_size, size_x, size_y, size_z, -1).permute(0, 4, 3, 1, 2)
-    return dense.reshape(x.batch_size, -1, size_x, size_y)
+    return table.view(x.batch_size, size_x, size_y, size_z, -1).permute(0, 4, 1, 2, 3)
+
+
+def _dense_bev(x: SparseConvTensor) -> Tensor:
+    """Sparse rows -> (B, C * Z, X, Y), channel = c * Z + z."""
+    return dense(x).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 def _make_stage(

@@ -9,7 +9,7 @@ from .image_sample import sample_images
 from .info_nce import info_nce
 from .interpolate import channel_last_table, metres_to_cells, trilinear, trilinear_from_table
 from .losses import eikonal_loss, free_space_loss, near_surface_loss, orthogonal_loss, rendering_loss
-from .masking import mask_image_patches, mask_point_blocks
+from .masking import drop_in_bands, mask_image_patches, mask_point_blocks, range_bands
 from .nearest_in_cell import nearest_in_cell
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
@@ -38,6 +38,7 @@ __all__ = [
     'commitment_loss',
     'curvature_weights',
     'directions_and_concentrations',
+    'drop_in_bands',
     'eikonal_loss',
     'em_loss',
     'ema_update',
@@ -71,6 +72,7 @@ __all__ = [
     'project_points',
     'quantize',
     'radius_pairs',
+    'range_bands',
     'rank_correlation',
     'ray_points',
     'rays_to_points',

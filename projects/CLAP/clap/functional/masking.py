@@ -1,4 +1,4 @@
-"""Masking of the inputs during pre-training: blocks of voxels and patches of images."""
+"""Masking of the inputs during pre-training: blocks of voxels, voxels by range, patches of images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from ._shapes import expect_shape
 from .random_draws import uniform
 
 
@@ -88,3 +89,47 @@ def mask_image_patches(
     pixels = dropped.repeat_interleave(patch, dim=-2)[..., :height, :]
     pixels = pixels.repeat_interleave(patch, dim=-1)[..., :width]
     return imgs.masked_fill(pixels.unsqueeze(-3), 0), dropped
+
+
+@torch.no_grad()
+def range_bands(
+    ranges_m: Tensor, edges_m: Sequence[float] = (30.0, 50.0), ratios: Sequence[float] = (0.9, 0.7, 0.5)
+) -> Tensor:
+    """Masking ratio of every voxel by its distance from the sensor: a scan is denser where it is near.
+
+    Source: Min et al., Occupancy-MAE, 2022: 90 % below 30 m, 70 % to 50 m, 50 % beyond.
+
+    Args:
+        ranges_m: (V,) metric distance from the sensor (not from the grid's corner), metres.
+        edges_m: where bands meet, rising; a range of exactly an edge belongs to the farther band.
+        ratios: masked share of every band, one more than edges.
+
+    Returns:
+        (V,) float64, so that ratio x count is rounded as it is written.
+    """
+    expect_shape('ranges_m', ranges_m, None)
+    if len(ratios) != len(edges_m) + 1 or sorted(edges_m) != list(edges_m):
+        raise ValueError(f'expected rising edges and one ratio more, got edges {edges_m} and ratios {ratios}')
+    edges = torch.as_tensor(edges_m, dtype=ranges_m.dtype, device=ranges_m.device)
+    table = torch.as_tensor(ratios, dtype=torch.float64, device=ranges_m.device)
+    return table[torch.bucketize(ranges_m, edges, right=True)]
+
+
+@torch.no_grad()
+def drop_in_bands(ratios: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+    """Which voxels are masked: of each band exactly round(ratio * count), drawn uniformly without replacement.
+
+    Args:
+        ratios: (V,) of :func:`range_bands`; voxels of the same ratio are a band.
+        generator: source of randomness; the same seed masks the same voxels.
+
+    Returns:
+        (V,) bool, true for voxels to drop.
+    """
+    expect_shape('ratios', ratios, None)
+    order = uniform((len(ratios),), ratios, generator).argsort()
+    dropped = torch.zeros_like(ratios, dtype=torch.bool)
+    for ratio in torch.unique(ratios).tolist():
+        members = order[ratios[order] == ratio]
+        dropped[members[: _num_dropped(ratio, len(members))]] = True
+    return dropped

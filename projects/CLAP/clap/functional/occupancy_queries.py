@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import List, NamedTuple, Optional, Tuple
 
 import torch
@@ -98,8 +97,8 @@ def radius_pairs(queries: Tensor, supports: Tensor, radius_m: float, plane: bool
     extent = torch.maximum(asked.amax(0), cells.amax(0)) + 2
     ordered, order = _keys(cells, extent).sort()
     pairs: List[Tuple[Tensor, Tensor]] = []
-    for step in itertools.product((-1, 0, 1), repeat=axes):
-        key = _keys(asked + asked.new_tensor(step), extent)
+    for step in torch.cartesian_prod(*[torch.arange(-1, 2, device=asked.device)] * axes):
+        key = _keys(asked + step, extent)
         first, last = torch.searchsorted(ordered, key), torch.searchsorted(ordered, key, right=True)
         query, support = _listed(first, last - first)
         support = order[support]
