@@ -20,7 +20,7 @@ from .pictures import Picture, Points
 from .samplers import CurvatureRaySampler
 from .samplers.base import lidar_rays, valid_pixels
 
-#: Options that samplers share: the warm-up's takes them from the main one, and so do those it is compared with.
+#: Options that samplers share.
 RAY_COUNTS = ('num_lidar_rays', 'num_camera_rays', 'min_range_m')
 
 
@@ -147,13 +147,13 @@ class CLAP(Pretrainer):
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
         """Render the held-back LiDAR rays and a fixed draw of pixels.
 
-        Nothing is masked, but the held-back points are taken out of the encoder's cloud: the field must infer them
-        from their surroundings. The images are whole, so colour is a reconstruction, not a prediction.
+        Nothing is masked, but the held-back points are taken out of the encoder's cloud: the field must infer them.
+        The images are whole, so colour is a reconstruction.
 
         Returns:
-            The samples, each with a ``rendered`` dict of (R,) tensors for :class:`RenderMetric`: ``range_m`` and
-            ``range_true_m`` of the held-back rays, ``points_m`` (R, 3) where they end, ``rgb_error``,
-            ``rgb_mean_error`` and ``rgb_grey_error`` (of the rendered colour, of the image's mean colour, of that from grey images).
+            The samples, each with ``rendered``, (R,) tensors for :class:`RenderMetric`: ``range_m``, ``range_true_m`` of
+            the held-back rays, ``points_m`` (R, 3) where they end, and errors ``rgb_error`` of the rendered colour,
+            ``rgb_mean_error`` of the image's mean colour, ``rgb_grey_error`` of that from grey images.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
@@ -224,7 +224,7 @@ class CLAP(Pretrainer):
         return type(self.warmup_sampler).__name__, type(self.ray_sampler).__name__
 
     def phase_figures(self) -> Dict[str, float]:
-        """1 where rays are drawn by curvature, else 0."""
+        """1 where rays are drawn by curvature."""
         return dict(curvature_sampling=float(isinstance(self.active_sampler, CurvatureRaySampler)))
 
     @property
