@@ -151,7 +151,7 @@ class CLAP(Pretrainer):
         The images are whole, so colour is a reconstruction.
 
         Returns:
-            The samples, each with ``rendered``, (R,) tensors for :class:`RenderMetric`: ``range_m``, ``range_true_m`` of
+            The samples with ``rendered``: (R,) tensors for :class:`RenderMetric`: ``range_m``, ``range_true_m`` of
             the held-back rays, ``points_m`` (R, 3) where they end, and errors ``rgb_error`` of the rendered colour,
             ``rgb_mean_error`` of the image's mean colour, ``rgb_grey_error`` of that from grey images.
         """
