@@ -307,7 +307,7 @@ def test_one_version_everywhere() -> None:
     from projects.CLAP.clap import __version__
 
     meta = yaml.safe_load((ROOT / 'projects/CLAP/metafile.yml').read_text())
-    assert [collection['Code']['Version'] for collection in meta['Collections']] == [__version__]
+    assert {collection['Code']['Version'] for collection in meta['Collections']} == {__version__}
     newest = re.search(r'^## (.*)$', (ROOT / 'CHANGELOG.md').read_text(), re.M).group(1)
     assert re.findall(r'\d+\.\d+\.\d+', newest) == [__version__]
 
@@ -359,7 +359,7 @@ def test_licence_and_citation() -> None:
     paper = citation['preferred-citation']
     assert {'cff-version', 'message', 'title', 'authors'} <= set(citation) and citation['license'] == 'Apache-2.0'
     assert paper['year'] == 2026 and paper['identifiers'][0]['value'] == 'arXiv:2412.03059'
-    readme = (ROOT / 'README.md').read_text()
+    readme = (ROOT / 'projects/CLAP/README.md').read_text()
     assert f'title     = {{{paper["title"]}}}' in readme
     names = ' and '.join(f'{a["family-names"]}, {a["given-names"]}' for a in paper['authors'])
     assert f'author    = {{{names}}}' in readme
