@@ -144,6 +144,8 @@ def test_what_cannot_be_trained_is_said() -> None:
 @pytest.mark.parametrize('name', ['nus', 'pandaset', 'sim', 'objects'])
 def test_configurations_are_read_and_built(name: str) -> None:
     cfg = load_config(str(ROOT / f'projects/CLAP/configs/clurender_{name}.py'), [])
+    if name != 'objects':
+        assert cfg.train_dataloader.dataset.ann_file.endswith('_train.pkl'), 'no point is held back: other frames are'
     model = MODELS.build(cfg.model)
     assert model.cluster_head.num_clusters == 64 and model.cluster_head.epsilon == 1e-3
     assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_error' in str(model.declare(model.facts()))

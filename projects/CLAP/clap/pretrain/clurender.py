@@ -16,8 +16,7 @@ from .base import Pretrainer
 from .clurender_health import declaration
 from .declaration import Declaration
 from .pictures import Picture
-
-IGNORED_CLASS = 255
+from .weak_labels import NO_CLASS
 
 
 class PointSet(NamedTuple):
@@ -35,7 +34,8 @@ class CluRender(Pretrainer):
 
     The feature of a point is the BEV map at its x, y, and its height, which the map has lost. A segmentation head tells
     its cluster, a colour network its colour; images are targets and nothing is trained of them. The whole input is
-    encoded: the method is free of augmentation, and of masks unless ``masking`` says so.
+    encoded, unless ``masking`` says otherwise. Where the paper does not augment, driving frames come as the pipeline
+    gives them.
 
     Args:
         cluster_head: config of :class:`ClusterHead`, without ``in_channels``; None trains by rendering alone.
@@ -106,15 +106,12 @@ class CluRender(Pretrainer):
             draw: source of the draw; None takes all points.
         """
         box = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range'])
-        inside = ((sweep.points >= box[:3]) & (sweep.points < box[3:])).all(1) & ~sweep.own
-        index = inside.nonzero().flatten()
+        index = self.inside(sweep).nonzero().flatten()
         if draw is not None:
             index = index[torch.randperm(len(index), generator=draw, device=draw.device)[: self.num_points].to(index)]
         points, centre, half = sweep.points[index], (box[:3] + box[3:]) / 2, (box[3:] - box[:3]) / 2
         height = ((points[:, 2:] - centre[2]) / half[2]).to(bev.dtype)
-        # grid_sample takes no empty list of places
-        sampled = sample_bev(bev, points, box.tolist()) if len(index) else bev.flatten(1).t()[:0]
-        features = torch.cat([sampled, height], dim=1)
+        features = torch.cat([sample_bev(bev, points, box.tolist()), height], dim=1)
         return PointSet(index, points, (points - centre) / half[:2].max(), features)
 
     def cameras(self, inputs: Dict, metas: List[dict]) -> List[CameraViews]:
@@ -181,9 +178,9 @@ def purities(cluster: Tensor, classes: Optional[Tensor]) -> Dict[str, Tuple[floa
         cluster: (N,) int64.
         classes: (N,) int64, 255 for none; None gives no figures.
     """
-    if classes is None or not bool((classes != IGNORED_CLASS).any()):
+    if classes is None or not bool((classes != NO_CLASS).any()):
         return {}
-    cluster, classes = cluster[classes != IGNORED_CLASS], classes[classes != IGNORED_CLASS]
+    cluster, classes = cluster[classes != NO_CLASS], classes[classes != NO_CLASS]
     width = int(classes.max()) + 1
     table = torch.bincount(cluster * width + classes, minlength=(int(cluster.max()) + 1) * width).view(-1, width)
     own, one = int(table.amax(1).sum()), int(table.sum(0).max())
