@@ -130,8 +130,8 @@ class CluRender(Pretrainer):
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
         """The samples, each with ``figures`` for :class:`CLAPFigureMetric`, over all points of the keyframe in range:
 
-        ``purity`` (share of points that are of their cluster's most frequent class) and ``purity_of_one_cluster`` where
-        the points have classes, ``clusters_used``, ``rgb_error`` and ``rgb_error_of_mean_colour``.
+        those of :func:`purities` where the points have classes, ``clusters_used``, ``rgb_error`` and
+        ``rgb_error_of_mean_colour``.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         bev = self.encode_masked(batch_inputs_dict, metas).fused_bev
@@ -141,7 +141,8 @@ class CluRender(Pretrainer):
             if self.cluster_head is not None:
                 cluster = self.cluster_head.log_scores(chosen.features).argmax(1)
                 figures['clusters_used'] = (float(usage_perplexity(cluster)), 1)
-                figures.update(purities(cluster, self.classes(sample, chosen.index)))
+                classes = self.classes(sample, chosen.index)
+                figures.update(purities(cluster, classes, chosen.places, self.cluster_head.num_clusters))
             if view is not None:
                 figures.update(self.splat_head.errors(chosen.features, chosen.points, view))
             sample.set_field(figures, 'figures')
@@ -171,17 +172,31 @@ class CluRender(Pretrainer):
         return clurender_pictures.pictures(self, batch, names, str(options.get('state', '')))
 
 
-def purities(cluster: Tensor, classes: Optional[Tensor]) -> Dict[str, Tuple[float, int]]:
-    """Sum and count of ``purity`` and of ``purity_of_one_cluster`` over the points that have a class.
+def purities(cluster: Tensor, classes: Optional[Tensor], places: Tensor, num: int) -> Dict[str, Tuple[float, int]]:
+    """Sum and count, over the points that have a class, of how many are of their cluster's most frequent one.
+
+    ``purity``; ``purity_of_places``, if every point belongs to the nearest of ``num`` points that are drawn, the same
+    at every call: what clusters have that know places alone; ``purity_of_one_cluster``.
 
     Args:
         cluster: (N,) int64.
         classes: (N,) int64, 255 for none; None gives no figures.
+        places: (N, 3).
+        num: number of clusters.
     """
     if classes is None or not bool((classes != NO_CLASS).any()):
         return {}
-    cluster, classes = cluster[classes != NO_CLASS], classes[classes != NO_CLASS]
+    cluster, classes, places = (values[classes != NO_CLASS] for values in (cluster, classes, places))
+    draw = torch.Generator(places.device).manual_seed(0)
+    drawn = places[torch.randperm(len(places), generator=draw, device=places.device)[:num]]
     width = int(classes.max()) + 1
-    table = torch.bincount(cluster * width + classes, minlength=(int(cluster.max()) + 1) * width).view(-1, width)
-    own, one = int(table.amax(1).sum()), int(table.sum(0).max())
-    return dict(purity=(own, len(classes)), purity_of_one_cluster=(one, len(classes)))
+
+    def pure(numbers: Tensor) -> Tuple[float, int]:
+        table = torch.bincount(numbers * width + classes, minlength=(int(numbers.max()) + 1) * width)
+        return float(table.view(-1, width).amax(1).sum()), len(classes)
+
+    return dict(
+        purity=pure(cluster),
+        purity_of_places=pure(torch.cdist(places, drawn).argmin(1)),
+        purity_of_one_cluster=pure(torch.zeros_like(cluster)),
+    )
