@@ -23,6 +23,15 @@ def test_hard_scores_give_the_means_of_the_groups():
     torch.testing.assert_close(centres, torch.tensor([[1.0, 0, 2], [0, 0, 0], [9, 9, 9]]))
 
 
+@pytest.mark.parametrize('gap', [80, 95, 100, 110, 200])
+def test_a_cluster_that_nobody_belongs_to_has_finite_gradients(gap):
+    points, logits = (one.float() for one in _case())
+    logits[:, 0] -= gap
+    logits.requires_grad_()
+    spread_loss(cluster_centres(points, logits.log_softmax(1).exp())).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_centres_equal_a_weighted_average():
     points, logits = _case()
     scores = logits.softmax(1)

@@ -101,8 +101,19 @@ def test_figures_with_and_without_classes_and_the_pictures() -> None:
 
 def test_purity_by_hand() -> None:
     cluster, classes = torch.tensor([0, 0, 0, 2, 2, 1]), torch.tensor([3, 3, 1, 1, 1, 255])
-    assert purities(cluster, classes) == dict(purity=(4, 5), purity_of_one_cluster=(3, 5))
-    assert purities(cluster, None) == purities(cluster, torch.full((6,), 255)) == {}
+    places = torch.randn(6, 3)
+    alone = purities(cluster, classes, places, 6)
+    assert alone == dict(purity=(4, 5), purity_of_places=(5, 5), purity_of_one_cluster=(3, 5))
+    assert purities(cluster, classes, places, 1)['purity_of_places'] == (3, 5)
+    assert purities(cluster, None, places, 6) == purities(cluster, torch.full((6,), 255), places, 6) == {}
+
+
+def test_random_clusters_do_not_follow_classes_that_places_tell() -> None:
+    """Two classes, left and right: one cluster has 0.5, and so have many random ones; places have nearly 1."""
+    places = torch.rand(4000, 3)
+    classes = (places[:, 0] > 0.5).long()
+    found = purities(torch.randint(16, (4000,)), classes, places, 16)
+    assert ratio(found, 'purity') < 0.6 and ratio(found, 'purity_of_places') > 0.8
 
 
 def test_a_seed_decides_the_step_and_odd_frames_are_borne() -> None:
@@ -144,6 +155,8 @@ def test_what_cannot_be_trained_is_said() -> None:
 @pytest.mark.parametrize('name', ['nus', 'pandaset', 'sim', 'objects'])
 def test_configurations_are_read_and_built(name: str) -> None:
     cfg = load_config(str(ROOT / f'projects/CLAP/configs/clurender_{name}.py'), [])
+    if name != 'objects':
+        assert cfg.train_dataloader.dataset.ann_file.endswith('_train.pkl'), 'no point is held back: other frames are'
     model = MODELS.build(cfg.model)
     assert model.cluster_head.num_clusters == 64 and model.cluster_head.epsilon == 1e-3
     assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_error' in str(model.declare(model.facts()))

@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from projects.CLAP.clap.errors import ConfigError, DataError
 from projects.CLAP.clap.pretrain.cmcr import CMCR
+from projects.CLAP.clap.pretrain.heads.cmcr_heads import PixelHead
 from projects.CLAP.clap.pretrain.pictures import Picture
 from projects.CLAP.clap.pretrain.point_pixel import hide, pairs_of, stand_ins
 from tests.fixtures.ddp_step import share
@@ -243,9 +244,21 @@ def test_weak_labels_of_other_points_or_classes_are_refused(classes: torch.Tenso
         losses_of(model_of(num_classes=3), data)
 
 
-def test_missing_weak_labels_are_named() -> None:
+def test_missing_inputs_are_named() -> None:
     with pytest.raises(ConfigError, match='set semantic_classes'):
         losses_of(model_of(num_classes=3), batch(1))
+    data, model = batch(1), model_of()
+    del data['inputs']['img']
+    for mode in ('loss', 'predict'):
+        with pytest.raises(ConfigError, match='load images'):
+            model(**model.data_preprocessor(copy.deepcopy(data), training=False), mode=mode)
+
+
+def test_a_pixel_at_the_border_has_the_feature_of_its_cell() -> None:
+    head, maps = PixelHead(3, 4), torch.randn(2, 3, 8, 16)
+    uv = torch.tensor([[0.5, 0.5], [127.5, 63.5], [12.0, 0.1], [60.0, 28.0]])
+    camera, column, row = torch.tensor([0, 1, 1, 0]), [0, 15, 1, 7], [0, 7, 0, 3]
+    torch.testing.assert_close(head.at(maps, camera, uv, 8), head(maps)[camera, :, row, column])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from .shared_mean import shared_mean
 
 #: A centre nearer to the mean of all, in the unit of the points, has no direction: a division would only blow it up.
 MIN_NORM = 1e-6
+#: Sum of the scores of a cluster that nobody belongs to: a division by less overflows in the gradient.
+MIN_MASS = 1e-12
 
 
 def cluster_centres(points: Tensor, scores: Tensor) -> Tensor:
@@ -27,7 +29,7 @@ def cluster_centres(points: Tensor, scores: Tensor) -> Tensor:
     """
     expect_shape('points', points, None, 3)
     expect_shape('scores', scores, points.shape[0], None)
-    mass = scores.sum(0).clamp(min=torch.finfo(scores.dtype).tiny)
+    mass = scores.sum(0).clamp(min=MIN_MASS)
     return (scores / mass).t() @ points
 
 

@@ -106,8 +106,7 @@ class ALSO(Pretrainer):
     def targets(self, sweep: KeyframeSweep, chosen: Tensor) -> Tuple[Tensor, Tensor]:
         """Those of the chosen (N,) points that lie in range and not on the own vehicle, and where they were seen from;
         (M, 3) metres, augmented LiDAR frame."""
-        low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
-        kept = chosen & ~sweep.own & ((sweep.points >= low) & (sweep.points < high)).all(1)
+        kept = chosen & self.inside(sweep)
         return sweep.points[kept], sweep.origins[kept]
 
     # ---------------------------------------------------------------- evaluation

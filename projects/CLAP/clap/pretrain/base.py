@@ -163,6 +163,17 @@ class Pretrainer(Method, CLAPEncoderBase):
         index = torch.arange(len(points), device=points.device, dtype=torch.int64)
         return (index * 2654435761) % 2**32 < self.heldout_ratio * 2**32
 
+    def inside(self, sweep: KeyframeSweep) -> Tensor:
+        """(N,) bool: points in range and off the own vehicle, whether held back or not."""
+        low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
+        return ((sweep.points >= low) & (sweep.points < high)).all(-1) & ~sweep.own
+
+    def images(self, inputs: Dict) -> Tensor:
+        """Normalised images (B, N, 3, H, W); ``ConfigError`` if the pipeline loads none."""
+        if inputs.get('imgs') is None:
+            raise ConfigError(f'{type(self).__name__} compares points with pixels: the pipeline has to load images')
+        return inputs['imgs']
+
     def views(self, inputs: Dict, metas: List[dict]) -> List[Optional[CameraViews]]:
         """Unmasked images with their calibration, None for a model that has no use for them."""
         if not (self.has_camera or self.images_as_targets) or inputs.get('imgs') is None:

@@ -16,8 +16,7 @@ from .base import Pretrainer
 from .clurender_health import declaration
 from .declaration import Declaration
 from .pictures import Picture
-
-IGNORED_CLASS = 255
+from .weak_labels import NO_CLASS
 
 
 class PointSet(NamedTuple):
@@ -35,7 +34,8 @@ class CluRender(Pretrainer):
 
     The feature of a point is the BEV map at its x, y, and its height, which the map has lost. A segmentation head tells
     its cluster, a colour network its colour; images are targets and nothing is trained of them. The whole input is
-    encoded: the method is free of augmentation, and of masks unless ``masking`` says so.
+    encoded, unless ``masking`` says otherwise. Where the paper does not augment, driving frames come as the pipeline
+    gives them.
 
     Args:
         cluster_head: config of :class:`ClusterHead`, without ``in_channels``; None trains by rendering alone.
@@ -106,15 +106,12 @@ class CluRender(Pretrainer):
             draw: source of the draw; None takes all points.
         """
         box = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range'])
-        inside = ((sweep.points >= box[:3]) & (sweep.points < box[3:])).all(1) & ~sweep.own
-        index = inside.nonzero().flatten()
+        index = self.inside(sweep).nonzero().flatten()
         if draw is not None:
             index = index[torch.randperm(len(index), generator=draw, device=draw.device)[: self.num_points].to(index)]
         points, centre, half = sweep.points[index], (box[:3] + box[3:]) / 2, (box[3:] - box[:3]) / 2
         height = ((points[:, 2:] - centre[2]) / half[2]).to(bev.dtype)
-        # grid_sample takes no empty list of places
-        sampled = sample_bev(bev, points, box.tolist()) if len(index) else bev.flatten(1).t()[:0]
-        features = torch.cat([sampled, height], dim=1)
+        features = torch.cat([sample_bev(bev, points, box.tolist()), height], dim=1)
         return PointSet(index, points, (points - centre) / half[:2].max(), features)
 
     def cameras(self, inputs: Dict, metas: List[dict]) -> List[CameraViews]:
@@ -133,8 +130,8 @@ class CluRender(Pretrainer):
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
         """The samples, each with ``figures`` for :class:`CLAPFigureMetric`, over all points of the keyframe in range:
 
-        ``purity`` (share of points that are of their cluster's most frequent class) and ``purity_of_one_cluster`` where
-        the points have classes, ``clusters_used``, ``rgb_error`` and ``rgb_error_of_mean_colour``.
+        those of :func:`purities` where the points have classes, ``clusters_used``, ``rgb_error`` and
+        ``rgb_error_of_mean_colour``.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         bev = self.encode_masked(batch_inputs_dict, metas).fused_bev
@@ -144,7 +141,8 @@ class CluRender(Pretrainer):
             if self.cluster_head is not None:
                 cluster = self.cluster_head.log_scores(chosen.features).argmax(1)
                 figures['clusters_used'] = (float(usage_perplexity(cluster)), 1)
-                figures.update(purities(cluster, self.classes(sample, chosen.index)))
+                classes = self.classes(sample, chosen.index)
+                figures.update(purities(cluster, classes, chosen.places, self.cluster_head.num_clusters))
             if view is not None:
                 figures.update(self.splat_head.errors(chosen.features, chosen.points, view))
             sample.set_field(figures, 'figures')
@@ -174,17 +172,31 @@ class CluRender(Pretrainer):
         return clurender_pictures.pictures(self, batch, names, str(options.get('state', '')))
 
 
-def purities(cluster: Tensor, classes: Optional[Tensor]) -> Dict[str, Tuple[float, int]]:
-    """Sum and count of ``purity`` and of ``purity_of_one_cluster`` over the points that have a class.
+def purities(cluster: Tensor, classes: Optional[Tensor], places: Tensor, num: int) -> Dict[str, Tuple[float, int]]:
+    """Sum and count, over the points that have a class, of how many are of their cluster's most frequent one.
+
+    ``purity``; ``purity_of_places``, if every point belongs to the nearest of ``num`` points that are drawn, the same
+    at every call: what clusters have that know places alone; ``purity_of_one_cluster``.
 
     Args:
         cluster: (N,) int64.
         classes: (N,) int64, 255 for none; None gives no figures.
+        places: (N, 3).
+        num: number of clusters.
     """
-    if classes is None or not bool((classes != IGNORED_CLASS).any()):
+    if classes is None or not bool((classes != NO_CLASS).any()):
         return {}
-    cluster, classes = cluster[classes != IGNORED_CLASS], classes[classes != IGNORED_CLASS]
+    cluster, classes, places = (values[classes != NO_CLASS] for values in (cluster, classes, places))
+    draw = torch.Generator(places.device).manual_seed(0)
+    drawn = places[torch.randperm(len(places), generator=draw, device=places.device)[:num]]
     width = int(classes.max()) + 1
-    table = torch.bincount(cluster * width + classes, minlength=(int(cluster.max()) + 1) * width).view(-1, width)
-    own, one = int(table.amax(1).sum()), int(table.sum(0).max())
-    return dict(purity=(own, len(classes)), purity_of_one_cluster=(one, len(classes)))
+
+    def pure(numbers: Tensor) -> Tuple[float, int]:
+        table = torch.bincount(numbers * width + classes, minlength=(int(numbers.max()) + 1) * width)
+        return float(table.view(-1, width).amax(1).sum()), len(classes)
+
+    return dict(
+        purity=pure(cluster),
+        purity_of_places=pure(torch.cdist(places, drawn).argmin(1)),
+        purity_of_one_cluster=pure(torch.zeros_like(cluster)),
+    )

@@ -37,19 +37,19 @@ def _used(facts: Dict[str, float]) -> HealthRule:
 
 
 _PURITY = HealthRule(
-    'Purity of clusters (over that of one cluster)',
+    'Purity of clusters (over that of clusters by place alone)',
     ('heldout/purity',),
-    Limits(low_watch=1.2, low_bad=1.02),
+    Limits(low_watch=1.02, low_bad=0.8),
     (
         'Clusters follow the classes of points.',
-        'Clusters follow the classes of points a little.',
-        'Clusters say nothing of the classes of points.',
+        'Clusters say no more of the classes of points than where these lie.',
+        'Clusters say less of the classes of points than where these lie.',
     ),
-    "Share of points that are of their cluster's most frequent class, per evaluation frame, over the share of the "
-    'most frequent class. Clusters that are only compact in space have more than 1, too.',
+    "Share of points that are of their cluster's most frequent class, per evaluation frame, over the same if each "
+    'point belongs to the nearest of as many points, drawn at random.',
     'Train longer. Look at the picture of the clusters: one colour for all is a collapse (see clusters in use).',
     evaluation=True,
-    over='heldout/purity_of_one_cluster',
+    over='heldout/purity_of_places',
 )
 _COLOUR = HealthRule(
     'Colour of splatted points (over that of the mean colour)',
@@ -95,5 +95,9 @@ _CHARTS = (
     Chart('clusters in use', ('clusters_used',)),
     Chart('error of colour', ('heldout/rgb_error', 'heldout/rgb_error_of_mean_colour'), evaluation=True),
 )
-_PURITY_CHART = Chart('purity of clusters', ('heldout/purity', 'heldout/purity_of_one_cluster'), evaluation=True)
+_PURITY_CHART = Chart(
+    'purity of clusters, of clusters by place alone, of one',
+    ('heldout/purity', 'heldout/purity_of_places', 'heldout/purity_of_one_cluster'),
+    evaluation=True,
+)
 _ACCURACY_CHART = Chart('accuracy of a linear SVM', ('svm/accuracy', 'svm/accuracy_of_untrained'), evaluation=True)

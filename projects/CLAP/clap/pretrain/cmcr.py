@@ -129,7 +129,7 @@ class CMCR(Pretrainer):
         draws = self.sample_generators(len(metas))
         with self.stage('encode'):
             clouds = [self.masking.points([one], draw)[0] for one, draw in zip(batch_inputs_dict['points'], draws)]
-            imgs, hidden = hide(self.masking, batch_inputs_dict['imgs'], draws, STRIDE)
+            imgs, hidden = hide(self.masking, self.images(batch_inputs_dict), draws, STRIDE)
             bev, maps = self.encode(clouds, None, None, metas).fused_bev, self.image_features(imgs)
             bev, maps = bev.float(), maps.float()
         exact = torch.autocast(device_type=bev.device.type, enabled=False)
@@ -153,8 +153,7 @@ class CMCR(Pretrainer):
 
     def targets(self, sweep: KeyframeSweep) -> Tensor:
         """(N,) bool: points that the losses may see."""
-        low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
-        return ~sweep.heldout & ~sweep.own & ((sweep.points >= low) & (sweep.points < high)).all(-1)
+        return self.inside(sweep) & ~sweep.heldout
 
     def contrast(
         self, bev: Tensor, maps: Tensor, points: List[Tensor], pairs: List[Pairs], labels: List[Tensor]
@@ -225,7 +224,7 @@ class CMCR(Pretrainer):
     def forward_norms(self, inputs: Dict, metas: List[dict]) -> None:
         """Both branches see a batch."""
         self.encode(inputs['points'], None, None, metas)
-        self.image_features(inputs['imgs'])
+        self.image_features(self.images(inputs))
 
     @torch.no_grad()
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:

@@ -14,7 +14,7 @@ from ..functional import usage_perplexity
 from ..functional.shared_mean import shared_mean
 from ..structures import CameraViews, KeyframeSweep
 from .base import without_points
-from .point_pixel import hide, pairs_of, stand_ins
+from .point_pixel import hide, pairs_of, retrieval, stand_ins
 from .samplers.base import valid_pixels
 
 #: Pairs of a frame that point to pixel retrieval is measured among: chance is one over it.
@@ -93,7 +93,7 @@ def figures_of(model: nn.Module, inputs: Dict, samples: List) -> List[Figures]:
     metas = [sample.metainfo for sample in samples]
     sweeps, views = model.sweeps(inputs, metas), model.views(inputs, metas)
     clouds = [without_points(cloud, s.points[s.heldout]) for cloud, s in zip(inputs['points'], sweeps)]
-    bev, maps = model.encode(clouds, None, None, metas).fused_bev, model.image_features(inputs['imgs'])
+    bev, maps = model.encode(clouds, None, None, metas).fused_bev, model.image_features(model.images(inputs))
     draws = [torch.Generator(bev.device).manual_seed(0) for _ in sweeps]
     found: List[Figures] = []
     for place, (sweep, view, draw) in enumerate(zip(sweeps, views, draws)):
@@ -106,20 +106,12 @@ def figures_of(model: nn.Module, inputs: Dict, samples: List) -> List[Figures]:
     return found
 
 
-def _inside(model: nn.Module, sweep: KeyframeSweep) -> Tensor:
-    """(N,) bool: held-back points that would be targets if they were not held back."""
-    others = KeyframeSweep(sweep.points, sweep.origins, ~sweep.heldout, sweep.own)
-    return model.targets(others)
-
-
 def _pair_figures(
     model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, view: CameraViews, draw: torch.Generator
 ) -> Figures:
-    pairs = pairs_of(sweep.points, view, _inside(model, sweep)).drawn(NUM_RETRIEVED, draw)
+    pairs = pairs_of(sweep.points, view, model.inside(sweep) & sweep.heldout).drawn(NUM_RETRIEVED, draw)
     flat, deep = (normalize(rows.float(), dim=1) for rows in model.shared(bev, maps, [sweep.points], [pairs]))
-    count = len(pairs.point)
-    hits = (deep @ flat.t()).argmax(1) == torch.arange(count, device=bev.device) if count else torch.zeros(0)
-    figures = dict(retrieval=(float(hits.sum()), float(count)), retrieval_chance=(float(count > 0), float(count)))
+    count, figures = len(pairs.point), retrieval(deep, flat)
     if model.codebook is not None:
         codes = [model.codebook(rows)[0] for rows in (flat, deep)]
         told, either = code_figures(*codes), float(len(torch.cat(codes).unique()))
@@ -131,7 +123,7 @@ def _pair_figures(
 
 
 def _occupancy_figures(model: nn.Module, bev: Tensor, sweep: KeyframeSweep, draw: torch.Generator) -> Figures:
-    logits, full, query = model.occupancy(bev, sweep, _inside(model, sweep), draw)
+    logits, full, query = model.occupancy(bev, sweep, model.inside(sweep) & sweep.heldout, draw)
     sums = logits.new_zeros(model.num_queries).index_add_(0, query, logits)
     truth = torch.zeros_like(sums, dtype=torch.bool).index_put_((query,), full)
     asked = query.unique()

@@ -18,7 +18,7 @@ from .base import Pretrainer
 from .contrast_health import declaration
 from .declaration import Declaration
 from .pictures import Picture
-from .point_pixel import pairs_of
+from .point_pixel import pairs_of, retrieval
 from .seen_points import SeenPoints
 
 
@@ -101,10 +101,8 @@ class ContrastPretrainer(Pretrainer):
 
     def embed(self, inputs: Dict, metas: List[dict]) -> Tuple[Tensor, Tensor]:
         """Embeddings of both modalities, (B, D, X, Y) and (B, C, D, h, w)."""
-        if inputs.get('imgs') is None:
-            raise ConfigError(f'{type(self).__name__} compares points with pixels: the pipeline has to load images')
         bev = self.encode(inputs['points'], metas=metas).fused_bev
-        images = self.image_features(inputs['imgs'])
+        images = self.image_features(self.images(inputs))
         pixels = self.pixel_head(images.flatten(0, 1)).unflatten(0, images.shape[:2])
         return self.point_head(bev), pixels
 
@@ -123,28 +121,20 @@ class ContrastPretrainer(Pretrainer):
 
     def _allowed(self, sweep: KeyframeSweep) -> Tensor:
         """(N,) bool: points in range that may be compared now."""
-        low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
-        inside = ((sweep.points >= low) & (sweep.points < high)).all(-1)
         kept = ~sweep.heldout if self.training or not self.heldout_ratio else sweep.heldout
-        return inside & kept & ~sweep.own
+        return self.inside(sweep) & kept
 
     # ---------------------------------------------------------------- evaluation, and what it says of itself
 
     @torch.no_grad()
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
-        """Figures of every sample, of its held-back points.
-
-        ``retrieval``: how often the nearest of all pixels (superpixels) is a point's own; ``retrieval_chance``: one
-        over their number.
-        """
+        """The samples, each with ``figures`` of its held-back points for :class:`CLAPFigureMetric`: :func:`retrieval`
+        of pixels (superpixels)."""
         metas = [sample.metainfo for sample in batch_data_samples]
         samples = self.seen(*self.embed(batch_inputs_dict, metas), batch_inputs_dict, metas)
         for sample, seen in zip(batch_data_samples, samples):
             points, pixels = self.matches(seen, torch.Generator(seen.bev.device).manual_seed(0), 1)
-            count = len(points)
-            nearest = (F.normalize(points, dim=1) @ F.normalize(pixels, dim=1).t()).argmax(1) if count else points[:, 0]
-            hits = int((nearest == torch.arange(count, device=nearest.device)).sum())
-            sample.set_field(dict(retrieval=(hits, count), retrieval_chance=(float(count > 0), count)), 'figures')
+            sample.set_field(retrieval(points, pixels), 'figures')
         return batch_data_samples
 
     @classmethod

@@ -119,7 +119,7 @@ class OccupancyMAE(Pretrainer):
         return logits, self.cells(coords, logits), self.cells(coords[kept], logits)
 
     def hidden(self, coords: Tensor, metas: List[dict], draws: List[torch.Generator]) -> Tensor:
-        """(V,) bool: voxels (V, 4) = b, x, y, z that the encoder does not see; of every sample one is left."""
+        """(V,) bool: voxels (V, 4) = b, x, y, z that the encoder does not see; none of a sample whose all would be."""
         cfg = self.voxelize_cfg
         low, size = (torch.tensor(cfg[key][:3], device=coords.device) for key in ('point_cloud_range', 'voxel_size'))
         hidden = torch.zeros_like(coords[:, 0], dtype=torch.bool)

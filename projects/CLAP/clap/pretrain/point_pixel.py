@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..functional import nearest_in_cell, project_points, weighted_draw
@@ -74,3 +75,17 @@ def stand_ins(pairs: Pairs, hidden: Tensor, stride: int) -> Tuple[Tensor, Tensor
     nearest = nearest_in_cell(cell, pairs.depth_m, hidden.numel())
     cells = (nearest >= 0).nonzero()[:, 0]
     return cells, pairs.point[nearest[cells]]
+
+
+def retrieval(points: Tensor, pixels: Tensor) -> Dict[str, Tuple[float, float]]:
+    """How often, of all rows of ``pixels`` (M, D), the one most like a row of ``points`` (M, D) is that of its place.
+
+    Returns:
+        ``retrieval`` and ``retrieval_chance``, what guessing finds: sum and count.
+    """
+    count = float(len(points))
+    found = torch.zeros(0)
+    if count:
+        nearest = (F.normalize(points, dim=1) @ F.normalize(pixels, dim=1).t()).argmax(1)
+        found = nearest == torch.arange(len(nearest), device=nearest.device)
+    return dict(retrieval=(float(found.sum()), count), retrieval_chance=(float(count > 0), count))

@@ -68,7 +68,7 @@ class ClusterHead(BaseModule):
 
         Args:
             features: per cloud (N, C).
-            places: per cloud (N, 3), in units of its size: about 1 from end to end.
+            places: per cloud (N, 3), in units of its size: -1 to 1 from end to end.
 
         Returns:
             ``loss_cluster`` (mean over points) and ``loss_spread`` (mean over clouds); ``cluster_ratio``, the former

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...functional import sample_bev
+from ...functional import sample_bev, sample_images
 from ...modules import MLP
 from ..point_pixel import Pairs
 
@@ -42,24 +42,19 @@ class PixelHead(nn.Conv2d):
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__(in_channels, channels, kernel_size=1)
 
-    def at(self, maps: Tensor, camera: Tensor, uv: Tensor, size: Sequence[int]) -> Tensor:
+    def at(self, maps: Tensor, camera: Tensor, uv: Tensor, stride: int) -> Tensor:
         """Features at pixels.
 
         Args:
             maps: (N, C, h, w) of the cameras of one sample, covering the images.
             camera: (M,) int64.
             uv: (M, 2) column and row, pixels of the augmented image.
-            size: (H, W) of the images, pixels.
+            stride: edge of a cell of the maps, pixels.
 
         Returns:
             (M, channels), bilinear.
         """
-        found = maps.new_zeros(len(camera), maps.shape[1])
-        for number, one in enumerate(maps):
-            own = camera == number
-            # a map over rows and columns is sampled as one over x and y is
-            found[own] = sample_bev(one, uv[own].flip(-1), (0.0, 0.0, 0.0, float(size[0]), float(size[1]), 0.0))
-        return F.linear(found, self.weight.flatten(1), self.bias)
+        return F.linear(sample_images(maps, camera, uv, stride), self.weight.flatten(1), self.bias)
 
 
 class PairHead(nn.Module):
@@ -95,8 +90,7 @@ class PairHead(nn.Module):
         Returns:
             (M, channels) and (M, channels), sample after sample.
         """
-        size = tuple(self.stride * edge for edge in maps.shape[-2:])
-        pixels = [self.pixel.at(one, pair.camera, pair.uv, size) for one, pair in zip(maps, pairs)]
+        pixels = [self.pixel.at(one, pair.camera, pair.uv, self.stride) for one, pair in zip(maps, pairs)]
         return torch.cat(pixels), self.of_points(bev, [own[pair.point] for own, pair in zip(points, pairs)])
 
     def of_points(self, bev: Tensor, points: Sequence[Tensor]) -> Tensor:

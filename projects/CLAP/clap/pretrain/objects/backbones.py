@@ -13,7 +13,7 @@ from ...errors import ConfigError
 
 
 class _Rows(nn.Sequential):
-    """Linear, batch norm and ReLU on the last axis of (..., in) -> (..., out)."""
+    """Linear, batch norm and leaky ReLU on the last axis of (..., in) -> (..., out)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
