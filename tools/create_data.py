@@ -46,6 +46,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     sim.add_argument('--lidar-range', type=float, default=100.0, help='no LiDAR returns beyond (m, default 100)')
     sim.set_defaults(run=run_sim)
 
+    objects = commands.add_parser('objects', help='single objects of the simulated world with views, for CluRender')
+    objects.add_argument('--out', type=Path, required=True, help='new folder for the objects, or one to resume')
+    objects.add_argument('--train', type=int, default=20, help='training objects per class (default 20)')
+    objects.add_argument('--test', type=int, default=10, help='test objects per class (default 10)')
+    objects.add_argument('--seed', type=int, default=0, help='of the objects (default 0)')
+    objects.add_argument('--views', type=int, default=8, help='cameras around each object (default 8)')
+    objects.add_argument('--image-size', type=int, default=64, help='pixels of an image\'s side (default 64)')
+    objects.set_defaults(run=run_objects)
+
     pandaset = commands.add_parser('pandaset', help='convert PandaSet (native folder layout)')
     pandaset.add_argument('--root', type=Path, required=True, help='folder that holds the sequence folders')
     pandaset.add_argument('--out', type=Path, required=True, help='folder for the info files')
@@ -100,6 +109,12 @@ def run_sim(args: argparse.Namespace) -> dict:
     if args.jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
     return generate(args.out, config, args.jobs, report=lambda line: print(line, flush=True))
+
+
+def run_objects(args: argparse.Namespace) -> dict:
+    from projects.CLAP.simulation.objects import write_objects
+
+    return write_objects(args.out, args.train, args.test, args.seed, args.views, args.image_size)
 
 
 def run_pandaset(args: argparse.Namespace) -> dict:

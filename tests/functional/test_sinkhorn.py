@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from projects.CLAP.clap.functional import sinkhorn
+from projects.CLAP.clap.functional import sinkhorn, transport_plan
 
 
 def _scores(rows, columns, seed=0, scale=1.0):
@@ -76,6 +76,37 @@ def test_codes_are_targets():
     assert scores.grad is None
 
 
+@pytest.mark.parametrize('epsilon', [0.5, 0.05])
+def test_a_plan_solves_the_entropic_transport(epsilon):
+    """Both marginals, and the form diag(u) exp(-cost / epsilon) diag(v): of such plans there is only one."""
+    cost = _scores(14, 5).square()
+    plan = transport_plan(cost, epsilon, 2000)
+    torch.testing.assert_close(plan.sum(1), torch.full((14,), 1 / 14, dtype=torch.float64))
+    torch.testing.assert_close(plan.sum(0), torch.full((5,), 1 / 5, dtype=torch.float64))
+    scaled = plan.log() + cost / epsilon
+    rank_one = scaled[:, :1] + scaled[:1] - scaled[:1, :1]
+    torch.testing.assert_close(scaled, rank_one)
+
+
+def test_a_plan_is_cheap_not_dear():
+    cost = 4 * _scores(8, 8, seed=4).abs()  # over epsilon of 1e-3 it passes 4000
+    plan = transport_plan(cost, 1e-3, 3000)
+    rows, columns = linear_sum_assignment(cost.numpy())
+    assert plan.argmax(1).tolist() == columns.tolist()
+    assert (plan * cost).sum().item() == pytest.approx(cost.numpy()[rows, columns].mean(), rel=1e-3)
+    assert torch.isfinite(transport_plan(1000 * cost)).all() and not transport_plan(cost.requires_grad_()).requires_grad
+    assert transport_plan(torch.zeros(0, 5)).shape == (0, 5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 12), st.floats(1e-3, 2), st.integers(1, 5), st.integers(0, 1000))
+def test_rows_of_a_plan_hold_after_any_number_of_rounds(rows, columns, epsilon, num_iters, seed):
+    cost = _scores(rows, columns, seed).square()
+    plan = transport_plan(cost, epsilon, num_iters)
+    torch.testing.assert_close(plan.sum(1), torch.full((rows,), 1 / rows, dtype=torch.float64))
+    torch.testing.assert_close(rows * plan, sinkhorn(-cost, epsilon, num_iters))
+
+
 def test_no_rows():
     assert sinkhorn(torch.zeros(0, 5)).shape == (0, 5)
 
@@ -87,6 +118,8 @@ def test_wrong_arguments_are_refused():
         sinkhorn(torch.zeros(2, 3), epsilon=0.0)
     with pytest.raises(ValueError, match='num_iters'):
         sinkhorn(torch.zeros(2, 3), num_iters=0)
+    with pytest.raises(ValueError, match='cost'):
+        transport_plan(torch.zeros(3))
 
 
 def _rank(rank, folder, splits):

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
+from mmdet3d.registry import MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from projects.CLAP.clap.datasets.clap_dataset import steps_of
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of, rank_of_two, step
 from tests.fixtures.tiny import IMAGE, calibration, street, tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def seen_of(model, data, index=0):
@@ -184,3 +190,22 @@ def test_missing_inputs_are_named():
     del data['inputs']['img']
     with pytest.raises(ConfigError, match='load images'):
         loss_of(build('PPKT'), data)
+
+
+FOLDERS = dict(nus='nuscenes', pandaset='pandaset', sim='sim')
+
+
+@pytest.mark.parametrize('data', list(FOLDERS))
+def test_configurations(data, monkeypatch):
+    monkeypatch.setenv('CLAP_DATA_ROOT', '/data')
+    for method in METHODS:
+        cfg = load_config(str(ROOT / f'projects/CLAP/configs/{method.lower()}_{data}.py'), [])
+        assert cfg.model.type == method and cfg.model.view_transform is None and cfg.model.fusion_layer is None
+        assert cfg.train_dataloader.dataset.ann_file != cfg.val_dataloader.dataset.ann_file, 'other frames'
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+            steps = steps_of(loader.dataset.pipeline)
+            behind = steps[[step.type for step in steps].index('CLAPImageAug3D') + 1]
+            assert behind.get('folder') == (f'/data/{FOLDERS[data]}/superpixels' if method == 'SLidR' else None)
+    if data != 'nus':
+        model = MODELS.build(cfg.model)
+        assert sum(value.numel() for value in model.point_head.parameters()) == 64 * 129

@@ -37,8 +37,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_fine_tuning_resumes_exactly_by_the_command_past_a_broken_checkpoint(data: Path, tmp_path: Path) -> None:
-    """The detector's own configuration: killed in the middle of an epoch, its last checkpoint cut, resumed."""
-    config = finetuning(data, tmp_path / 'cfg.py', overrides=BY_STEPS)
+    """The detector's own configuration, with averaged weights: killed in the middle of an epoch, its last checkpoint
+    cut, resumed."""
+    averaged = {'default_hooks.ema.type': 'EMAHook', 'default_hooks.ema.momentum': 0.2}
+    config = finetuning(data, tmp_path / 'cfg.py', overrides={**BY_STEPS, **averaged})
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     printed = finish(train(config, whole, '--resume'), whole)
     assert f'--resume: no checkpoint in {whole} yet' in printed

@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.config.load import load_config
-from projects.CLAP.clap.pretrain.base import Pretrainer
+from projects.CLAP.clap.pretrain.method import Method
 
 from .plan import Job, Plan, PlanError, starts
 
@@ -63,7 +63,7 @@ class JobConfigs:
         cfg.test_dataloader, cfg.test_evaluator = copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator)
         if job.kind != 'pretrain':
             self._detector(cfg, job, path)
-        elif not issubclass(MODELS.get(cfg.model.type), Pretrainer):
+        elif not issubclass(MODELS.get(cfg.model.type), Method):
             raise PlanError(f'pretrain.{job.arm}.config: a pre-training method is expected, got {cfg.model.type}')
         return cfg
 

@@ -175,6 +175,20 @@ def test_other_geometry_is_reported_and_not_obeyed(pretrained: Path, tmp_path: P
     assert 'another geometry of the view transform (view_transform.dx' in next(tmp_path.glob('*/*.log')).read_text()
 
 
+def test_another_grid_is_named(pretrained: Path, tmp_path: Path) -> None:
+    content, other = torch.load(pretrained, map_location='cpu'), tiny_model()
+    other['voxelize_cfg']['voxel_size'] = [0.1, 0.1, 0.2]
+    for name, model in (('same', tiny_model()), ('other', other)):
+        content['meta']['cfg'] = Config(dict(model=model)).pretty_text
+        torch.save(content, tmp_path / f'{name}.pth')
+        export_encoders(str(tmp_path / f'{name}.pth'), str(tmp_path / f'{name}_exported.pth'))
+    for name in ('same', 'same_exported', 'other', 'other_exported'):
+        load(tmp_path / name, tmp_path / f'{name}.pth')
+        log = next((tmp_path / name).glob('*/*.log')).read_text()
+        said = 'the encoder learned on voxels of [0.1, 0.1, 0.2], this model has [0.25, 0.25, 0.2]' in log
+        assert said == name.startswith('other')
+
+
 def test_weights_that_are_not_finite_stop(exported: Path, tmp_path: Path) -> None:
     source = state(exported)
     source['img_neck.fpn_convs.0.conv.weight'][0] = float('nan')

@@ -6,6 +6,7 @@ from .info_metric import CLAPInfoMetric
 from .nuscenes_metric import CLAPNuScenesMetric
 from .render_metric import RenderMetric
 from .seg_metric import CLAPSegMetric
+from .svm_metric import LinearSVMMetric
 
 __all__ = [
     'CLAPFigureMetric',
@@ -14,5 +15,6 @@ __all__ = [
     'CLAPONCEMetric',
     'CLAPSegMetric',
     'CLAPWaymoMetric',
+    'LinearSVMMetric',
     'RenderMetric',
 ]

@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from torch import nn
 
 from ..errors import ConfigError
-from ..pretrain.base import Pretrainer
+from ..pretrain.method import Method
 
 
 @METRICS.register_module()
@@ -30,7 +30,7 @@ class CLAPFigureMetric(BaseMetric):
 
     def check(self, dataset: Any, model: nn.Module) -> None:
         """``ConfigError`` before training if the model has nothing to tell."""
-        if not isinstance(model, Pretrainer) or type(model).predict is Pretrainer.predict:
+        if not isinstance(model, Method) or type(model).predict is Method.predict:
             raise ConfigError(
                 f'CLAPFigureMetric needs a pre-training method with figures of its own, {type(model).__name__} has '
                 'none. Leave the evaluation out: val_dataloader=None val_cfg=None val_evaluator=None'

@@ -2,6 +2,7 @@
 
 from .bev_sample import sample_bev
 from .boxes import box_of_points, inside_box
+from .clustering import cluster_centres, soft_label_loss, spread_loss
 from .codebook import commitment_loss, ema_update, nearest_codeword, quantize
 from .curvature import curvature_weights, sdf_gradient, sdf_normals, secant_curvature, smooth_volume
 from .gradient_norms import gradient_norms
@@ -20,7 +21,9 @@ from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
 from .rays import intersect_box, ray_points, rays_to_points
 from .shared_rows import shared_rows
-from .sinkhorn import sinkhorn
+from .sinkhorn import sinkhorn, transport_plan
+from .sliced_wasserstein import sliced_wasserstein
+from .splatting import splat
 from .superpixels import mean_by_segment
 from .surface_variation import nearest_neighbours, surface_variation
 from .volume_rendering import accumulate, midpoints, render_weights, transmittance
@@ -35,6 +38,7 @@ __all__ = [
     'box_of_points',
     'channel_last_table',
     'class_means',
+    'cluster_centres',
     'commitment_loss',
     'curvature_weights',
     'directions_and_concentrations',
@@ -86,13 +90,18 @@ __all__ = [
     'shared_rows',
     'similarity',
     'sinkhorn',
+    'sliced_wasserstein',
     'smooth_volume',
+    'soft_label_loss',
+    'splat',
     'splat_max',
+    'spread_loss',
     'stratified',
     'surface_variation',
     'swapped_prediction_loss',
     'transform_points',
     'transmittance',
+    'transport_plan',
     'trilinear',
     'trilinear_from_table',
     'uniform',

@@ -1,8 +1,8 @@
-"""Balanced soft assignment of embeddings to prototypes (section 3.4)."""
+"""Balanced soft assignments: of embeddings to prototypes (section 3.4), of points to cluster centres (CluRender)."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 import torch
 import torch.distributed as dist
@@ -32,6 +32,23 @@ def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tens
     return total.log() + largest
 
 
+def _balance(log_q: Tensor, num_iters: int, column_logsumexp: Callable[[Tensor], Tensor]) -> Tensor:
+    """Rounds of making all columns equal, then all rows sum to 1; logarithms in and out, (N, K) -> (N, K)."""
+    for _ in range(num_iters):
+        log_q = torch.log_softmax(log_q - column_logsumexp(log_q), dim=1)
+    return log_q
+
+
+def _log_kernel(name: str, matrix: Tensor, epsilon: float, num_iters: int) -> Tensor:
+    """The matrix over epsilon, at least float32, after a look at what was given."""
+    expect_shape(name, matrix, None, None)
+    if epsilon <= 0:
+        raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
+    if num_iters < 1:
+        raise ValueError(f'num_iters: expected at least 1 round, got {num_iters}')
+    return matrix.to(torch.promote_types(matrix.dtype, torch.float32)) / epsilon
+
+
 @torch.no_grad()
 def sinkhorn(
     scores: Tensor, epsilon: float = 0.05, num_iters: int = 3, group: Optional[dist.ProcessGroup] = None
@@ -55,12 +72,27 @@ def sinkhorn(
 
     Source: Cuturi 2013; the balanced use of it from SwAV.
     """
-    expect_shape('scores', scores, None, None)
-    if epsilon <= 0:
-        raise ValueError(f'epsilon: expected a positive number, got {epsilon}')
-    if num_iters < 1:
-        raise ValueError(f'num_iters: expected at least 1 round, got {num_iters}')
-    log_q = scores.to(torch.promote_types(scores.dtype, torch.float32)) / epsilon
-    for _ in range(num_iters):
-        log_q = torch.log_softmax(log_q - _column_logsumexp(log_q, group), dim=1)
-    return log_q.exp()
+    log_q = _log_kernel('scores', scores, epsilon, num_iters)
+    return _balance(log_q, num_iters, lambda entries: _column_logsumexp(entries, group)).exp()
+
+
+@torch.no_grad()
+def transport_plan(cost: Tensor, epsilon: float = 1e-3, num_iters: int = 20) -> Tensor:
+    """CluRender Eqs. 10-12: the entropic plan diag(u) exp(-cost / epsilon) diag(v) between uniform marginals.
+
+    The paper prints exp(+D / epsilon), which would send every point to the farthest centre: the entropy enters Eq. 11
+    with the wrong sign. Rows come last, so that they hold exactly and columns as well as ``num_iters`` rounds make
+    them. Of this rank's cloud alone.
+
+    Args:
+        cost: (N, J) of moving point i to centre j, finite, of the order of 1 for the default epsilon; detached here.
+        epsilon: weight of the entropy; towards 0 the plan becomes the cheapest one.
+        num_iters: rounds.
+
+    Returns:
+        (N, J) plan, at least float32; rows sum to 1 / N, columns to about 1 / J. N times it are soft labels.
+
+    Source: Cuturi 2013.
+    """
+    log_q = _log_kernel('cost', cost, epsilon, num_iters)
+    return _balance(-log_q, num_iters, lambda entries: torch.logsumexp(entries, dim=0)).exp() / max(len(cost), 1)

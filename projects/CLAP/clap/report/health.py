@@ -10,8 +10,8 @@ from typing import Dict, List, Optional, Tuple, Type
 from mmdet3d.registry import MODELS
 
 from ..findings import BAD, GOOD, ORDER, UNKNOWN, WATCH, Finding
-from ..pretrain.base import Pretrainer
 from ..pretrain.declaration import Declaration, HealthRule
+from ..pretrain.method import Method
 from .gather import Curve, RunData, recent
 
 #: Above so many times the best value a figure has been better before.
@@ -37,10 +37,10 @@ def picture_titles(run: RunData) -> Dict[str, str]:
     return told.get('pictures') or (method.picture_titles if method is not None else {})
 
 
-def _named_by_configuration(run: RunData) -> Optional[Type[Pretrainer]]:
+def _named_by_configuration(run: RunData) -> Optional[Type[Method]]:
     named = re.search(r"^model = dict\(.*?^    type='(\w+)'", run.config_text, re.M | re.S)
     found = MODELS.get(named.group(1) if named else 'CLAP')
-    return found if isinstance(found, type) and issubclass(found, Pretrainer) else None
+    return found if isinstance(found, type) and issubclass(found, Method) else None
 
 
 def findings(run: RunData) -> List[Finding]:

@@ -17,7 +17,7 @@ from ...files.atomic_file import write_atomic
 from .compare import GEOMETRY, checkpoint_state
 from .layout_check import check_by_value
 from .layouts import INPUT_KERNEL, LAYOUTS, select_point_features, sparse_metadata, to_layout
-from .read import load_checkpoint_file
+from .read import learned_voxels, load_checkpoint_file
 
 #: View transform of mmdetection3d's lidar-cam voxel0075 configuration: steps, first centres, cells, last frustum point.
 _REFERENCE = {
@@ -81,10 +81,14 @@ def merge_encoders(
     chosen: Dict[str, Tensor] = {}
     metadata: OrderedDict = OrderedDict()
     dropped: List[str] = []
+    voxels: Optional[Sequence[float]] = None
     for source, names in parts:
         if Path(target).exists() and Path(source).resolve() == Path(target).resolve():
             raise CheckpointError(f'{target} is the checkpoint itself; write the export to another file')
-        own, own_metadata, left = _encoders_of(source, names, list(LAYOUTS[layout].modules))
+        content = load_checkpoint_file(source, 'cpu')
+        own, own_metadata, left = _encoders_of(content, source, names, list(LAYOUTS[layout].modules))
+        if 'pts_middle_encoder' in _modules(own):
+            voxels = learned_voxels(content)
         twice = set(_modules(own)) & set(_modules(chosen))
         if twice:
             raise CheckpointError(
@@ -119,15 +123,20 @@ def merge_encoders(
         dropped=[name for name in dropped if name not in _modules(chosen)],
     )
     names = ' + '.join(Path(source).name for source, _ in parts)
-    _write(Path(target), LAYOUTS[layout].key, written, metadata, dict(exported_by='CLAP', source=names, **summary))
+    _write(
+        Path(target),
+        LAYOUTS[layout].key,
+        written,
+        metadata,
+        dict(exported_by='CLAP', source=names, voxel_size=voxels and list(voxels), **summary),
+    )
     return summary
 
 
 def _encoders_of(
-    source: str, names: Optional[Sequence[str]], possible: Sequence[str]
+    content: Mapping[str, Any], source: str, names: Optional[Sequence[str]], possible: Sequence[str]
 ) -> Tuple[Dict[str, Tensor], OrderedDict, List[str]]:
     """Entries of a checkpoint's encoders, the metadata of their layouts, and the modules that are left out."""
-    content = load_checkpoint_file(source, 'cpu')
     state = checkpoint_state(content, source)
     present = [name for name in ENCODERS if name in _modules(state)]
     if not present:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import codecs
 import importlib
 import pickle
+import re
 import socket
 import types
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Optional
+from typing import IO, Any, Callable, Dict, Mapping, Optional, Tuple
 from urllib.parse import urlparse
 
 import numpy as np
@@ -187,3 +188,15 @@ def allow_mmengine_checkpoints() -> None:
     loaders = {'': load_checkpoint_file, 'http://': _load_from_http, 'https://': _load_from_http}
     for prefix in set(CheckpointLoader._schemes) | set(loaders):
         CheckpointLoader.register_scheme(prefixes=prefix, loader=loaders.get(prefix, _refuse), force=True)
+
+
+def learned_voxels(content: Mapping[str, Any]) -> Optional[Tuple[float, ...]]:
+    """Size of the voxels (x, y, z, metres) that a checkpoint's encoder was trained on, None where it does not say.
+
+    MMEngine keeps the configuration as the text of a program, which is searched and never run.
+    """
+    meta = content.get('meta') or {}
+    if meta.get('voxel_size'):
+        return tuple(meta['voxel_size'])
+    found = re.search(r'voxel_size=\[([^\]]*)\]', str(meta.get('cfg', '')))
+    return tuple(float(number) for number in found[1].split(',') if number.strip()) if found else None

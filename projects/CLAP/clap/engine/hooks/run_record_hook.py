@@ -10,7 +10,7 @@ from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...pretrain.base import Pretrainer
+from ...pretrain.method import Method
 from ..run_record import describe, now, read_card, write_card
 from ..unwrapped import unwrapped
 
@@ -47,9 +47,9 @@ class RunRecordHook(Hook):
     def _about(runner: Runner) -> Dict[str, Any]:
         """What the model says of itself."""
         model = unwrapped(runner.model)
-        facts = model.facts() if isinstance(model, Pretrainer) else {}
+        facts = model.facts() if isinstance(model, Method) else {}
         about: Dict[str, Any] = dict(facts=dict(facts, parameters=sum(p.numel() for p in model.parameters())))
-        if isinstance(model, Pretrainer):
+        if isinstance(model, Method):
             about['method'] = dict(
                 name=type(model).__name__, pictures=model.picture_titles, **model.declare(facts).to_json()
             )

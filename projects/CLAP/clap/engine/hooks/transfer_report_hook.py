@@ -10,11 +10,12 @@ from mmdet3d.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...encoders.encoder_base import ENCODERS
 from ...errors import CheckpointError, ConfigError
 from ..checkpoint.compare import checkpoint_state, compare, other_geometry, problems, table
+from ..checkpoint.read import learned_voxels
 from ..unwrapped import unwrapped
 
 #: What the hook leaves in the work directory.
@@ -48,13 +49,13 @@ class TransferReportHook(Hook):
             raise ConfigError(f'modules: {", ".join(sorted(unknown))} unknown; choose from {", ".join(ENCODERS)}')
         self.min_share, self.modules = min_share, None if modules is None else list(modules)
         self._source: Optional[Dict[str, Tensor]] = None
-        self._name = ''
+        self._name, self._voxels = '', None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: Dict) -> None:
         """Remember what the file holds; called before MMEngine puts it into the model."""
         if not runner._resume:
             self._name = str(runner._load_from or 'the checkpoint')
-            self._source = checkpoint_state(checkpoint, self._name)
+            self._source, self._voxels = checkpoint_state(checkpoint, self._name), learned_voxels(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
         """Check the encoders."""
@@ -83,6 +84,7 @@ class TransferReportHook(Hook):
         model = unwrapped(runner.model)
         reports = compare(model, self._source)
         self._geometry(runner, model.state_dict(), self._source)
+        self._grid(runner, model)
         self._source = None
         runner.logger.info(f'transfer from {self._name} (* asked for, compared by value):\n' + table(reports, asked))
         found = problems(reports, asked, min_share)
@@ -118,6 +120,15 @@ class TransferReportHook(Hook):
                 + '\nGive a checkpoint of the same encoders. To '
                 "start from a part of them on purpose, name the part: "
                 "default_hooks.transfer=dict(type='TransferReportHook', modules=[...])"
+            )
+
+    def _grid(self, runner: Runner, model: nn.Module) -> None:
+        """Kernels fit voxels of any size, and see other sizes than they learned."""
+        own = (getattr(model, 'voxelize_cfg', None) or {}).get('voxel_size')
+        if own and self._voxels and model.pts_middle_encoder is not None and list(self._voxels) != list(own):
+            runner.logger.warning(
+                f'the encoder learned on voxels of {list(self._voxels)}, this model has {list(own)}: it sees other '
+                'sizes than it knows. Unless that is meant, set model.voxelize_cfg.voxel_size to the former'
             )
 
     @staticmethod
