@@ -359,7 +359,7 @@ def test_licence_and_citation() -> None:
     paper = citation['preferred-citation']
     assert {'cff-version', 'message', 'title', 'authors'} <= set(citation) and citation['license'] == 'Apache-2.0'
     assert paper['year'] == 2026 and paper['identifiers'][0]['value'] == 'arXiv:2412.03059'
-    readme = (ROOT / 'README.md').read_text()
+    readme = (ROOT / 'projects/CLAP/README.md').read_text()
     assert f'title     = {{{paper["title"]}}}' in readme
     names = ' and '.join(f'{a["family-names"]}, {a["given-names"]}' for a in paper['authors'])
     assert f'author    = {{{names}}}' in readme

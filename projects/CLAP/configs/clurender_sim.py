@@ -18,7 +18,7 @@ model = dict(
     fusion_layer=None,
     pts_backbone=dict(in_channels=64),
     cluster_head=dict(type='ClusterHead'),
-    splat_head=dict(type='SplatHead'),
+    splat_head=dict(type='SplatHead', loss_weight=6.0),  # the sum over the six views, as printed
 )
 # Purity of the clusters is measured where points have classes; nothing is trained on them.
 labelled_keys = ['points', 'img', 'keyframe_points', 'keyframe_origins', 'pts_semantic_mask']

@@ -20,7 +20,7 @@ from .pictures import Picture, Points
 from .samplers import CurvatureRaySampler
 from .samplers.base import lidar_rays, valid_pixels
 
-#: Options that samplers share: the warm-up's takes them from the main one, and so do those it is compared with.
+#: Options that samplers share.
 RAY_COUNTS = ('num_lidar_rays', 'num_camera_rays', 'min_range_m')
 
 
@@ -28,18 +28,16 @@ RAY_COUNTS = ('num_lidar_rays', 'num_camera_rays', 'min_range_m')
 class CLAP(Pretrainer):
     """Joint pre-training of the LiDAR, camera and fusion encoders without labels.
 
-    The encoders come from :class:`CLAPEncoderBase` and carry the names that the
-    BEVFusion detector gives them; everything else (``render_head``,
-    ``prototype_head``) is dropped after pre-training.
+    The encoders come from :class:`CLAPEncoderBase` and carry the names that the BEVFusion detector gives them;
+    everything else (``render_head``, ``prototype_head``) is dropped after pre-training.
 
     Args:
         render_head: config of :class:`NeuSRenderHead`.
         ray_sampler: config of the sampler that is used after the warm-up.
         prototype_head: config of :class:`PrototypeHead`; None trains by rendering alone.
-        warmup_sampler: config of the sampler of the warm-up. It takes its numbers
-            of rays from ``ray_sampler`` unless it names its own.
-        grey_images: whether evaluation also renders the same pixels from grey images, which tells
-            whether the camera branch carries anything; costs a second encoding of images and fusion.
+        warmup_sampler: config of the warm-up's sampler, with the numbers of rays of ``ray_sampler`` unless it has own.
+        grey_images: whether evaluation also renders the same pixels from grey images, which tells whether the camera
+            branch carries anything; costs a second encoding of images and fusion.
         shared: masking, targets and encoders, see :class:`Pretrainer` and :class:`CLAPEncoderBase`.
     """
 
@@ -67,8 +65,7 @@ class CLAP(Pretrainer):
         render_head = {'point_cloud_range': box, **render_head}
         if list(render_head['point_cloud_range']) != list(box):
             raise ConfigError(
-                'render_head.point_cloud_range and voxelize_cfg.point_cloud_range must be the same box: the volume is '
-                f'made of the BEV map. Got {render_head["point_cloud_range"]} and {box}'
+                f'render_head.point_cloud_range {render_head["point_cloud_range"]} must be that of voxelize_cfg, {box}'
             )
         self.render_head = MODELS.build(render_head)
         self.prototype_head = MODELS.build(prototype_head) if prototype_head else None
@@ -87,12 +84,7 @@ class CLAP(Pretrainer):
     # ---------------------------------------------------------------- the step
 
     def loss(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> Dict[str, Tensor]:
-        """One pre-training step (Eq. 4): named losses and health figures.
-
-        Args:
-            batch_inputs_dict: what :class:`CLAPDataPreprocessor` gives.
-            batch_data_samples: samples whose metainfo holds the calibration.
-        """
+        """One pre-training step (Eq. 4) on what :class:`CLAPDataPreprocessor` gives: named losses and figures."""
         metas = [sample.metainfo for sample in batch_data_samples]
         keyframes, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
         sweeps = self.with_earlier(keyframes, batch_inputs_dict, metas)
@@ -155,16 +147,13 @@ class CLAP(Pretrainer):
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused) -> List:
         """Render the held-back LiDAR rays and a fixed draw of pixels.
 
-        Nothing is masked, but the held-back points are taken out of the encoder's
-        cloud: the field must infer them from their surroundings. The images are
-        whole, so colour is a reconstruction, not a prediction.
+        Nothing is masked, but the held-back points are taken out of the encoder's cloud: the field must infer them.
+        The images are whole, so colour is a reconstruction.
 
         Returns:
-            The samples, each with a ``rendered`` dict of (R,) tensors for
-            :class:`RenderMetric`: ``range_m`` and ``range_true_m`` of the held-back
-            rays, ``points_m`` (R, 3) where they end, ``rgb_error``,
-            ``rgb_mean_error`` and ``rgb_grey_error`` (absolute error of the rendered colour,
-            of the mean colour of the ray's image, and of the colour rendered from grey images).
+            The samples with ``rendered``: (R,) tensors for :class:`RenderMetric`: ``range_m``, ``range_true_m`` of
+            the held-back rays, ``points_m`` (R, 3) where they end, and errors ``rgb_error`` of the rendered colour,
+            ``rgb_mean_error`` of the image's mean colour, ``rgb_grey_error`` of that from grey images.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
@@ -235,7 +224,7 @@ class CLAP(Pretrainer):
         return type(self.warmup_sampler).__name__, type(self.ray_sampler).__name__
 
     def phase_figures(self) -> Dict[str, float]:
-        """1 where rays are drawn by curvature, else 0."""
+        """1 where rays are drawn by curvature."""
         return dict(curvature_sampling=float(isinstance(self.active_sampler, CurvatureRaySampler)))
 
     @property

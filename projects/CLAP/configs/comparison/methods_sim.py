@@ -7,7 +7,9 @@ _base_ = ['./segmentation_sim.py']
 
 name = 'methods_sim'
 title = 'All methods in the simulated world'
-make_data = 'python tools/create_data.py sim --out {data_root} --scenes 30 --frames 4 --seed 5 --val-fraction 0.2 --jobs 2'
+make_data = (
+    'python tools/create_data.py sim --out {data_root} --scenes 30 --frames 4 --seed 5 --val-fraction 0.2 --jobs 2'
+)
 note = 'Fixed before the runs: configurations as they are, length, frames. One seed: nothing is said of the order.'
 
 same = dict(epochs=6)
