@@ -111,7 +111,7 @@ def _arms(results: Results, cells: Sequence[Cell]) -> List[Row]:
             gain = results.gain(plan.metric, arm.name, cell)
             over = '' if rival == plan.baseline or gain.mean is None else f' over {plan.arm(rival).title}'
             row = {} if headline else {'labels': where}
-            row[plan.start_title] = arm.title + (_loaded(found) if headline else '')
+            row[plan.start_title] = arm.title + (_loaded(found) if headline and arm.weights else '')
             row['seeds'] = str(len(found)) if len(found) == len(planned) else f'{len(found)} of {len(planned)}'
             for metric in results.metric_names() if headline or plan.in_full else (plan.metric,):
                 title = plan.metric_title if metric == plan.metric else metric

@@ -115,7 +115,7 @@ class CMCR(Pretrainer):
         if reconstruct:
             self.specific = PairHead(*parts, *geometry_of)
             self.colour_decoder = ColourDecoder(channels, STRIDE)
-            self.occupancy_decoder = MLP(channels + 3, 128, 1, 2, nn.ReLU())
+            self.occupancy_decoder = MLP(channels + 6, 128, 1, 2, nn.ReLU())
         self.codebook = Codebook(num_codewords, channels, decay, unified) if num_codewords else None
         self.class_directions = ClassDirections(num_classes, channels, vmf_rate, vmf_start) if num_classes else None
 
@@ -215,7 +215,9 @@ class CMCR(Pretrainer):
         query, support = radius_pairs(asked.points, supports, self.radius_m)
         features = self.quantized(self.shared.point(bev, supports)) + self.specific.point(bev, supports)
         offset = (asked.points[query] - supports[support]) / self.radius_m
-        logits = self.occupancy_decoder(torch.cat([features[support], offset], dim=1))[:, 0]
+        # a map does not tell where the sensor stands, and so not which side of a surface it saw
+        ray = normalize(asked.points - sweep.origins[hits][asked.source], dim=1)[query]
+        logits = self.occupancy_decoder(torch.cat([features[support], offset, ray], dim=1))[:, 0]
         return logits, asked.occupied[query], query
 
     # ---------------------------------------------------------------- evaluation, and what it says of itself

@@ -32,7 +32,7 @@ def weak_labels(samples: Sequence, num_points: Sequence[int], num_classes: int) 
                 "num_classes asks for weak labels, and a sample has none: set semantic_classes in the data set and "
                 "'pts_semantic_mask' in the keys of CLAPPackInputs, or num_classes=0"
             )
-        labels = torch.as_tensor(sample.gt_pts_seg.pts_semantic_mask).long()
+        labels = sample.gt_pts_seg.pts_semantic_mask.long()
         where = sample.metainfo.get('lidar_path', 'a sample')
         if labels.shape != (num,):
             raise DataError(
