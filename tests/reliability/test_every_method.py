@@ -26,6 +26,8 @@ from tests.fixtures.method_run import ROOT, STEPS, preparations, registered_meth
 from tests.fixtures.sim_dataset import tiny_dataset
 
 CONFIGS = sim_configs()
+#: A run of CLAP, and of what is a configuration of it, is killed in test_kill_and_resume.py, too.
+RUNS = [pytest.param(name, marks=pytest.mark.slow if kind == 'CLAP' else ()) for name, kind in CONFIGS.items()]
 
 
 def test_every_method_has_a_configuration_for_the_simulated_world() -> None:
@@ -62,7 +64,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     return of
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('name', RUNS)
 def test_killed_and_resumed_it_is_the_same_run(name: str, whole_run: Callable, tmp_path: Path) -> None:
     whole = whole_run(name)
     train(name, tmp_path / 'killed', tiny_dataset(), kill_after=1)
@@ -72,7 +74,7 @@ def test_killed_and_resumed_it_is_the_same_run(name: str, whole_run: Callable, t
     assert_same_run(whole, tmp_path / 'killed')
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('name', RUNS)
 def test_its_encoders_are_exported_and_probed(
     name: str, whole_run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
