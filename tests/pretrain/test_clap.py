@@ -208,7 +208,7 @@ def test_held_back_points_are_not_encoded_in_evaluation() -> None:
 def test_the_volume_must_cover_the_bev() -> None:
     cfg = tiny_model()
     cfg['render_head']['point_cloud_range'] = [-50.0, -50.0, -5.0, 50.0, 50.0, 3.0]
-    with pytest.raises(ValueError, match='same box'):
+    with pytest.raises(ValueError, match='must be that of voxelize_cfg'):
         MODELS.build(cfg)
 
 

@@ -52,7 +52,11 @@ def test_pandaset(real_data: Path, tmp_path: Path) -> None:
 
 
 NUSCENES = sorted((CONFIGS / 'comparison').glob('pretrain_nus_*.py'))
-PUBLISHED = sorted(set((CONFIGS / 'comparison').glob('pretrain_*.py')) - set(NUSCENES))
+PUBLISHED = sorted(
+    path
+    for path in (CONFIGS / 'comparison').glob('pretrain_*.py')
+    if path not in NUSCENES and 'cmcr' not in path.stem  # it draws no rays
+)
 
 
 @pytest.mark.parametrize('path', PUBLISHED, ids=lambda p: p.stem)
