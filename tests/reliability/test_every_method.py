@@ -6,7 +6,6 @@ Methods are found, not listed: one without a ``NAME_sim.py`` fails.
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -38,14 +37,14 @@ def test_every_method_has_a_configuration_for_the_simulated_world() -> None:
 @pytest.fixture(autouse=True, scope='module')
 def _prepared() -> Iterator[None]:
     """What configurations want made of their data before they train."""
-    os.environ['CLAP_DATA_ROOT'] = str(tiny_dataset().parent)
     spec = importlib.util.spec_from_file_location('_create_data', ROOT / 'tools' / 'create_data.py')
     create_data = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(create_data)
-    for words in {tuple(words) for name in CONFIGS for words in preparations(name)}:
-        assert create_data.main(list(words)) == 0
-    yield
-    del os.environ['CLAP_DATA_ROOT']
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
+        for words in {tuple(words) for name in CONFIGS for words in preparations(name)}:
+            assert create_data.main(list(words)) == 0
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -56,7 +55,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     def of(name: str) -> Path:
         if name not in known:
             known[name] = tmp_path_factory.mktemp(name)
-            printed = train(name, known[name], tiny_dataset(), pictures=True)
+            printed = train(name, known[name], pictures=True)
             assert 'Traceback' not in printed, 'a picture failed: ' + printed[-4000:]
             assert len(curve(known[name])) == STEPS
         return known[name]
@@ -67,9 +66,9 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 @pytest.mark.parametrize('name', RUNS)
 def test_killed_and_resumed_it_is_the_same_run(name: str, whole_run: Callable, tmp_path: Path) -> None:
     whole = whole_run(name)
-    train(name, tmp_path / 'killed', tiny_dataset(), kill_after=1)
+    train(name, tmp_path / 'killed', kill_after=1)
     assert len(curve(tmp_path / 'killed')) < STEPS
-    printed = train(name, tmp_path / 'killed', tiny_dataset(), resume=True)
+    printed = train(name, tmp_path / 'killed', resume=True)
     assert 'going on with batch' in printed
     assert_same_run(whole, tmp_path / 'killed')
 
@@ -85,14 +84,14 @@ def test_its_encoders_are_exported_and_probed(
     assert exported and {key.split('.')[0] for key in exported} <= set(ENCODERS)
     assert all(torch.equal(value, trained[key]) for key, value in exported.items())
     monkeypatch.setattr(probe_module, '_STEPS', 5)
-    figures = probe_module.probe(short_config(name, tmp_path, tiny_dataset()), str(checkpoint), labels=1, seeds=1)
+    figures = probe_module.probe(short_config(name, tmp_path), str(checkpoint), labels=1, seeds=1)
     assert all(0 <= figures['miou'][start][0] <= 100 for start in probe_module.STARTS)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_nan_never_reaches_the_weights(name: str, tmp_path: Path) -> None:
     """Of the input, past all checks of data. Batch norm sees it before the loss does; a run ends with the error."""
-    cfg = short_config(name, tmp_path, tiny_dataset())
+    cfg = short_config(name, tmp_path)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).train()
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
