@@ -29,6 +29,8 @@ STARTS = ('point', 'random', 'checkpoint')
 _STEPS, _BATCH = 300, 8192
 #: Steps of an evaluation pipeline that would take points away, or need boxes.
 _LEFT_OUT = ('PointsRangeFilter', 'LoadAnnotations3D', 'ObjectRangeFilter', 'ObjectNameFilter')
+#: Steps that images need, left out where the encoders that are asked see none.
+_OF_IMAGES = ('CLAPLoadMultiViewImages', 'CLAPImageAug3D', 'CLAPLoadSuperpixels')
 _LEARNING_RATE = {1: 1e-2, 2: 3e-3}
 
 
@@ -120,7 +122,7 @@ def labelled_sets(cfg: Config, kind: str) -> Tuple[Any, Any]:
     if kind == 'fused' and cfg.model.get('img_backbone'):
         keys.append('img')
     else:
-        left_out = (*_LEFT_OUT, 'CLAPLoadMultiViewImages', 'CLAPImageAug3D')
+        left_out = (*_LEFT_OUT, *_OF_IMAGES)
         modality['use_camera'] = False
     pipeline = [step for step in cfg.val_dataloader.dataset.pipeline if step['type'] not in left_out]
     pipeline = [dict(step, keys=keys) if step['type'] == 'CLAPPackInputs' else step for step in pipeline]
