@@ -174,7 +174,7 @@ class OccupancyMAE(Pretrainer):
         rule = HealthRule(
             'Hidden and empty cells of evaluation frames',
             ('heldout/balanced_accuracy',),
-            Limits(low_bad=0.55, low_watch=0.75),
+            Limits(low_bad=0.65, low_watch=0.8),
             ('Hidden cells are found.', 'Few hidden cells are found.', 'Hidden cells are told as by chance.'),
             'Mean of the shares of hidden occupied cells and of empty cells that are told right; 0.5 is chance, and '
             'what telling the visible cells alone gives.',
