@@ -51,10 +51,25 @@ def test_the_street_is_learned() -> None:
     figures = predicted(model, data)
     assert figures == predicted(model, data)
     assert figures['balanced_accuracy'][0] > 0.8
+    assert figures['balanced_accuracy_of_neighbours'] == (neighbours_of(model, data), 1)
     assert figures['hidden_found'][1] > 100 and figures['accuracy_of_prior'][0] < figures['accuracy_of_prior'][1]
     panels = model.pictures(model.data_preprocessor(data, training=False), ['cells'])['cells'].blocks[0].panels
     seen, _, true = ({tuple(p) for p in panel.points.round(3).tolist()} for panel in panels)
     assert seen < true
+
+
+def neighbours_of(model: torch.nn.Module, data: dict) -> float:
+    """Balanced accuracy of telling what touches a seen cell, by loops."""
+    ready = model.eval().data_preprocessor(copy.deepcopy(data), training=False)
+    metas = [sample.metainfo for sample in ready['data_samples']]
+    with torch.no_grad():
+        _, true, seen = model.told(ready['inputs']['points'], metas, [torch.Generator().manual_seed(0)])
+    told = torch.zeros_like(true[0])
+    for x, y, z in seen[0].nonzero().tolist():
+        told[max(x - 1, 0) : x + 2, max(y - 1, 0) : y + 2, max(z - 1, 0) : z + 2] = True
+    hidden = true[0] & ~seen[0]
+    found, empty = told[hidden].double().mean(), (~told[~true[0]]).double().mean()
+    return pytest.approx(float(found + empty) / 2)
 
 
 def predicted(model: torch.nn.Module, data: dict) -> dict:
