@@ -167,7 +167,7 @@ class CLAPEncoderBase(Base3DDetector):
             raise ConfigError('this model has a LiDAR branch but got no "points"; expected one cloud per sample')
         with torch.no_grad():
             features, coords = self.voxelize(points)
-        if features.shape[0] == 0:
+        if features.shape[0] < (2 if self.training else 1):  # batch norm in training has no spread of one row
             return self._empty_lidar(features, coords, len(points))
         return self.pts_middle_encoder(features, coords, len(points))
 
