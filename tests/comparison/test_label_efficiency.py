@@ -28,13 +28,15 @@ from tests.fixtures.sim_dataset import tiny_dataset
 from tests.fixtures.tiny_plan import CONFIGS, PLAN, ROOT, write_plan
 
 ONLY = ['finetune-clap-50pct-1ep-seed1']
-PRETRAIN = dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=6))
+PROBED = dict(
+    pretrain=dict(PLAN['pretrain'], clap=dict(config='pretrain.py', epochs=6)), points=dict(labels=1, seeds=1)
+)
 
 
 @pytest.fixture
 def plan_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('CLAP_DATA_ROOT', str(tiny_dataset().parent))
-    return write_plan(tmp_path / 'plan', pretrain=PRETRAIN, points=dict(labels=1, seeds=1))
+    return write_plan(tmp_path / 'plan', **PROBED)
 
 
 def test_killed_resumed_finished_and_not_run_again(plan_file: Path, tmp_path: Path, capsys) -> None:
@@ -82,12 +84,12 @@ def _refusals(plan_file: Path, work: Path) -> None:
     """Records and data that do not belong to the plan (any more)."""
     options = ['optim_wrapper.optimizer.lr=0.5']
     tuned = dict(config='finetune.py', options=options)
-    changed = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN, finetune=tuned))
+    changed = read_plan(write_plan(plan_file.parent, **PROBED, finetune=tuned))
     with pytest.raises(
         PlanError, match='record was made with other configuration .*job.py has the former one.*or remove'
     ):
         run_jobs(changed, work, ONLY, slots=1)
-    plan = read_plan(write_plan(plan_file.parent, pretrain=PRETRAIN))
+    plan = read_plan(write_plan(plan_file.parent, **PROBED))
     (weights,) = (work / 'weights').glob('clap-*.pth')
     whole = weights.read_bytes()
     torch.save(dict(state_dict={'pts_neck.weight': torch.zeros(1)}), weights)
@@ -143,7 +145,7 @@ def test_weights_are_those_of_the_plan_and_of_the_runs_begin(plan_file: Path, tm
     work = tmp_path / 'work'
     plan = read_plan(plan_file)
     other = read_plan(
-        write_plan(plan_file.parent, pretrain=PRETRAIN, arms=[*PLAN['arms'][:2], dict(name='clap', weights='lidar')])
+        write_plan(plan_file.parent, **PROBED, arms=[*PLAN['arms'][:2], dict(name='clap', weights='lidar')])
     )
     first, second = (Workplace(one, work) for one in (plan, other))
     assert first.configs.weights_of('clap') != second.configs.weights_of('clap')

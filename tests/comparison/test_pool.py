@@ -56,6 +56,9 @@ class Place:
             raise ValueError('its weights are truncated')
         return [job.name, str(self.folder), self.does.get(job.name, '')]
 
+    def probe(self, job: SimpleNamespace) -> List[str]:
+        return []
+
     def checkpoint(self, run_dir: Path) -> str:
         return 'last.pth'
 

@@ -18,7 +18,7 @@ from projects.CLAP.clap.files.project import ROOT
 
 from .plan import Job
 from .records import MissingEvaluation, Record
-from .workplace import PROBE, Workplace
+from .workplace import Workplace
 
 _ENVIRONMENT = {
     # One core each: more threads would take it from the job beside it.
@@ -131,9 +131,8 @@ class Pool:
         if len(gpus) > 1:
             command = [*_TORCHRUN, f'--nproc_per_node={len(gpus)}', *command, '--launcher', 'pytorch']
         await self._process(job, gpus, *command)
-        if job.kind == 'pretrain' and self.place.plan.points:
-            asked = [str(folder / 'job.py'), self.place.checkpoint(folder), '--out', str(folder / PROBE)]
-            await self._process(job, gpus[:1], PROBE_POINTS, *asked, *self.place.plan.points.arguments)
+        if arguments := self.place.probe(job):
+            await self._process(job, gpus[:1], PROBE_POINTS, *arguments)
         try:
             return self.place.finish(job)
         except MissingEvaluation:  # the training was stopped between its last step and its evaluation

@@ -26,7 +26,7 @@ from .job_config import JobConfigs
 from .plan import Job, Plan, PlanError, all_jobs
 from .records import FORMAT, Record, outcome, read_record, read_records, write_records
 
-_MARK, PROBE = 'made_from.json', 'probe.json'
+_MARK, _PROBE = 'made_from.json', 'probe.json'
 
 
 @dataclass
@@ -189,6 +189,14 @@ class Workplace:
             again = f'remove records and runs of {", ".join(job.needs)} in {self.folder}'
             raise CheckpointError(f'{error}. To pre-train again, {again}') from error
 
+    def probe(self, job: Job) -> List[str]:
+        """Arguments for ``tools/analysis_tools/probe.py`` after the training of a job; none where none is asked."""
+        if job.kind != 'pretrain' or self.plan.points is None:
+            return []
+        folder = self.run_dir(job)
+        where = [str(folder / 'job.py'), self.checkpoint(folder), '--out', str(folder / _PROBE)]
+        return [*where, *self.plan.points.arguments]
+
     @staticmethod
     def checkpoint(run_dir: Path) -> str:
         """The last checkpoint of a training."""
@@ -216,7 +224,7 @@ class Workplace:
             labels=self.subset(job),
         )
         if job.kind == 'pretrain' and self.plan.points:
-            found = json.loads((run_dir / PROBE).read_text())
+            found = json.loads((run_dir / _PROBE).read_text())
             record['points'] = {key: found[key] for key in ('miou', 'iou', 'frames', 'features', 'layers')}
         write_records(self.record_path(job), record)
         found = _checkpoints(run_dir)
