@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def peak_of(config: str, options: list, device: str) -> float:
+    """Memory of two steps in a process of its own, GiB."""
+    command = [sys.executable, __file__, config, '--repeats', '1', '--device', device]
+    command += ['--cfg-options', *options] if options else []
+    printed = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return json.loads(printed.splitlines()[-1])['peak_memory_gib']
+
+
 def main() -> None:
     args = parse_args()
     import torch
@@ -46,6 +55,8 @@ def main() -> None:
         options = [f'train_dataloader.batch_size={args.batch_size}'] if args.batch_size else []
         cfgs = {Path(path).stem: load_config(path, [*args.cfg_options, *options]) for path in args.config}
         found = benchmark_methods(cfgs, args.repeats, args.warmup, device)
+        for one, path in zip(found, args.config):
+            one['peak_gib'] = peak_of(path, [*args.cfg_options, *options], device.type)
         print(format_methods(found))
         print(json.dumps(found))
         return

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from ..files.text_table import text_table
 from .benchmark import build_model, step
-from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory, resident_gib
+from .step_timer import StepTimer, median
 
 
 def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, device: torch.device) -> List[Dict]:
@@ -25,14 +25,14 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
         device: where to run.
 
     Returns:
-        per configuration ``name``, ``model``, medians ``load_s`` and ``step_s``, ``ratio`` (median of the turns' ratios
-        to the first one's step) and ``step_gib``, the most that a step needed beyond what all models hold.
+        per configuration ``name``, ``model``, medians ``load_s`` and ``step_s``, ``ratio`` (median of the turns'
+        ratios to the first one's step).
     """
     timer, runs = StepTimer(device), []
     for name, cfg in cfgs.items():
         model = build_model(cfg, device, timer)
         runs.append((name, model, build_optim_wrapper(model, cfg.optim_wrapper), _frames(cfg)))
-    found = {name: dict(load=[], step=[], gib=[]) for name in cfgs}
+    found: Dict[str, Dict[str, List[float]]] = {name: dict(load=[], step=[]) for name in cfgs}
     for turn in range(warmup + repeats):
         for name, model, optim_wrapper, frames in runs:
             start = time.perf_counter()
@@ -40,10 +40,8 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
             load = time.perf_counter() - start
             if hasattr(model, 'set_step_seed'):
                 model.set_step_seed(turn)
-            reset_peak_memory(device)
-            before = resident_gib(device)
             step(model, batch, optim_wrapper, timer)
-            values = dict(load=load, step=timer.take()['step'], gib=peak_memory_gib(device) - before)
+            values = dict(load=load, step=timer.take()['step'])
             if turn >= warmup:
                 for key, value in values.items():
                     found[name][key].append(value)
@@ -55,7 +53,6 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
             load_s=median(found[name]['load']),
             step_s=median(found[name]['step']),
             ratio=median([a / b for a, b in zip(found[name]['step'], first)]),
-            step_gib=max(found[name]['gib']),
         )
         for name, model, _, _ in runs
     ]
@@ -68,9 +65,9 @@ def _frames(cfg: Config):
 
 
 def format_methods(found: Sequence[Dict]) -> str:
-    """The figures of :func:`benchmark_methods` for people."""
+    """The figures of :func:`benchmark_methods`, and ``peak_gib`` of each configuration in a process of its own."""
     rows = [
-        [one['name'], *(f'{one[key]:.3f}' for key in ('load_s', 'step_s', 'ratio')), f'{one["step_gib"]:.2f}']
+        [one['name'], *(f'{one[key]:.3f}' for key in ('load_s', 'step_s', 'ratio')), f'{one["peak_gib"]:.2f}']
         for one in found
     ]
-    return text_table(['configuration', 'load (s)', 'step (s)', 'ratio', 'step (GiB)'], rows)
+    return text_table(['configuration', 'load (s)', 'step (s)', 'ratio', 'peak GiB'], rows)

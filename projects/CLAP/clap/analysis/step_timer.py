@@ -56,18 +56,9 @@ def peak_memory_gib(device: torch.device) -> float:
     """Peak memory since the last reset: of the GPU's allocator, or resident memory of the process on the CPU."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device) / 2**30
-    return _of_process('VmHWM')
-
-
-def resident_gib(device: torch.device) -> float:
-    """Memory that is held now, as :func:`peak_memory_gib` counts it."""
-    return torch.cuda.memory_allocated(device) / 2**30 if device.type == 'cuda' else _of_process('VmRSS')
-
-
-def _of_process(name: str) -> float:
     status = Path('/proc/self/status')
     if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+        line = next(line for line in status.read_text().splitlines() if line.startswith('VmHWM'))
         return int(line.split()[1]) / 2**20  # KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
 
