@@ -1,11 +1,6 @@
 # CMCR on nuScenes, with the paper's schedule: Adam, one cycle to 1e-3, 50 epochs of 4 x 4 frames.
 #   tools/dist_train.sh projects/CLAP/configs/cmcr_nus.py 4
-_base_ = [
-    '../../../configs/_base_/datasets/nus.py',
-    '../../../configs/_base_/models/encoder_voxel0075_swint.py',
-    '../../../configs/_base_/schedules/clap_12e.py',
-    '../../../configs/_base_/default_runtime.py',
-]
+_base_ = ['../../../configs/_base_/methods_nus.py', '../../../configs/_base_/models/encoder_voxel0075_swint.py']
 
 # Weak labels, if there are any, are files of one uint8 for every point of a keyframe, as in lidarseg, in a folder that
 # data_prefix.semantic names. They take dataset.semantic_classes, pts_semantic_mask in pipeline.pack.keys, and
@@ -19,6 +14,3 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(_delete_=True, type='Adam', lr=1e-3))
 param_scheduler = [dict(type='OneCycleLR', eta_max=1e-3, total_steps=50, by_epoch=True, convert_to_iter_based=True)]
 train_cfg = dict(max_epochs=50)
-val_evaluator = dict(type='CLAPFigureMetric')
-test_evaluator = val_evaluator
-default_hooks = dict(warmup=None)

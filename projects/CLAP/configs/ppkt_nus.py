@@ -1,12 +1,7 @@
 # PPKT on nuScenes on the paper's encoders, with CLAP's schedule. Pairs and temperature are the release's and the class'
 # defaults; unlike there the image backbone is trained, too (model.freeze_images). docs/methods/ppkt.md
 #   tools/dist_train.sh projects/CLAP/configs/ppkt_nus.py 8
-_base_ = [
-    '../../../configs/_base_/datasets/nus.py',
-    '../../../configs/_base_/models/encoder_voxel0075_swint.py',
-    '../../../configs/_base_/schedules/clap_12e.py',
-    '../../../configs/_base_/default_runtime.py',
-]
+_base_ = ['../../../configs/_base_/methods_nus.py', '../../../configs/_base_/models/encoder_voxel0075_swint.py']
 
 model = dict(
     type='PPKT',
@@ -14,5 +9,3 @@ model = dict(
     view_transform=None,
     fusion_layer=None,
 )
-val_evaluator = dict(type='CLAPFigureMetric')
-test_evaluator = val_evaluator
