@@ -11,8 +11,9 @@ import torch
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import PointData
 
-from projects.CLAP.clap.downstream.segmentor import IGNORE, CLAPSegmentor, nearest_row
+from projects.CLAP.clap.downstream.segmentor import CLAPSegmentor, nearest_row
 from projects.CLAP.clap.errors import ConfigError
+from projects.CLAP.clap.structures import NO_CLASS
 from tests.fixtures.tiny import batch, build, tiny_model
 
 CYLINDER = dict(
@@ -41,7 +42,7 @@ def labelled(size: int = 2) -> dict:
     for points, sample in zip(data['inputs']['keyframe_points'], data['data_samples']):
         labels = torch.where(points[:, 2] > -1.5, 1, 0)
         labels[points[:, :2].norm(dim=1) > 10] = 2
-        labels[::7] = IGNORE
+        labels[::7] = NO_CLASS
         sample.gt_pts_seg = PointData(pts_semantic_mask=labels)
     return data
 
@@ -75,7 +76,7 @@ def test_it_learns_the_street(options: dict) -> None:
         truth = sample.gt_pts_seg.pts_semantic_mask
         found = sample.pred_pts_seg.pts_semantic_mask
         assert found.shape == truth.shape
-        right.append((found == truth)[truth != IGNORE].float().mean())
+        right.append((found == truth)[truth != NO_CLASS].float().mean())
     assert min(right) > 0.8
 
 

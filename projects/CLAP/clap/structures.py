@@ -7,6 +7,9 @@ from typing import Optional, Union
 
 from torch import Tensor
 
+#: Class of a point that has none, in labels of points.
+NO_CLASS = 255
+
 
 @dataclass(frozen=True)
 class EncoderOutput:

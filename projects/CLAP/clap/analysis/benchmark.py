@@ -54,7 +54,8 @@ def step(model: CLAPEncoderBase, batch: dict, optim_wrapper, timer: StepTimer) -
             optim_wrapper.update_params(total)
 
 
-def _endless(cfg: Config) -> Iterator[dict]:
+def endless(cfg: Config) -> Iterator[dict]:
+    """Batches of the training loader, again and again."""
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
     while True:
         yield from loader
@@ -92,7 +93,7 @@ def benchmark(
     method = model if isinstance(model, Pretrainer) else None
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     parts = {type(model).__name__: {}} if method is None else method.variants(cfg.model, variants)
-    batches = _endless(cfg)
+    batches = endless(cfg)
     times = {name: defaultdict(list) for name in parts}
     memory = {name: 0.0 for name in parts}
     for turn in range(warmup + repeats):

@@ -8,10 +8,10 @@ from typing import Dict, List, Mapping, Sequence
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.runner import Runner
 
 from ..files.text_table import text_table
-from .benchmark import build_model, step
+from ..pretrain.base import Pretrainer
+from .benchmark import build_model, endless, step
 from .step_timer import StepTimer, median
 
 
@@ -31,14 +31,14 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
     timer, runs = StepTimer(device), []
     for name, cfg in cfgs.items():
         model = build_model(cfg, device, timer)
-        runs.append((name, model, build_optim_wrapper(model, cfg.optim_wrapper), _frames(cfg)))
+        runs.append((name, model, build_optim_wrapper(model, cfg.optim_wrapper), endless(cfg)))
     found: Dict[str, Dict[str, List[float]]] = {name: dict(load=[], step=[]) for name in cfgs}
     for turn in range(warmup + repeats):
         for name, model, optim_wrapper, frames in runs:
             start = time.perf_counter()
             batch = next(frames)
             load = time.perf_counter() - start
-            if hasattr(model, 'set_step_seed'):
+            if isinstance(model, Pretrainer):
                 model.set_step_seed(turn)
             step(model, batch, optim_wrapper, timer)
             values = dict(load=load, step=timer.take()['step'])
@@ -56,12 +56,6 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
         )
         for name, model, _, _ in runs
     ]
-
-
-def _frames(cfg: Config):
-    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
-    while True:
-        yield from loader
 
 
 def format_methods(found: Sequence[Dict]) -> str:

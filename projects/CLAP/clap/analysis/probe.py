@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -20,8 +21,9 @@ from ..engine.checkpoint.read import load_checkpoint_file
 from ..engine.device import best_device
 from ..engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from ..errors import CheckpointError, ConfigError
-from ..evaluation.seg_metric import IGNORE, confusion
+from ..evaluation.seg_metric import confusion
 from ..files.text_table import text_table
+from ..structures import NO_CLASS
 from .probe_features import FEATURES, point_features
 
 #: Kinds of start that are compared: a point's height and intensity alone, random encoders, the checkpoint's.
@@ -82,7 +84,9 @@ def probe(
             found[start].append(confusion(truth.numpy(), classify(features).numpy(), len(names)))
         told = ', '.join(f'{start} {_miou(matrices[-1]):.1f}' for start, matrices in found.items())
         print_log(f'probe, seed {seed}, labelled frames {sorted(chosen.tolist())}: mIoU {told}', 'current')
-    ious = {start: np.nanmean([_iou(matrix) for matrix in matrices], axis=0) for start, matrices in found.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)  # of a class that no draw has
+        ious = {start: np.nanmean([_iou(matrix) for matrix in matrices], axis=0) for start, matrices in found.items()}
     return dict(
         miou={start: [_miou(matrix) for matrix in matrices] for start, matrices in found.items()},
         iou={start: dict(zip(names, values.tolist())) for start, values in ious.items()},
@@ -193,8 +197,8 @@ def _collect(model: Optional[nn.Module], dataset: Any, frames: Sequence[int], ki
             data = model.data_preprocessor(data, training=False)
             metas = [sample.metainfo for sample in data['data_samples']]
             parts.append(point_features(model, data['inputs'], metas, kind).float().cpu())
-        features.append(torch.cat(parts, 1)[labels != IGNORE])
-        classes.append(labels[labels != IGNORE])
+        features.append(torch.cat(parts, 1)[labels != NO_CLASS])
+        classes.append(labels[labels != NO_CLASS])
     return torch.cat(features), torch.cat(classes)
 
 

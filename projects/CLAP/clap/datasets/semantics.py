@@ -7,8 +7,8 @@ from typing import Dict, List, Mapping, Optional, Sequence
 import numpy as np
 
 from ..errors import DatasetError
+from ..structures import NO_CLASS
 
-IGNORED_CLASS = 255
 #: Class -> names in the info file that count as it.
 ClassNames = Mapping[str, Sequence[str]]
 
@@ -41,7 +41,7 @@ def semantic_table(known: Optional[Mapping[str, int]], classes: ClassNames, ann_
                 raise DatasetError(
                     f"semantic_classes: '{name}' counts as '{owner[name]}' and as '{target}'; choose one"
                 )
-    table = np.full(256, IGNORED_CLASS, dtype=np.uint8)
+    table = np.full(256, NO_CLASS, dtype=np.uint8)
     for index, names in enumerate(classes.values()):
         table[[known[name] for name in names]] = index
     return table

@@ -20,9 +20,9 @@ from ..errors import ConfigError
 from ..functional import transform_points
 from ..functional.voxelize import voxel_rows
 from ..neighbours import neighbour_indices
+from ..structures import NO_CLASS
 from .on_encoders import OnEncoders
 
-IGNORE = 255
 GRIDS = ('cartesian', 'cylinder')
 
 
@@ -163,7 +163,7 @@ class CLAPSegmentor(OnEncoders):
         labels = torch.cat([self._labels(sample, len(own)) for sample, own in zip(batch_data_samples, rows)])
         rows = torch.cat(rows)
         labels = labels.to(rows.device)
-        counted = (rows >= 0) & (labels != IGNORE)
+        counted = (rows >= 0) & (labels != NO_CLASS)
         logits, labels = voxels[rows[counted]].float(), labels[counted]
         if not len(labels):
             nothing = voxels.sum() * 0.0
@@ -181,11 +181,11 @@ class CLAPSegmentor(OnEncoders):
                 "set, CLAPLoadSemantics in the pipeline and 'pts_semantic_mask' in the keys of CLAPPackInputs"
             )
         labels = sample.gt_pts_seg.pts_semantic_mask.long()
-        wrong = labels[(labels >= self.num_classes) & (labels != IGNORE)]
+        wrong = labels[(labels >= self.num_classes) & (labels != NO_CLASS)]
         if len(labels) != num_points or len(wrong):
             raise ConfigError(
                 f'{len(labels)} classes of {num_points} points, the largest {int(labels.max()) if len(labels) else 0}; '
-                f'expected one per point of the keyframe, below num_classes={self.num_classes} or {IGNORE}'
+                f'expected one per point of the keyframe, below num_classes={self.num_classes} or {NO_CLASS}'
             )
         return labels
 

@@ -11,8 +11,7 @@ from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
 from ..errors import DatasetError
-
-IGNORE = 255
+from ..structures import NO_CLASS
 
 
 @METRICS.register_module()
@@ -37,7 +36,7 @@ class CLAPSegMetric(BaseMetric):
     def __init__(
         self,
         classes: Sequence[str],
-        ignore_index: int = IGNORE,
+        ignore_index: int = NO_CLASS,
         collect_device: str = 'cpu',
         prefix: Optional[str] = 'seg',
     ) -> None:

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_same_shape, expect_shape
-from .shared_mean import shared_mean
+from .shared_mean import shared_mean, shared_sum
 
 #: Rows whose distances to all codewords are in memory at once.
 ROWS = 8192
@@ -79,10 +79,8 @@ def ema_update(
         raise ValueError(f'decay: expected a number in [0, 1), got {decay}')
     chosen = torch.bincount(index, minlength=len(codewords)).to(sums)
     added = torch.zeros_like(sums).index_add_(0, index, features.to(sums))
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1:
-        both = torch.cat([chosen[:, None], added], dim=1)
-        dist.all_reduce(both, group=group)
-        chosen, added = both[:, 0], both[:, 1:]
+    both = shared_sum(torch.cat([chosen[:, None], added], dim=1), group)
+    chosen, added = both[:, 0], both[:, 1:]
     counts = decay * counts + (1 - decay) * chosen
     sums = decay * sums + (1 - decay) * added
     total = counts.sum()

@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .shared_mean import is_shared
+
 
 def gradient_norms(
     losses: Sequence[Tensor],
@@ -40,6 +42,6 @@ def gradient_norms(
         for index, gradient in zip(place, found):
             if gradient is not None:
                 row[index] += torch.linalg.vector_norm(gradient.float()).double().square()
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1:
+    if is_shared(group):
         dist.all_reduce(squares, group=group)
     return squares.sqrt() / scale

@@ -9,6 +9,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 
+def is_shared(group: Optional[dist.ProcessGroup] = None) -> bool:
+    """Whether there are other ranks to share with."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
+
+
 def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.ProcessGroup] = None) -> Tensor:
     """total_r / mean over ranks of count: what data-parallel training must minimise for a mean over all ranks.
 
@@ -26,7 +31,7 @@ def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.P
         ``total`` itself, which is then 0 and still connected to the graph.
     """
     divisor = torch.as_tensor(count, dtype=torch.float64, device=total.device).clone()
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1:
+    if is_shared(group):
         dist.all_reduce(divisor, group=group)
         divisor = divisor / dist.get_world_size(group)
     divisor = torch.where(divisor > 0, divisor, torch.ones_like(divisor))
@@ -43,7 +48,7 @@ def shared_sum(total: Tensor, group: Optional[dist.ProcessGroup] = None) -> Tens
         total: this rank's part, of any shape.
         group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1):
+    if not is_shared(group):
         return total
     everyone = total.detach().clone()
     dist.all_reduce(everyone, group=group)

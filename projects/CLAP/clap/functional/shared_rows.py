@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_shape
+from .shared_mean import is_shared
 
 
 class _Sum(torch.autograd.Function):
@@ -43,7 +44,7 @@ def shared_rows(rows: Tensor, group: Optional[dist.ProcessGroup] = None) -> Tupl
         (M, D), M = sum_r M_r, and the index of this rank's first row. Without distributed training ``rows`` and 0.
     """
     expect_shape('rows', rows, None, None)
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1):
+    if not is_shared(group):
         return rows, 0
     rank = dist.get_rank(group)
     counts = torch.zeros(dist.get_world_size(group), dtype=torch.int64, device=rows.device)

@@ -9,10 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_shape
-
-
-def _is_shared(group: Optional[dist.ProcessGroup]) -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
+from .shared_mean import is_shared
 
 
 def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tensor:
@@ -21,7 +18,7 @@ def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tens
     The largest entry is agreed on first and factored out, so that no rank's exponentials overflow. A rank without
     rows takes part with nothing.
     """
-    if not _is_shared(group):
+    if not is_shared(group):
         return torch.logsumexp(log_q, dim=0)
     # A row of -inf gives the maximum over no rows a value.
     bottom = log_q.new_full((1, log_q.shape[1]), float('-inf'))

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_shape
-from .shared_mean import shared_mean
+from .shared_mean import shared_mean, shared_sum
 
 #: A class with almost equal features would get a concentration without bound.
 MAX_MEAN_LENGTH = 0.99
@@ -78,9 +78,7 @@ def class_means(
     chosen = labels >= 0
     units = torch.nn.functional.normalize(features[chosen], dim=-1).to(means)
     found = torch.cat([units, torch.ones_like(units[:, :1])], dim=1)
-    total = means.new_zeros(len(means), found.shape[1]).index_add_(0, labels[chosen], found)
-    if dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1:
-        dist.all_reduce(total, group=group)
+    total = shared_sum(means.new_zeros(len(means), found.shape[1]).index_add_(0, labels[chosen], found), group)
     count = total[:, -1:]
     new = total[:, :-1] / count.clamp(min=1)
     first = ~means.any(1, keepdim=True)

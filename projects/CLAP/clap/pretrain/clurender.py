@@ -10,13 +10,12 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..functional import sample_bev, usage_perplexity
-from ..structures import CameraViews, KeyframeSweep
+from ..structures import NO_CLASS, CameraViews, KeyframeSweep
 from . import clurender_pictures
 from .base import Pretrainer
 from .clurender_health import declaration
 from .declaration import Declaration
 from .pictures import Picture
-from .weak_labels import NO_CLASS
 
 
 class PointSet(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Sequence
 import numpy as np
 from torch import Tensor
 
+from ..structures import NO_CLASS
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
 
 TITLES = dict(clusters='Clusters of points', rendered='Image, and colours of splatted points')
@@ -33,7 +34,7 @@ def _clusters(points: Tensor, cluster: Tensor, classes: Any) -> List[Block]:
     panels = [Points(f'a colour for each of {len(np.unique(own))} clusters', cloud, Quantity(own), 1.2)]
     if classes is not None:
         shown = classes.cpu().numpy()
-        panels.append(Points('semantic classes', cloud, Quantity(np.where(shown == 255, -1, shown)), 1.2))
+        panels.append(Points('semantic classes', cloud, Quantity(np.where(shown == NO_CLASS, -1, shown)), 1.2))
     return [Block(panels, len(panels), (5.2, 5.0))]
 
 

@@ -14,7 +14,7 @@ from ..functional import usage_perplexity
 from ..functional.shared_mean import shared_mean
 from ..structures import CameraViews, KeyframeSweep
 from .base import without_points
-from .point_pixel import hide, pairs_of, retrieval, stand_ins
+from .point_pixel import enlarged, hide, pairs_of, retrieval, stand_ins
 from .samplers.base import valid_pixels
 
 #: Pairs of a frame that point to pixel retrieval is measured among: chance is one over it.
@@ -139,8 +139,7 @@ def _colour_figures(
     maps, hidden = hidden_views(model, imgs, draw)
     standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
     cells = torch.zeros(hidden.numel(), dtype=torch.bool, device=bev.device).index_fill_(0, standing[0], True)
-    pixels = cells.view(hidden.shape).repeat_interleave(stride, -2).repeat_interleave(stride, -1)
-    pixels = pixels[:, :height, :width] & valid_pixels(view)
+    pixels = enlarged(cells.view(hidden.shape), stride)[:, :height, :width] & valid_pixels(view)
     mean = view.rgb.mean((-2, -1), keepdim=True).expand_as(view.rgb)
     count = float(pixels.sum())
 

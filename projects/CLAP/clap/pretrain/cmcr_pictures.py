@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..structures import CameraViews, KeyframeSweep
 from .cmcr_figures import hidden_views
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
-from .point_pixel import pairs_of, stand_ins
+from .point_pixel import enlarged, pairs_of, stand_ins
 
 TITLES = dict(restored='Hidden images, restored', codewords='Codewords of points and pixels')
 _CAMERA_INCHES = (3.2, 1.75)
@@ -40,7 +40,7 @@ def _restored(
     maps, hidden = hidden_views(model, imgs, draw)
     standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
     height, width = view.rgb.shape[-2:]
-    left = (view.rgb * ~_pixels(hidden, stride)[:, None, :height, :width]).clamp(0, 1)
+    left = (view.rgb * ~enlarged(hidden, stride)[:, None, :height, :width]).clamp(0, 1)
     told = [model.restore(bev, maps, [sweep.points], those)[0] for those in (None, [standing])]
     rows = []
     for number, panel in enumerate(panels):
@@ -66,8 +66,3 @@ def _codewords(model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep
 
 def _codes(model: nn.Module, features: Tensor) -> Tensor:
     return model.codebook(nn.functional.normalize(features.float(), dim=1))[0]
-
-
-def _pixels(cells: Tensor, stride: int) -> Tensor:
-    """(N, h, w) -> (N, h * stride, w * stride)."""
-    return cells.repeat_interleave(stride, -2).repeat_interleave(stride, -1)

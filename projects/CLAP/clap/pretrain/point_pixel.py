@@ -44,6 +44,11 @@ def pairs_of(points: Tensor, view: CameraViews, allowed: Tensor) -> Pairs:
     return pairs.at(valid_pixels(view)[pairs.cells(1)])
 
 
+def enlarged(cells: Tensor, times: int) -> Tensor:
+    """(..., h, w) -> (..., h * times, w * times): every cell becomes a square of its value."""
+    return cells.repeat_interleave(times, -2).repeat_interleave(times, -1)
+
+
 def hide(masking: InputMasking, imgs: Tensor, draws: List[torch.Generator], stride: int) -> Tuple[Tensor, Tensor]:
     """Images (B, N, 3, H, W) with hidden patches, and which cells of ``stride`` pixels are hidden, (B, N, h, w) bool.
 
@@ -53,8 +58,7 @@ def hide(masking: InputMasking, imgs: Tensor, draws: List[torch.Generator], stri
     if not masking.image_ratio:
         return imgs, torch.zeros(*imgs.shape[:2], height, width, dtype=torch.bool, device=imgs.device)
     masked, dropped = zip(*(masking.images(views, draw) for views, draw in zip(imgs, draws)))
-    cells = masking.patch // stride
-    hidden = torch.stack(dropped).repeat_interleave(cells, -2).repeat_interleave(cells, -1)
+    hidden = enlarged(torch.stack(dropped), masking.patch // stride)
     return torch.stack(masked), hidden[..., :height, :width]
 
 

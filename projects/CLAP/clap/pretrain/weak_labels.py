@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
-
-#: Value of a point without a class.
-NO_CLASS = 255
+from ..structures import NO_CLASS
 
 
 def weak_labels(samples: Sequence, num_points: Sequence[int], num_classes: int) -> List[Tensor]:
