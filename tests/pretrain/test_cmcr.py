@@ -6,12 +6,8 @@ from typing import List
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmdet3d.registry import MODELS
 from mmdet3d.structures import PointData
-from mmengine.model import MMDistributedDataParallel
-from mmengine.registry import init_default_scope
 
 from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from projects.CLAP.clap.errors import ConfigError, DataError
@@ -19,8 +15,8 @@ from projects.CLAP.clap.pretrain.cmcr import CMCR
 from projects.CLAP.clap.pretrain.heads.cmcr_heads import PixelHead
 from projects.CLAP.clap.pretrain.pictures import Picture
 from projects.CLAP.clap.pretrain.point_pixel import hide, pairs_of, stand_ins
-from tests.fixtures.ddp_step import share
 from tests.fixtures.tiny import batch, losses_of, street, tiny_model
+from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 #: The five rows of the paper's Table 6.
 ROWS = [
@@ -279,45 +275,9 @@ def test_bad_configurations_say_the_way_out(options: dict, message: str) -> None
 # ---------------------------------------------------------------- ranks
 
 
-def step_of(rank: int, world_size: int) -> dict:
-    """Gradients and codebook of a step on this rank's samples; norms fixed, since their statistics are per rank."""
-    streets: List[np.ndarray] = [street(num=1200, seed=seed) for seed in range(4)]
-    streets[1], streets[2] = streets[1][:0], streets[2][:300]
-    data = share(labelled(batch(clouds=streets)), rank, world_size)
-    model = model_of(**ROWS[4])
-    for module in model.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    wrapped = MMDistributedDataParallel(model) if world_size > 1 else model
-    for seed in (6, 7):  # the second with a codebook that has moved
-        model.zero_grad()
-        model.set_step_seed(seed)
-        losses = wrapped(**model.data_preprocessor(copy.deepcopy(data), training=True), mode='loss')
-        loss, logged = model.parse_losses(losses)
-        loss.backward()
-    terms = {name: float(value.detach()) for name, value in logged.items() if 'loss' in name}
-    buffers = {name: value.clone() for name, value in model.named_buffers() if name.startswith(('codebook', 'class'))}
-    return dict(losses=terms, gradients={n: p.grad.clone() for n, p in model.named_parameters()}, buffers=buffers)
-
-
-def _rank(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    init_default_scope('mmdet3d')
-    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
-    torch.save(step_of(rank, 2), f'{folder}/{rank}.pt')
-    dist.barrier()
-    dist.destroy_process_group()
-
-
 def test_two_ranks_equal_one(tmp_path) -> None:
     """Losses, gradients, codebook and class means; one cloud is empty, one small."""
-    mp.spawn(_rank, args=(str(tmp_path),), nprocs=2)
-    one = step_of(0, 1)
-    for rank in range(2):
-        many = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
-        assert many['losses'] == pytest.approx(one['losses'], rel=1e-5)
-        for name, gradient in one['gradients'].items():
-            limit = 5e-4 * float(gradient.abs().max()) + 1e-6  # float32 sums in another order
-            assert float((many['gradients'][name] - gradient).abs().max()) <= limit, (rank, name)
-        for name, value in one['buffers'].items():
-            torch.testing.assert_close(many['buffers'][name], value, rtol=1e-5, atol=1e-6)
+    streets: List[np.ndarray] = [street(num=1200, seed=seed) for seed in range(4)]
+    streets[1], streets[2] = streets[1][:0], streets[2][:300]
+    data = labelled(batch(clouds=streets))
+    assert_two_ranks_equal_one(lambda: model_of(**ROWS[4]), data, tmp_path, gradient_tolerance=5e-4)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as mp
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -16,8 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from projects.CLAP.clap.datasets.clap_dataset import steps_of
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
-from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of, rank_of_two, step
+from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of
 from tests.fixtures.tiny import IMAGE, calibration, street, tiny_model
+from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,17 +117,11 @@ def test_slidr_compares_means_over_superpixels():
     assert row == len(points) > 20
 
 
-def test_two_ranks_equal_one(tmp_path):
-    mp.spawn(rank_of_two, args=(str(tmp_path),), nprocs=2)
-    ranks = [torch.load(tmp_path / f'{rank}.pt', weights_only=False) for rank in range(2)]
-    for case in [(method, kind) for method in METHODS for kind in KINDS]:
-        one = step(*case, 0, 1)
-        for many in (rank[case] for rank in ranks):
-            for name in ('loss_contrast', 'contrast_of_chance', 'pairs'):
-                assert many['logged'][name] == pytest.approx(one['logged'][name], rel=1e-5), (case, name)
-            for name, gradient in one['gradients'].items():
-                limit = 5e-5 * float(gradient.abs().max()) + 1e-6
-                assert float((many['gradients'][name] - gradient).abs().max()) <= limit, (case, name)
+@pytest.mark.parametrize('method', METHODS)
+@pytest.mark.parametrize('kind', KINDS)
+def test_two_ranks_equal_one(method, kind, tmp_path):
+    data = frames(clouds(kind))
+    assert_two_ranks_equal_one(partial(build, method), data, tmp_path, ('contrast_of_chance', 'pairs'))
 
 
 @pytest.mark.parametrize('method', METHODS)
