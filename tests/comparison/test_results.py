@@ -226,6 +226,7 @@ def test_probe_of_points(plan: Plan, tmp_path: Path) -> None:
     row = rows(text, 'Probe of points: mIoU of a linear layer on frozen lidar features, 2 labelled frames')[0]
     assert row[1:5] == ['3', '6.0 ± 1.4', '21.0 ± 1.4', '32.0 ± 1.0'] and row[5] == '+11.00 (+8.52 to +13.48)'
     assert row[6] == '0.0027'
+    assert text.splitlines()[2].endswith('**clap** 32.0 ± 1.0, random encoders 21.0 ± 1.4, p = 0.0027.')
 
 
 def test_methods_that_do_not_render_say_what_they_measured(plan: Plan, tmp_path: Path) -> None:

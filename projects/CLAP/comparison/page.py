@@ -29,7 +29,7 @@ _RANGES = (
 def page(results: Results) -> str:
     """Markdown."""
     plan, head = results.plan, results.plan.headline
-    parts = [f'# {plan.title}', *verdict(results)]
+    parts = [f'# {plan.title}', *verdict(results), *_told_by_probe(results)]
     if head is not None:
         parts += _section(f'Every arm: {_where(results, head)} of fine-tuning', _arms(results, [head]))
         parts += _section('Average precision by class', _classes(results)) if plan.in_full else []
@@ -168,6 +168,16 @@ def _points(results: Results) -> List[Row]:
         row['pre-trained'] = _pm(estimate(own), 1)
         rows.append({**row, 'over random encoders (95 % CI)': _signed(gain), 'p': _p(gain)})
     return rows
+
+
+def _told_by_probe(results: Results) -> List[str]:
+    """One sentence for every pre-training that ended with a probe of points."""
+    told = [
+        f'**{row["pre-training"]}** {row["pre-trained"]}, random encoders {row["random encoders"]}, '
+        f'p {"" if row["p"].startswith("<") else "= "}{row["p"]}'
+        for row in _points(results)
+    ]
+    return [f'mIoU of a probe of points: {"; ".join(told)}.'] if told else []
 
 
 def _rendered(records: Dict[int, Record]) -> bool:

@@ -96,11 +96,6 @@ class CLAPEncoderBase(Base3DDetector):
         """Keys of options that are dicts without a type, for the check of configurations."""
         return {'voxelize_cfg': set(VOXELIZE_KEYS)}
 
-    @classmethod
-    def title(cls, options: Dict[str, Any]) -> str:
-        """What the model with these options (its configuration) is called, for people."""
-        return cls.__name__
-
     @property
     def encoders(self) -> List[nn.Module]:
         """The encoders that exist."""

@@ -33,6 +33,11 @@ class Method:
     on_stage: Optional[Callable[[str], ContextManager]] = None  # a benchmark's clock
     _generator: Optional[torch.Generator] = None
 
+    @classmethod
+    def title(cls, options: Dict[str, Any]) -> str:
+        """What the method with these options (the model's configuration) is called, for people."""
+        return cls.__name__
+
     def facts(self) -> Dict[str, float]:
         """Numbers of the model, before training, that its figures are judged by."""
         return {}
