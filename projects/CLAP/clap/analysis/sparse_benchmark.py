@@ -6,14 +6,13 @@ from typing import Dict, List, Sequence
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 from spconv.pytorch import SparseConvTensor
 from torch import nn
 
 from ..encoders.sparse_conv import CLAPSparseConv3d, CLAPSparseInverseConv3d
 from ..errors import ConfigError
 from ..files.text_table import text_table
-from .benchmark import build_model
+from .benchmark import build_model, endless
 from .step_timer import StepTimer, median
 
 
@@ -36,8 +35,7 @@ def benchmark_inverse(cfg: Config, repeats: int, device: torch.device) -> List[D
     model = build_model(cfg, device, StepTimer(device))
     if not model.has_lidar:
         raise ConfigError('this benchmark needs the LiDAR branch (pts_middle_encoder)')
-    batch = next(iter(Runner.build_dataloader(cfg.train_dataloader, seed=0)))
-    clouds = model.data_preprocessor(batch, training=True)['inputs']['points']
+    clouds = model.data_preprocessor(next(endless(cfg)), training=True)['inputs']['points']
     with torch.no_grad():
         features, coords = model.voxelize(clouds)
         stages = model.pts_middle_encoder.stages(features, coords, len(clouds))
