@@ -17,6 +17,7 @@ from ..checkpoint.compare import checkpoint_state
 from ..checkpoint.read import allow_mmengine_checkpoints, load_checkpoint_file
 from ..hooks.atomic_checkpoint_hook import resumable_checkpoints
 from .check import check_config, check_options
+from .laid_out import LaidOutConfig
 from .overrides import COPIES, apply_options, parse_options
 
 
@@ -40,7 +41,7 @@ def load_config(
         raise FileNotFoundError(
             f'configuration {path} does not exist; the ones of this project are in projects/CLAP/configs'
         )
-    cfg = Config.fromfile(path)
+    cfg = LaidOutConfig.of(Config.fromfile(path))
     overrides = parse_options(options or [])
     check_options(cfg, overrides, COPIES)
     for line in apply_options(cfg, overrides):
