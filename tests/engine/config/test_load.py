@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 
+from projects.CLAP.clap.engine.config.laid_out import LaidOutConfig
 from projects.CLAP.clap.engine.config.load import check_load_from, load_config, skip_downloads
 from projects.CLAP.clap.errors import ConfigError
 
@@ -63,3 +65,13 @@ def test_numbers_below_1e_38_are_zero_on_the_cpu(repo_root: Path) -> None:
         assert (tiny * 1.0).item() == 0
     finally:
         torch.set_flush_denormal(False)
+
+
+def test_text_of_a_configuration_is_laid_out_once_for_each_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = LaidOutConfig.of(Config(dict(model=dict(channels=[16, 32])), filename=__file__))
+    first = cfg.pretty_text
+    assert first == Config(dict(model=dict(channels=[16, 32]))).pretty_text and cfg.filename == __file__
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **style: (f'again {text}', True))
+    assert copy.deepcopy(cfg).pretty_text == first
+    cfg.model.channels[1] = 64
+    assert cfg.pretty_text.startswith('again ') and '64' in cfg.pretty_text
