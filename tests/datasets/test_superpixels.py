@@ -10,11 +10,11 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 from skimage.measure import label
 
+from projects.CLAP.clap.datasets.file_checks import mirrored_file
 from projects.CLAP.clap.datasets.superpixels import (
     NO_SEGMENT,
     read_superpixels,
     segment_image,
-    superpixel_file,
     write_superpixels,
 )
 from projects.CLAP.clap.datasets.transforms.image_aug import ImageAugmentation, augment_image, augmentation_matrix
@@ -54,8 +54,8 @@ def test_large_images_are_halved():
 
 def test_files_lie_as_the_images_do(tmp_path: Path):
     folder = tmp_path / 'superpixels'
-    assert superpixel_file(folder, str(tmp_path / 'cam' / '1.jpg')) == folder / 'cam' / '1.jpg.png'
-    assert superpixel_file(folder, '/elsewhere/1.jpg') == folder / 'elsewhere' / '1.jpg.png'
+    assert mirrored_file(folder, str(tmp_path / 'cam' / '1.jpg')) == folder / 'cam' / '1.jpg.png'
+    assert mirrored_file(folder, '/elsewhere/1.jpg') == folder / 'elsewhere' / '1.jpg.png'
 
 
 def test_what_is_kept_is_read_and_nothing_else(tmp_path: Path):
@@ -70,7 +70,7 @@ def test_what_is_kept_is_read_and_nothing_else(tmp_path: Path):
     Image.fromarray(quarters()[:, ::-1]).save(image)
     with pytest.raises(DataError, match='another image'):
         read_superpixels(folder, str(image), 16)
-    superpixel_file(folder, str(image)).write_bytes(b'no picture')
+    mirrored_file(folder, str(image)).write_bytes(b'no picture')
     with pytest.raises(DataError, match='cannot be decoded'):
         read_superpixels(folder, str(image), 16)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
+from ..errors import DatasetError
 from .plausible import cloud_problem, image_problem, mode_problem
 
 MAX_AGE_S, MAX_SPEED_M_S = 2.0, 100.0
@@ -55,6 +57,22 @@ def _lidar_files(lidar: dict, key: str, features: int) -> List[ExpectedFile]:
     if 'extra_lidar_path' in lidar:
         files.append(ExpectedFile(lidar['extra_lidar_path'], f'{key}.extra_lidar_path', 4 * features, True))
     return files
+
+
+def mirrored_file(folder: Path, image: str) -> Path:
+    """Where ``folder`` has the PNG that belongs to an image: as the image lies below the folder that ``folder`` is in,
+    else by its whole path."""
+    folder, place = Path(os.path.abspath(folder)), Path(os.path.abspath(image))
+    root = folder.parent if folder.parent in place.parents else Path(place.anchor)
+    return folder / f'{place.relative_to(root)}.png'
+
+
+def check_mirrored(folder: Path, frames: Sequence[dict], what: str, advice: str) -> None:
+    """``DatasetError`` with ``advice`` if ``folder`` lacks the :func:`mirrored_file` of an image of the frames."""
+    images = dict.fromkeys(camera['img_path'] for frame in frames for camera in frame.get('images', {}).values())
+    problems = file_problems(ExpectedFile(str(mirrored_file(folder, image)), what, None) for image in images)
+    if problems:
+        raise DatasetError.from_problems(f'{what} in {folder} of {len(images)} images', problems, advice)
 
 
 def reading_problems(frame: dict, steps: Sequence[Any], where: str, sweeps: Optional[int]) -> List[str]:

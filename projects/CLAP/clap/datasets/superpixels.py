@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Dict
 
@@ -13,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from ..errors import ConfigError, DataError
 from ..files.atomic_file import write_atomic
+from .file_checks import mirrored_file
 
 #: Pixels that belong to no superpixel: those of an augmented image that the original does not reach.
 NO_SEGMENT = 255
@@ -43,13 +43,6 @@ def segment_image(rgb: np.ndarray, num_segments: int) -> np.ndarray:
     return found.astype(np.uint8)
 
 
-def superpixel_file(folder: Path, image: str) -> Path:
-    """Where the superpixels of an image are: as the image below the folder that ``folder`` is in, else by its path."""
-    folder, place = Path(os.path.abspath(folder)), Path(os.path.abspath(image))
-    root = folder.parent if folder.parent in place.parents else Path(place.anchor)
-    return folder / f'{place.relative_to(root)}.png'
-
-
 def write_superpixels(folder: Path, image: str, num_segments: int) -> None:
     """Make and keep the superpixels of one image, with its checksum."""
     content = Path(image).read_bytes()
@@ -58,12 +51,12 @@ def write_superpixels(folder: Path, image: str, num_segments: int) -> None:
     for key, value in _stamp(content, num_segments).items():
         notes.add_text(key, value)
     Image.fromarray(found).save(encoded, 'PNG', pnginfo=notes)
-    write_atomic(superpixel_file(folder, image), encoded.getvalue())
+    write_atomic(mirrored_file(folder, image), encoded.getvalue())
 
 
 def read_superpixels(folder: Path, image: str, num_segments: int) -> np.ndarray:
     """(h, w) uint8 of an image; ``DataError`` where they are missing, damaged or of another image or number."""
-    path, remake = superpixel_file(folder, image), 'make them again: tools/create_data.py superpixels'
+    path, remake = mirrored_file(folder, image), 'make them again: tools/create_data.py superpixels'
     try:
         with Image.open(path) as file:
             found, stamp = np.asarray(file), {key: file.info.get(key) for key in _stamp(b'', 0)}

@@ -53,7 +53,8 @@ class CMCR(Pretrainer):
         geometry: at masked cells of an image the nearest point's shared feature stands in.
         orthogonal: Eq. 18.
         num_classes: of the weak labels of the keyframe's points; 0 leaves the vMF loss out. The data set loads them
-            (``semantic_classes``, ``pts_semantic_mask`` in the keys that are packed).
+            (``semantic_classes``, or ``CLAPLoadLabelImages`` in the pipeline; ``pts_semantic_mask`` in the keys that
+            are packed).
         image_weight: of the loss of colours in the sum; the paper has 1 for all terms.
         occupancy_weight: of the loss of occupancy.
         vmf_rate: see :class:`ClassDirections`.

@@ -27,8 +27,9 @@ def weak_labels(samples: Sequence, num_points: Sequence[int], num_classes: int) 
     for sample, num in zip(samples if num_classes else (), num_points):
         if 'gt_pts_seg' not in sample or 'pts_semantic_mask' not in sample.gt_pts_seg:
             raise ConfigError(
-                "num_classes asks for weak labels, and a sample has none: set semantic_classes in the data set and "
-                "'pts_semantic_mask' in the keys of CLAPPackInputs, or num_classes=0"
+                "num_classes asks for weak labels, and a sample has none: set semantic_classes in the data set, or "
+                "CLAPLoadLabelImages in its pipeline, and 'pts_semantic_mask' in the keys of CLAPPackInputs; or "
+                'num_classes=0'
             )
         labels = sample.gt_pts_seg.pts_semantic_mask.long()
         where = sample.metainfo.get('lidar_path', 'a sample')

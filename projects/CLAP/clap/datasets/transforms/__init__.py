@@ -1,6 +1,7 @@
 """Pipeline steps. All registered names start with ``CLAP``."""
 
 from .image_aug import CLAPImageAug3D
+from .label_images import CLAPLoadLabelImages
 from .lidar_aug import CLAPGlobalRotScaleTrans, CLAPRandomFlip3D
 from .loading import CLAPLoadKeyframe, CLAPLoadMultiViewImages
 from .packing import CLAPPackInputs
@@ -11,6 +12,7 @@ __all__ = [
     'CLAPGlobalRotScaleTrans',
     'CLAPImageAug3D',
     'CLAPLoadKeyframe',
+    'CLAPLoadLabelImages',
     'CLAPLoadMultiViewImages',
     'CLAPLoadSuperpixels',
     'CLAPLoadSweeps',

@@ -9,9 +9,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet3d.registry import TRANSFORMS
 
-from ...errors import ConfigError, DatasetError
-from ..file_checks import ExpectedFile, file_problems
-from ..superpixels import NO_SEGMENT, check_count, read_superpixels, superpixel_file
+from ...errors import ConfigError
+from ..file_checks import check_mirrored
+from ..superpixels import NO_SEGMENT, check_count, read_superpixels
 
 
 def moved_segments(
@@ -58,16 +58,13 @@ class CLAPLoadSuperpixels(BaseTransform):
 
     def check_frames(self, frames: List[dict]) -> None:
         """``DatasetError`` if an image of the frames has none."""
-        images = dict.fromkeys(camera['img_path'] for frame in frames for camera in frame.get('images', {}).values())
-        files = (ExpectedFile(str(superpixel_file(self.folder, image)), 'superpixels', None) for image in images)
-        problems = file_problems(files)
-        if problems:
-            raise DatasetError.from_problems(
-                f'superpixels in {self.folder} of {len(images)} images',
-                problems,
-                'Make them once: python tools/create_data.py superpixels --config CONFIG. (The command goes on with '
-                'what is missing.)',
-            )
+        check_mirrored(
+            self.folder,
+            frames,
+            'superpixels',
+            'Make them once: python tools/create_data.py superpixels --config CONFIG. (The command goes on with what '
+            'is missing.)',
+        )
 
     def transform(self, results: dict) -> dict:
         if 'img_aug_matrix' not in results or 'superpixels' in results:
