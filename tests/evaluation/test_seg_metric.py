@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from mmdet3d.evaluation import seg_eval
 from mmdet3d.structures import Det3DDataSample, PointData
 
-from projects.CLAP.clap.errors import DatasetError
+from projects.CLAP.clap.errors import ConfigError, DatasetError
 from projects.CLAP.clap.evaluation import CLAPSegMetric
 
 CLASSES = [f'class{index}' for index in range(19)]
@@ -89,3 +91,22 @@ def test_frames_that_fill_the_last_batch_of_several_ranks_are_not_counted_twice(
 def test_what_cannot_be_measured_is_named(frame: dict, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         figures(frame)
+
+
+@pytest.mark.parametrize(
+    'dataset, num_classes, told',
+    [
+        (None, 2, 'set semantic_classes'),
+        (['car', 'road'], 2, 'taken for each other'),
+        (['road', 'car'], 3, 'num_classes is 3'),
+    ],
+)
+def test_classes_of_another_order_or_number_are_named_before_the_first_step(dataset, num_classes, told) -> None:
+    metric = CLAPSegMetric(['road', 'car'])
+    asked = (
+        SimpleNamespace(semantic_classes=dataset and dict.fromkeys(dataset)),
+        SimpleNamespace(num_classes=num_classes),
+    )
+    with pytest.raises(ConfigError, match=told):
+        metric.check(*asked)
+    metric.check(SimpleNamespace(semantic_classes=dict(road=[], car=[])), SimpleNamespace(num_classes=2))

@@ -14,9 +14,9 @@ from ..datasets.info_file import read_info_file
 from ..errors import ConfigError
 from .frame_boxes import FrameBoxes, frame_boxes
 from .info_metric import CLAPInfoMetric
-from .nuscenes_metric import check_whole_split
 from .once_boxes import SUPER_CLASS, THRESHOLDS, once_precisions
 from .waymo_boxes import LEVELS, MEAN_OF, RANGES_M, TYPES, waymo_precisions
+from .whole_split import check_same_classes, check_whole_split, evaluated_tokens
 
 
 class _BoxMetric(CLAPInfoMetric):
@@ -31,7 +31,9 @@ class _BoxMetric(CLAPInfoMetric):
         self._check_classes()
 
     def check(self, dataset: Any, model: nn.Module) -> None:
-        """The classes are checked when it is built."""
+        """As the parent, without nuScenes' rules; that the classes are scored at all is known when it is built."""
+        evaluated_tokens(dataset, self.ann_file)
+        check_same_classes(getattr(dataset, 'metainfo', {}).get('classes'), self.classes)
 
     def _check_classes(self) -> None:
         foreign = [name for name in self.classes if name not in self.TYPE_OF]

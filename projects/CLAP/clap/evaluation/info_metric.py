@@ -13,7 +13,7 @@ from ..datasets.info_file import frame_name, read_info_file
 from ..datasets.labels import box_problems, instance_problems, label_mapping
 from ..errors import ConfigError, DatasetError
 from .nuscenes_metric import average_precisions
-from .whole_split import check_whole_split, evaluated_tokens, tokens_of
+from .whole_split import check_same_classes, check_whole_split, evaluated_tokens, tokens_of
 
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE')
 #: Classes whose heading or motion nuScenes does not score.
@@ -71,12 +71,7 @@ class CLAPInfoMetric(BaseMetric):
                 f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)}; take another '
                 'metric, or none: val_dataloader=None val_cfg=None val_evaluator=None'
             )
-        own = dataset.metainfo.get('classes') if hasattr(dataset, 'metainfo') else None
-        if own is not None and list(own) != self.classes:
-            raise ConfigError(
-                f'val_evaluator.classes are {", ".join(self.classes)}, but the classes of the evaluation data set are '
-                f'{", ".join(own)}: labels would be taken for each other'
-            )
+        check_same_classes(getattr(dataset, 'metainfo', {}).get('classes'), self.classes)
         self._check_boxes(content['data_list'], self._scored_names(content, scored), mapping)
 
     def _check_boxes(self, infos: Sequence[dict], names: Dict[int, str], mapping: Dict[int, int]) -> None:

@@ -9,9 +9,11 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
+from torch import nn
 
-from ..errors import DatasetError
+from ..errors import ConfigError, DatasetError
 from ..structures import NO_CLASS
+from .whole_split import check_same_classes
 
 
 @METRICS.register_module()
@@ -42,6 +44,22 @@ class CLAPSegMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.classes, self.ignore_index = list(classes), ignore_index
+
+    def check(self, dataset: Any, model: nn.Module) -> None:
+        """``ConfigError`` where the data set gives no classes of points, or others than the metric or the model.
+
+        Args:
+            dataset: of the evaluation.
+            model: the segmentor.
+        """
+        if getattr(dataset, 'semantic_classes', 0) is None:
+            raise ConfigError(
+                'CLAPSegMetric measures classes of points: set semantic_classes of the evaluation data set'
+            )
+        check_same_classes(getattr(dataset, 'semantic_classes', None), self.classes)
+        told = getattr(model, 'num_classes', len(self.classes))
+        if told != len(self.classes):
+            raise ConfigError(f'model.num_classes is {told}, but val_evaluator.classes are {len(self.classes)}')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the points of each frame; (N,) classes in ``pred_pts_seg`` and ``gt_pts_seg``."""

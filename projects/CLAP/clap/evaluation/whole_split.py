@@ -1,4 +1,4 @@
-"""Metrics that are defined on a whole split: are all of its frames there, before and after?"""
+"""What a metric asks of the data set that is evaluated: all frames of its split, before and after, and its classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
 from ..datasets.info_file import read_info_file
-from ..errors import DatasetError
+from ..errors import ConfigError, DatasetError
 
 
 def evaluated_tokens(dataset: Any, ann_file: str) -> Optional[List[str]]:
@@ -41,4 +41,13 @@ def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_fil
             f'{len(predicted)} are evaluated ({len(missing)} missing, {len(extra)} of another file). '
             'Remove indices and load_interval from the evaluation data set, and let ann_file of data '
             'set and evaluator be the same'
+        )
+
+
+def check_same_classes(own: Optional[Sequence[str]], classes: Sequence[str]) -> None:
+    """``ConfigError`` unless the data set's classes are those of the metric, in this order; None: it tells none."""
+    if own is not None and list(own) != list(classes):
+        raise ConfigError(
+            f'val_evaluator.classes are {", ".join(classes)}, but the classes of the evaluation data set are '
+            f'{", ".join(own)}: labels would be taken for each other'
         )
