@@ -6,6 +6,7 @@ import torch
 
 from projects.CLAP.clap.datasets import CLAPDataset, DataError, check_dataset, check_frame
 from projects.CLAP.clap.datasets import checks as checks_module
+from projects.CLAP.clap.functional.voxelize import cylinder
 from tests.fixtures.driving_frames import CAMERAS, read_infos, write_dataset, write_infos
 
 RANGE = [-54, -54, -5, 54, 54, 3]
@@ -125,10 +126,6 @@ def test_voxels_that_the_limit_cuts_off_are_told_or_refused(dataset):
 def test_a_grid_of_other_axes_is_measured_in_its_own(dataset):
     """Distance, angle and height: what lies beside and behind is in range, too."""
     sample = dataset[0]
-
-    def cylinder(points):
-        return torch.stack([points[:, :2].norm(dim=1), torch.atan2(points[:, 1], points[:, 0]), points[:, 2]], 1)
-
     limits = [0, -np.pi, -5, 80, np.pi, 3]
     cloud = sample['inputs']['points']
     place = cylinder(cloud).numpy()

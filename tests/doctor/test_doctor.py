@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.doctor import BAD, GOOD, WATCH, Finding, data, hardware, one_step, versions
 from projects.CLAP.doctor.findings import guarded, summary
 from tests.fixtures.sim_dataset import tiny_dataset
@@ -147,6 +148,19 @@ def test_an_info_file_older_than_its_data(copy: Path, monkeypatch: pytest.Monkey
     assert len(findings) == 2 and all(
         'is older than' in f.verdict and 'create_data.py sim' in f.remedy for f in findings
     )
+
+
+def test_a_cylindrical_grid_is_measured_in_its_own_axes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of points taken for x, y and z few would lie in it: beside and behind the sensor is out of its numbers."""
+    monkeypatch.setenv('CLAP_DATA_ROOT', str(copy))
+    places = 'point_cloud_range=[0,-3.14159265,-5,54,3.14159265,3]'
+    options = ['model.grid=cylinder', f'model.voxelize_cfg.{places}']
+    options += [f'{name}_dataloader.dataset.pipeline.point_range=None' for name in ('train', 'val', 'test')]
+    cfg = load_config('projects/CLAP/configs/finetune/segmentor_sim.py', options)
+    node = cfg.train_dataloader.dataset
+    findings = data.check_frames(cfg, 'train_dataloader', node, str(copy / 'sim' / node.ann_file))
+    (found,) = [f for f in findings if f.title == 'range']
+    assert found.level == GOOD and int(re.search(r'(\d+)% of the points', found.verdict)[1]) > 90
 
 
 def tmp_data(copy: Path) -> Path:

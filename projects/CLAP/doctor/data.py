@@ -133,6 +133,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
 
     from projects.CLAP.clap.datasets.checks import check_dataset
     from projects.CLAP.clap.errors import DataError
+    from projects.CLAP.clap.functional.voxelize import GRIDS, cartesian
 
     try:
         node = ConfigDict({**node, 'serialize_data': False})
@@ -142,9 +143,10 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
         samples = list(_raw_frames(raw, ann_file, node.get('data_root')))
         findings += judge_boxes(count_boxes(samples), ann_file)
         findings += _check_calibration(raw, ann_file, pictures)
-        limits = _point_cloud_range(cfg)
+        limits, in_grid = _point_cloud_range(cfg), GRIDS.get(cfg.model.get('grid'), cartesian)
         if limits is not None:
-            findings.append(_judge_range([points for points, _, _ in samples], limits, ann_file))
+            clouds = [in_grid(torch.from_numpy(points)).numpy() for points, _, _ in samples]
+            findings.append(_judge_range(clouds, limits, ann_file))
         if limits is None or not _packs_keyframes(node):
             return findings
         node['verify'] = 'off'
@@ -152,7 +154,7 @@ def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Opti
             warnings.simplefilter('ignore')  # blind cameras become findings of their own
             voxels = cfg.model.get('voxelize_cfg') if cfg.model.get('pts_middle_encoder') else None
             voxels = voxels and dict(voxels, point_cloud_range=limits, max_voxels=voxels['max_voxels'][0])
-            reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits, voxels)
+            reports = check_dataset(DATASETS.build(node), FRAMES_LOOKED_AT, limits, voxels, in_grid)
     except DataError as error:
         lines = str(error).splitlines()
         return [Finding(BAD, 'frames', f'{loader}: ' + '\n      '.join(lines), lines[-1])]

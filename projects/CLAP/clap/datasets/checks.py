@@ -15,7 +15,7 @@ from torch import Tensor
 from ..encoders.camera_matrices import camera_matrices
 from ..errors import DataError
 from ..functional import project_points, transform_points
-from ..functional.voxelize import occupied_voxels
+from ..functional.voxelize import cartesian, occupied_voxels
 
 #: Shares of a frame's points (voxels) below (above) which it is no frame of the range's size.
 LEAST_IN_RANGE, LEAST_FAR, MOST_CUT = 0.02, 0.03, 0.33
@@ -24,11 +24,6 @@ NEAR_M = 5.0
 InGrid = Callable[[Tensor], Tensor]
 
 _warned_cameras: set = set()
-
-
-def cartesian(points: Tensor) -> Tensor:
-    """The place of points (N, 3 or more) on voxels along x, y and z."""
-    return points[:, :3]
 
 
 @dataclass(frozen=True)

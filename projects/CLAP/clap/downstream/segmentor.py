@@ -18,12 +18,10 @@ from ..encoders.camera_matrices import lidar_augmentations
 from ..encoders.sparse_conv import CLAPSparseInverseConv3d, CLAPSubMConv3d
 from ..errors import ConfigError
 from ..functional import transform_points
-from ..functional.voxelize import voxel_rows
+from ..functional.voxelize import GRIDS, voxel_rows
 from ..neighbours import neighbour_indices
 from ..structures import NO_CLASS
 from .on_encoders import OnEncoders
-
-GRIDS = ('cartesian', 'cylinder')
 
 
 class SparseDecoder(nn.Module):
@@ -102,7 +100,7 @@ class CLAPSegmentor(OnEncoders):
     ) -> None:
         super().__init__(**encoders)
         if grid not in GRIDS:
-            raise ConfigError(f"grid must be 'cartesian' or 'cylinder', got {grid!r}")
+            raise ConfigError(f'grid must be one of {", ".join(GRIDS)}, got {grid!r}')
         if not self.has_lidar or len(self.encoders) > 1:
             raise ConfigError('CLAPSegmentor has the LiDAR encoder alone: set the other encoders to None')
         if grid == 'cylinder':
@@ -122,10 +120,7 @@ class CLAPSegmentor(OnEncoders):
 
     def in_grid(self, points: Tensor) -> Tensor:
         """As the parent's; the encoder gets x, y, z on either grid, as in pre-training."""
-        if self.grid == 'cartesian':
-            return super().in_grid(points)
-        rho, phi = points[:, :2].norm(dim=1), torch.atan2(points[:, 1], points[:, 0])
-        return torch.stack([rho, phi, points[:, 2]], 1)
+        return GRIDS[self.grid](points)
 
     def rows_of(self, points: Sequence[Tensor], coords: Tensor) -> List[Tensor]:
         """Clouds (N, 3) and voxels (V, 4) = b, x, y, z -> row of every point's voxel, (N,) int64, -1 where none is."""

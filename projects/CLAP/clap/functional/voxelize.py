@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
+
+
+def cartesian(points: Tensor) -> Tensor:
+    """Places (N, 3) of points (N, 3 or more) on voxels along x, y, z: as they are."""
+    return points[:, :3]
+
+
+def cylinder(points: Tensor) -> Tensor:
+    """Places (N, 3) of points (N, 3 or more), metres, on Cylinder3D's voxels: rho (m), phi (rad, -pi to pi), z (m)."""
+    return torch.stack([points[:, :2].norm(dim=1), torch.atan2(points[:, 1], points[:, 0]), points[:, 2]], 1)
+
+
+#: Kinds of voxels by name.
+GRIDS: Dict[str, Callable[[Tensor], Tensor]] = dict(cartesian=cartesian, cylinder=cylinder)
 
 
 def grid_size(voxel_size: Sequence[float], point_cloud_range: Sequence[float]) -> Tuple[int, int, int]:
