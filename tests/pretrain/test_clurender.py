@@ -17,6 +17,8 @@ from tests.fixtures.tiny import batch, losses_of, street, tiny_model
 from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Of :meth:`SplatHead.errors`.
+COLOURS = {f'rgb_{name}{of}' for name in ('distance', 'error') for of in ('', '_of_mean_colour')}
 TERMS = {'loss_cluster', 'loss_spread', 'loss_render'}
 
 
@@ -66,7 +68,8 @@ def test_a_frame_is_learned() -> None:
     assert losses['loss_render'] < 0.6 * first['loss_render']
     assert losses['clusters_used'] > 2.5
     figures = predicted(model, data, training=True)  # the running statistics are not those of one frame
-    assert ratio(figures, 'rgb_error') < 0.8 * ratio(figures, 'rgb_error_of_mean_colour')
+    for name in ('rgb_error', 'rgb_distance'):
+        assert ratio(figures, name) < 0.8 * ratio(figures, f'{name}_of_mean_colour')
 
 
 def predicted(model: torch.nn.Module, data: dict, training: bool = False) -> dict:
@@ -83,7 +86,7 @@ def ratio(figures: dict, name: str) -> float:
 
 def test_figures_with_and_without_classes_and_the_pictures() -> None:
     model, data = build(), batch(1)
-    assert set(predicted(model, data)) == {'clusters_used', 'rgb_error', 'rgb_error_of_mean_colour'}
+    assert set(predicted(model, data)) == {'clusters_used', *COLOURS}
     heights = data['inputs']['keyframe_points'][0][:, 2]
     classes = torch.where(heights > -1.6, 1, 0).to(torch.uint8)
     classes[:100] = 255
@@ -159,7 +162,7 @@ def test_configurations_are_read_and_built(name: str) -> None:
         assert cfg.train_dataloader.dataset.ann_file.endswith('_train.pkl'), 'no point is held back: other frames are'
     model = MODELS.build(cfg.model)
     assert model.cluster_head.num_clusters == 64 and model.cluster_head.epsilon == 1e-3
-    assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_error' in str(model.declare(model.facts()))
+    assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_distance' in str(model.declare(model.facts()))
 
 
 def test_two_ranks_equal_one(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_pairs_are_where_a_loop_puts_them_and_hidden_ones_are_not_contrasted() -
     metas = [sample.metainfo for sample in inputs['data_samples']]
     sweep, view = model.sweeps(inputs['inputs'], metas)[0], model.views(inputs['inputs'], metas)[0]
     allowed = model.targets(sweep)
-    assert not (allowed & sweep.heldout).any() and float(allowed.float().mean()) > 0.8
+    assert not (allowed & sweep.heldout).any() and float(allowed.float().mean()) > 0.7
     pairs, found = pairs_of(sweep.points, view, allowed), []
     for camera, matrix in enumerate(metas[0]['lidar2img']):
         for index in allowed.nonzero()[:, 0].tolist():
@@ -166,7 +166,7 @@ def test_it_learns_one_frame() -> None:
     first, last = ({k: np.mean([s[k] for s in part]) for k in seen[0]} for part in (seen[:3], seen[-3:]))
     assert last['loss_contrast'] < first['loss_contrast'] - 1.0
     assert last['loss_image'] < 0.8 * first['loss_image']
-    assert last['loss_occupancy'] < first['loss_occupancy'] - 0.05
+    assert last['loss_occupancy'] < first['loss_occupancy'] - 0.015
     estimate_norm_statistics(model, [copy.deepcopy(data)])
     figures = figures_of(model, data)
     assert figures['retrieval'] > 3 * figures['retrieval_chance']
@@ -178,7 +178,7 @@ def figures_of(model: CMCR, data: dict) -> dict:
     return {name: a / b for name, (a, b) in out[0].get('figures').items()}
 
 
-@pytest.mark.parametrize('row', [0, 4])
+@pytest.mark.parametrize('row', [0, 2, 4])
 def test_evaluation_hides_the_held_back_points_and_repeats_itself(row: int) -> None:
     model, data, seen = model_of(**ROWS[row]), labelled(batch(1)), []
     encode = model.encode
@@ -189,14 +189,17 @@ def test_evaluation_hides_the_held_back_points_and_repeats_itself(row: int) -> N
     assert figures == figures_of(model, data)
     expected = {'retrieval', 'retrieval_chance'}
     if row:
-        expected |= {'occupancy', 'occupancy_prior', 'codes_of_both', 'code_agreement'}
-        expected |= {'colour_error', 'colour_error_without_points', 'colour_error_of_mean'}
+        expected |= {'codes_of_both', 'code_agreement', 'colour_error', 'colour_error_of_mean'}
+        shares = ('accuracy', 'accuracy_of_prior', 'near_accuracy', 'balanced_accuracy')
+        expected |= {f'occupancy_{name}' for name in (*shares, 'cross_entropy', 'cross_entropy_of_prior')}
+    if row == 4:  # the only one of these with points that stand in
+        expected.add('colour_error_without_points')
     assert set(figures) == expected
     assert all(np.isfinite(value) for value in figures.values())
 
 
 def test_what_it_says_is_what_it_logs() -> None:
-    for row, rules in ((0, 1), (1, 4), (4, 6)):
+    for row, rules in ((0, 1), (1, 3), (2, 5), (4, 6)):
         model = model_of(**ROWS[row])
         assert len(CMCR.declare(model.facts()).rules) == rules
     logged = {*losses_of(model, labelled(batch(1)))}
@@ -208,6 +211,8 @@ def test_what_it_says_is_what_it_logs() -> None:
     drawn = model.pictures(data, list(CMCR.picture_titles))
     assert set(drawn) == set(CMCR.picture_titles) and all(isinstance(one, Picture) for one in drawn.values())
     assert len(drawn['restored'].blocks[0].panels) == 8, 'four for each of two cameras'
+    drawn = model_of(**ROWS[2]).pictures(data, ['restored'])
+    assert len(drawn['restored'].blocks[0].panels) == 6, 'nothing stands in'
 
 
 @pytest.mark.parametrize('kind', ['empty', 'unseen'])

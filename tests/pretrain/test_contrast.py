@@ -11,10 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmdet3d.registry import MODELS
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from projects.CLAP.clap.datasets.clap_dataset import steps_of
 from projects.CLAP.clap.engine.config.load import load_config
+from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from projects.CLAP.clap.errors import ConfigError
 from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of
 from tests.fixtures.tiny import IMAGE, calibration, street, tiny_model
@@ -49,6 +51,31 @@ def test_it_learns_one_batch_and_finds_held_back_points_in_it(method):
     (hits, count), (one, again) = figures['retrieval'], figures['retrieval_chance']
     assert one == 1 and again == count > 10
     assert hits > 3, 'of chance, which finds one'
+
+
+def test_evaluation_does_not_show_the_held_back_points_to_the_encoder():
+    model, data, seen = build('PPKT').eval(), frames(), []
+    encode = model.encode
+    model.encode = lambda points, **rest: seen.extend(map(len, points)) or encode(points, **rest)
+    model(**model.data_preprocessor(data), mode='predict')
+    held = [int(model.heldout(cloud).sum()) for cloud in data['inputs']['keyframe_points']]
+    assert seen == [len(cloud) - num for cloud, num in zip(data['inputs']['points'], held)] and min(held) > 10
+
+
+def test_a_frozen_image_backbone_keeps_its_statistics():
+    model = build('PPKT', freeze_images=True)
+    norm = nn.BatchNorm2d(3)
+    model.img_backbone.add_module('stem_norm', norm)
+    norm.running_mean += 5.0
+    estimate_norm_statistics(model, [frames(size=1)])
+    assert (norm.running_mean == 5).all()
+    assert norm in [part for one in build_with(norm).norm_modules() for part in one.modules()]
+
+
+def build_with(norm):
+    model = build('PPKT')
+    model.img_backbone.add_module('stem_norm', norm)
+    return model
 
 
 def test_the_figures_that_are_judged_are_given():

@@ -108,6 +108,26 @@ def test_cells_are_those_of_the_points() -> None:
     assert torch.equal(all_seen, true)
 
 
+def test_the_limit_of_voxels_cuts_no_truth() -> None:
+    model, ready = mae(), mae().data_preprocessor(batch(1), training=True)
+    given = ready['inputs']['points'], [sample.metainfo for sample in ready['data_samples']]
+    _, true, _ = model.told(*given, None)
+    model.voxelize_cfg['max_voxels'] = (100, 100)
+    assert torch.equal(model.told(*given, None)[1], true) and true.sum() > 100
+
+
+def test_evaluation_normalises_the_masked_cloud_as_training_does() -> None:
+    """The running statistics are those of whole clouds: they must not matter, and stay."""
+    model, data = mae(), batch(1)
+    figures = predicted(model, data)
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean += 3.0
+    state = copy.deepcopy(model.state_dict())
+    assert predicted(model, data) == figures
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
 def test_figures_by_hand() -> None:
     """Six cells: two occupied and seen, two occupied and hidden of which one is told, two empty, one told to be."""
     true, seen = torch.tensor([1, 1, 1, 1, 0, 0]).bool(), torch.tensor([1, 1, 0, 0, 0, 0]).bool()
@@ -138,6 +158,7 @@ def test_bad_configurations_are_refused() -> None:
         (dict(masking=dict(point_ratio=0.5)), 'masking'),
         (dict(ratios=(0.9, 0.5)), 'ratios'),
         (dict(stride=3), 'stride'),
+        (dict(pts_backbone=tiny_model()['pts_backbone'], pts_neck=tiny_model()['pts_neck']), 'sparse encoder alone'),
     ):
         with pytest.raises(ConfigError, match=message):
             mae(**bad)

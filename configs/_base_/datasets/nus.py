@@ -128,6 +128,8 @@ detection = dict(
     val_dataloader=dict(dataset=dict(metainfo=metainfo, pipeline=dict(pack=dict(keys=['points', 'img'])))),
     val_evaluator=dict(type='CLAPNuScenesMetric', data_root=data_root, ann_file=data_root + 'nuscenes_infos_val.pkl'),
 )
+# What a data set of methods without cameras changes.
+lidar_alone = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
 # Boxes of three merged classes from the LiDAR alone, measured by nuScenes' matching without its tables.
 three_classes = dict(
     vehicle=['car', 'truck', 'bus', 'trailer', 'construction_vehicle'],

@@ -6,8 +6,6 @@ _base_ = ['../../../configs/_base_/methods_nus.py', '../../../configs/_base_/mod
 model = dict(type='ALSO', voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range))
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 
-lidar = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
-train_dataloader = dict(dataset=lidar)
-val_dataloader = dict(dataset=lidar)
+train_dataloader = dict(dataset=_base_.lidar_alone)
+val_dataloader = dict(dataset=_base_.lidar_alone)
 test_dataloader = val_dataloader
-del lidar

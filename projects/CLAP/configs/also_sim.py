@@ -3,10 +3,12 @@
 #   python tools/train.py projects/CLAP/configs/also_sim.py
 _base_ = ['../../../configs/_base_/methods_sim.py', '../../../configs/_base_/models/lidar_small.py']
 
-model = dict(type='ALSO', voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range))
+model = dict(
+    type='ALSO',
+    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
+    delta_m=0.5,  # to be told by cells of 1.2 m
+)
 
-lidar = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
-train_dataloader = dict(dataset=lidar)
-val_dataloader = dict(dataset=lidar)
+train_dataloader = dict(dataset=_base_.lidar_alone)
+val_dataloader = dict(dataset=_base_.lidar_alone)
 test_dataloader = val_dataloader
-del lidar

@@ -8,8 +8,6 @@ model = dict(
     fusion_layer=None,
     prototype_head=None,  # it associates two sensors
 )
-lidar = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
-train_dataloader = dict(dataset=lidar)
-val_dataloader = dict(dataset=lidar)
+train_dataloader = dict(dataset=_base_.lidar_alone)
+val_dataloader = dict(dataset=_base_.lidar_alone)
 test_dataloader = val_dataloader
-del lidar

@@ -124,7 +124,8 @@ def test_objects_are_learned_and_the_untrained_stays(data: dict) -> None:
     samples = predicted(model, data)
     assert colour_error(samples[0]) < 0.75 * before
     assert [sample.split for sample in samples] == ['test', 'train', 'train']
-    assert set(samples[0].figures) == {'clusters_used', 'rgb_error', 'rgb_error_of_mean_colour'}
+    colours = {f'rgb_{name}{of}' for name in ('distance', 'error') for of in ('', '_of_mean_colour')}
+    assert set(samples[0].figures) == {'clusters_used', *colours}
     assert samples[1].figures == {} and samples[0].features.shape == samples[0].untrained_features.shape == (16,)
     assert not torch.equal(samples[0].features, samples[0].untrained_features)
     assert {rule.title for rule in model.declare(model.facts()).rules} >= {'Clusters in use (perplexity)'}

@@ -135,8 +135,11 @@ class CLAPEncoderBase(Base3DDetector):
         """Points (N, 3 or more), metres -> their place (N, 3) in the axes of the voxels."""
         return points[:, :3]
 
-    def voxelize(self, points: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
-        """Clouds (N, F) in the augmented LiDAR frame -> mean features (V, F), coords (V, 4) int32 = b, x, y, z."""
+    def voxelize(self, points: Sequence[Tensor], limited: bool = True) -> Tuple[Tensor, Tensor]:
+        """Clouds (N, F) in the augmented LiDAR frame -> mean features (V, F), coords (V, 4) int32 = b, x, y, z.
+
+        At most ``max_voxels`` of each cloud if they are ``limited``.
+        """
         cfg = self.voxelize_cfg
         max_voxels = cfg['max_voxels'][0 if self.training else 1]
         features, coords = [], []
@@ -147,7 +150,7 @@ class CLAPEncoderBase(Base3DDetector):
                 cfg['voxel_size'],
                 cfg['point_cloud_range'],
                 cfg['max_num_points'],
-                max_voxels,
+                max_voxels if limited else len(cloud) + 1,
                 self.in_grid(cloud),
             )
             features.append(means)

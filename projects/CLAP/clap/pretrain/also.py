@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -15,17 +14,16 @@ from ..errors import ConfigError
 from ..functional import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from ..functional.shared_mean import shared_mean
 from ..structures import KeyframeSweep
-from .base import Pretrainer, without_points
+from .base import Pretrainer
 from .declaration import Chart, Declaration, HealthRule, Limits
 from .heads.occupancy_query_head import OccupancyQueryHead
+from .occupancy_figures import query_charts, query_figures, query_rule
 from .pictures import Block, Image, Picture, Quantity, title_of
 
 #: Intensities of the data are 0 to this.
 _BRIGHTEST = 255.0
 #: The same return in two clouds, which were carried into the frame by the same motion in another arithmetic.
 _SAME_POINT_M = 1e-3
-#: Log-odds of a query to be full, before anything is known of it: every third is.
-_PRIOR = -math.log(2)
 #: Of the slices in the picture.
 _PIXEL_M, _SLICE_M = 0.25, 0.3
 
@@ -116,15 +114,11 @@ class ALSO(Pretrainer):
         """Queries on rays to the held-back points, which the encoders do not see; the same at every evaluation.
 
         Returns:
-            The samples, each with ``figures`` for :class:`CLAPFigureMetric`: ``accuracy``, ``near_accuracy`` (of
-            queries within ``delta_m`` of the hit; chance is 0.5), ``cross_entropy``; ``accuracy_of_prior`` and
-            ``cross_entropy_of_prior`` (always telling that a third is full); ``balanced_accuracy``, the mean over
-            frames of the shares of full queries that are told to be fuller than a third and of empty ones that are not.
+            The samples, each with ``figures`` for :class:`CLAPFigureMetric`, see :func:`.query_figures`.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps = self.sweeps(batch_inputs_dict, metas)
-        points = [without_points(c, s.points[s.heldout]) for c, s in zip(batch_inputs_dict['points'], sweeps)]
-        bev = self.encode_masked({**batch_inputs_dict, 'points': points}, metas).fused_bev
+        bev = self.encode_masked(self.hold_back(batch_inputs_dict, sweeps), metas).fused_bev
         for sample, sweep, one in zip(batch_data_samples, sweeps, bev):
             generator = torch.Generator(bev.device).manual_seed(0)
             asked = also_queries(*self.targets(sweep, sweep.heldout), self.num_queries, self.delta_m, generator)
@@ -132,21 +126,9 @@ class ALSO(Pretrainer):
         return batch_data_samples
 
     def figures(self, asked: OccupancyQueries, bev: Tensor) -> Dict[str, Tuple[float, float]]:
-        """Sums and counts of :meth:`predict` for one sample's map (C, X, Y)."""
+        """:func:`.query_figures` of one sample's map (C, X, Y)."""
         told, answered = self.query_head(bev[None], [asked.points]).told(len(asked.points))
-        told, full, near = told[answered], asked.occupied[answered], asked.near[answered]
-        right, num = (told > 0) == full, len(full)
-        figures = dict(
-            accuracy=(right.sum(), num),
-            accuracy_of_prior=((~full).sum(), num),
-            near_accuracy=(right[near].sum(), near.sum()),
-            cross_entropy=(occupancy_loss(told, full) * num, num),
-            cross_entropy_of_prior=(occupancy_loss(torch.full_like(told, _PRIOR), full) * num, num),
-        )
-        if full.any() and (~full).any():
-            likely = told > _PRIOR
-            figures['balanced_accuracy'] = ((likely[full].float().mean() + (~likely[~full]).float().mean()) / 2, 1)
-        return {name: (float(total), float(count)) for name, (total, count) in figures.items()}
+        return query_figures(told[answered], asked.occupied[answered], asked.near[answered])
 
     # ---------------------------------------------------------------- what it says of itself
 
@@ -154,17 +136,7 @@ class ALSO(Pretrainer):
     def declare(cls, facts: Dict[str, float]) -> Declaration:
         """Whether held-back queries are answered better than by the prior."""
         rules = (
-            HealthRule(
-                'Occupancy of held-back queries, against the prior',
-                ('heldout/cross_entropy',),
-                Limits(high_watch=0.95, high_bad=1.0),
-                ('Full and empty are told apart.', 'Little is told that the prior does not.', 'Nothing is told.'),
-                'Cross-entropy of queries on rays that the loss never sees, over that of telling a third to be full. '
-                'Telling near from far alone gives 0.73; below, the surface is known to delta_m.',
-                'Train longer or raise the learning rate.',
-                evaluation=True,
-                over='heldout/cross_entropy_of_prior',
-            ),
+            query_rule(),
             HealthRule(
                 'Queries that a cell answers',
                 ('answered_queries',),
@@ -175,10 +147,8 @@ class ALSO(Pretrainer):
                 from_start=True,
             ),
         )
-        heldout = ('balanced_accuracy', 'near_accuracy', 'accuracy', 'accuracy_of_prior')
         charts = (
-            Chart('held-back queries: accuracies', tuple(f'heldout/{name}' for name in heldout), True),
-            Chart('held-back queries: entropy', ('heldout/cross_entropy', 'heldout/cross_entropy_of_prior'), True),
+            *query_charts(),
             Chart('accuracy of drawn queries', ('occupancy_accuracy', 'near_accuracy')),
         )
         return Declaration(rules, charts)

@@ -31,6 +31,8 @@ class Pretrainer(Method, CLAPEncoderBase):
         heldout_ratio: share of every keyframe sweep that the loss never sees, for evaluation.
         ego_box: (x0, y0, z0, x1, y1, z1) of the own vehicle, metres, LiDAR frame without augmentation: points inside
             are no targets. The encoders see them.
+        min_range_m: points nearer to the sensor are no targets either: on nuScenes a quarter of the returns in range
+            are its own vehicle's. CLAP's samplers have their own.
         encoders: arguments of :class:`CLAPEncoderBase`.
     """
 
@@ -43,6 +45,7 @@ class Pretrainer(Method, CLAPEncoderBase):
         depth_source: str = 'masked',
         heldout_ratio: float = 0.02,
         ego_box: Optional[Sequence[float]] = None,
+        min_range_m: float = 2.5,
         **encoders: Any,
     ) -> None:
         super().__init__(**encoders)
@@ -55,7 +58,8 @@ class Pretrainer(Method, CLAPEncoderBase):
         cfg = self.voxelize_cfg or {}
         geometry = {key: cfg[key] for key in ('point_cloud_range', 'voxel_size') if key in cfg}
         self.masking = InputMasking(**geometry, **masking) if masking else None
-        self.depth_source, self.heldout_ratio, self.ego_box = depth_source, heldout_ratio, ego_box
+        self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
+        self.ego_box, self.min_range_m = ego_box, min_range_m
         #: Is shown the losses of a step, before they are summed, and the maps that it encoded; GradientShareHook.
         self.on_losses: Optional[Callable[[Dict[str, Any], List[EncoderOutput]], None]] = None
         self._encoded: List[EncoderOutput] = []
@@ -163,10 +167,17 @@ class Pretrainer(Method, CLAPEncoderBase):
         index = torch.arange(len(points), device=points.device, dtype=torch.int64)
         return (index * 2654435761) % 2**32 < self.heldout_ratio * 2**32
 
+    @staticmethod
+    def hold_back(inputs: Dict, sweeps: Sequence[KeyframeSweep]) -> Dict:
+        """The inputs without the held-back points in the encoders' clouds, for evaluation."""
+        clouds = zip(inputs['points'], sweeps)
+        return {**inputs, 'points': [without_points(cloud, sweep.points[sweep.heldout]) for cloud, sweep in clouds]}
+
     def inside(self, sweep: KeyframeSweep) -> Tensor:
         """(N,) bool: points in range and off the own vehicle, whether held back or not."""
         low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
-        return ((sweep.points >= low) & (sweep.points < high)).all(-1) & ~sweep.own
+        far = (sweep.points - sweep.origins).norm(dim=-1) > self.min_range_m
+        return ((sweep.points >= low) & (sweep.points < high)).all(-1) & far & ~sweep.own
 
     def images(self, inputs: Dict) -> Tensor:
         """Normalised images (B, N, 3, H, W); ``ConfigError`` if the pipeline loads none."""

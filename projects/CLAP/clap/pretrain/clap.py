@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..modules import BoundField
 from ..structures import CameraViews, KeyframeSweep, RayBundle
 from . import clap_pictures
-from .base import Pretrainer, without_points
+from .base import Pretrainer
 from .clap_frame import render_frame
 from .clap_health import declaration
 from .declaration import Declaration
@@ -56,6 +56,8 @@ class CLAP(Pretrainer):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
+        if 'min_range_m' in shared:
+            raise ConfigError('CLAP takes the nearest range from its samplers: set model.ray_sampler.min_range_m')
         if prototype_head is not None and not (self.has_lidar and self.has_camera):
             raise ConfigError(
                 'prototype_head associates two modalities and needs pts_middle_encoder and img_backbone; '
@@ -120,10 +122,8 @@ class CLAP(Pretrainer):
             self.active_sampler(field.detach(), sweep, view, draw)
             for field, sweep, view, draw in zip(fields, sweeps, views, draws or self.sample_generators(len(fields)))
         ]
-        stats = {
-            name: torch.tensor([rays.stats[name] for rays in drawn]).mean().to(fields[0].table.device)
-            for name in drawn[0].stats
-        }
+        device = fields[0].table.device
+        stats = {name: torch.tensor([rays.stats[name] for rays in drawn]).mean().to(device) for name in drawn[0].stats}
         return [rays.lidar for rays in drawn], [rays.camera for rays in drawn], stats
 
     @property
@@ -157,13 +157,13 @@ class CLAP(Pretrainer):
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         sweeps, views = self.sweeps(batch_inputs_dict, metas), self.views(batch_inputs_dict, metas)
-        points = [without_points(c, s.points[s.heldout]) for c, s in zip(batch_inputs_dict['points'], sweeps)]
-        encoded = self.encode_masked({**batch_inputs_dict, 'points': points}, metas)
+        inputs = self.hold_back(batch_inputs_dict, sweeps)
+        encoded = self.encode_masked(inputs, metas)
         fields = self.render_head.decode(encoded.fused_bev)
         greys: Sequence[Optional[BoundField]] = [None] * len(fields)
         if self.grey_images and any(view is not None for view in views):
-            no_images = torch.zeros_like(batch_inputs_dict['imgs'])  # normalised: the mean colour of the data
-            camera_bev = self.extract_camera(no_images, points, metas)  # the LiDAR map stays what it is
+            no_images = torch.zeros_like(inputs['imgs'])  # normalised: the mean colour of the data
+            camera_bev = self.extract_camera(no_images, inputs['points'], metas)  # the LiDAR map stays what it is
             greys = self.render_head.decode(self.fuse(encoded.lidar_bev, camera_bev))
         for sample, field, sweep, view, grey in zip(batch_data_samples, fields, sweeps, views, greys):
             sample.set_field(self.evaluate_rays(field, sweep, view, grey), 'rendered')

@@ -33,7 +33,8 @@ class CluRender(Pretrainer):
 
     The feature of a point is the BEV map at its x, y, and its height, which the map has lost. A segmentation head tells
     its cluster, a colour network its colour; images are targets and nothing is trained of them. The whole input is
-    encoded, unless ``masking`` says otherwise. Where the paper does not augment, driving frames come as the pipeline
+    encoded, unless ``masking`` says otherwise, and no point is held back from the loss: its figures are those of frames
+    that it is not trained on. Where the paper does not augment, driving frames come as the pipeline
     gives them.
 
     Args:
@@ -129,8 +130,8 @@ class CluRender(Pretrainer):
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
         """The samples, each with ``figures`` for :class:`CLAPFigureMetric`, over all points of the keyframe in range:
 
-        those of :func:`purities` where the points have classes, ``clusters_used``, ``rgb_error`` and
-        ``rgb_error_of_mean_colour``.
+        those of :func:`purities` where the points have classes, ``clusters_used`` and those of
+        :meth:`SplatHead.errors`.
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         bev = self.encode_masked(batch_inputs_dict, metas).fused_bev

@@ -52,19 +52,20 @@ _PURITY = HealthRule(
     over='heldout/purity_of_places',
 )
 _COLOUR = HealthRule(
-    'Colour of splatted points (over that of the mean colour)',
-    ('heldout/rgb_error',),
-    Limits(high_watch=0.95, high_bad=1.1),
+    'Colours of splatted points (distance over that of the mean colour)',
+    ('heldout/rgb_distance',),
+    Limits(high_watch=0.9, high_bad=1.05),
     (
         'Points know more than the mean colour.',
         'The mean colour would be about as good.',
         'The mean colour would be better.',
     ),
-    'Error of the rendered colour on covered pixels of evaluation frames over that of painting these in their mean '
-    'colour.',
+    'Distance of the rendered from the true colours of the covered pixels of a view, as the loss measures it, over '
+    'that of painting these in their mean colour. The error of single pixels is drawn beside it: colours that are '
+    'right on the whole and in the wrong places have a larger one than the mean colour.',
     'Train longer, or raise model.splat_head.loss_weight. If it stays, check the calibration (tools/doctor.py).',
     evaluation=True,
-    over='heldout/rgb_error_of_mean_colour',
+    over='heldout/rgb_distance_of_mean_colour',
 )
 _ACCURACY = HealthRule(
     'Accuracy of a linear SVM (over that on untrained features)',
@@ -93,7 +94,10 @@ _COVERED = HealthRule(
 _CHARTS = (
     Chart('prediction of soft labels (1: equal scores)', ('cluster_ratio',)),
     Chart('clusters in use', ('clusters_used',)),
-    Chart('error of colour', ('heldout/rgb_error', 'heldout/rgb_error_of_mean_colour'), evaluation=True),
+    *(
+        Chart(title, (f'heldout/{name}', f'heldout/{name}_of_mean_colour'), evaluation=True)
+        for title, name in (('distance of colours', 'rgb_distance'), ('error of pixels', 'rgb_error'))
+    ),
 )
 _PURITY_CHART = Chart(
     'purity of clusters, of clusters by place alone, of one',

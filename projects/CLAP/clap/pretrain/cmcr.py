@@ -196,9 +196,7 @@ class CMCR(Pretrainer):
         shared = rows.view(len(flat), *flat.shape[-2:], -1).permute(0, 3, 1, 2)
         return self.colour_decoder(shared + self.specific.pixel(flat)).unflatten(0, maps.shape[:2])
 
-    def occupancy(
-        self, bev: Tensor, sweep: KeyframeSweep, hits: Tensor, draw: torch.Generator
-    ) -> Tuple[Tensor, Tensor, Tensor]:
+    def occupancy(self, bev: Tensor, sweep: KeyframeSweep, hits: Tensor, draw: torch.Generator) -> Tuple[Tensor, ...]:
         """What points of one sample say of queries near them.
 
         Args:
@@ -208,7 +206,7 @@ class CMCR(Pretrainer):
             draw: source of randomness.
 
         Returns:
-            for each pair of a query and a point: logit (P,), whether the query is full (P,) bool, its index (P,).
+            for each pair of a query and a point (P,): logit, whether the query is full, is near, its index.
         """
         asked = also_queries(sweep.points[hits], sweep.origins[hits], self.num_queries, self.delta_m, draw)
         supports = sweep.points[weighted_draw(self.targets(sweep).float(), self.num_supports, draw)]
@@ -218,7 +216,7 @@ class CMCR(Pretrainer):
         # a map does not tell where the sensor stands, and so not which side of a surface it saw
         ray = normalize(asked.points - sweep.origins[hits][asked.source], dim=1)[query]
         logits = self.occupancy_decoder(torch.cat([features[support], offset, ray], dim=1))[:, 0]
-        return logits, asked.occupied[query], query
+        return logits, asked.occupied[query], asked.near[query], query
 
     # ---------------------------------------------------------------- evaluation, and what it says of itself
 
@@ -241,7 +239,8 @@ class CMCR(Pretrainer):
     def facts(self) -> Dict[str, float]:
         """Which parts are on."""
         codewords = 0 if self.codebook is None else len(self.codebook.counts)
-        return dict(reconstruct=float(self.reconstruct), num_codewords=float(codewords))
+        parts = dict(reconstruct=self.reconstruct, geometry=self.geometry, num_codewords=codewords)
+        return {name: float(value) for name, value in parts.items()}
 
     @classmethod
     def declare(cls, facts: Dict[str, float]) -> Declaration:

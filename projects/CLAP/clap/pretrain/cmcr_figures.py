@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from functools import partial
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, List, Tuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, normalize
+from torch.nn.functional import normalize
 
 from ..functional import usage_perplexity
 from ..functional.shared_mean import shared_mean
 from ..structures import CameraViews, KeyframeSweep
-from .base import without_points
+from .masking import own_statistics
+from .occupancy_figures import query_figures
 from .point_pixel import enlarged, hide, pairs_of, retrieval, stand_ins
 from .samplers.base import valid_pixels
 
@@ -49,34 +48,10 @@ def code_figures(flat: Tensor, deep: Tensor) -> Dict[str, Tensor]:
     )
 
 
-@contextmanager
-def own_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch norms of a module normalise by what they are given, as in training, and remember nothing.
-
-    Those they remember are of whole images (UnmaskedNormHook), half hidden ones have others.
-    """
-    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
-        norm.forward = partial(
-            batch_norm,
-            running_mean=None,
-            running_var=None,
-            weight=norm.weight,
-            bias=norm.bias,
-            training=True,
-            eps=norm.eps,
-        )
-    try:
-        yield
-    finally:
-        for norm in norms:
-            del norm.forward
-
-
 def hidden_views(model: nn.Module, imgs: Tensor, draw: torch.Generator) -> Tuple[Tensor, Tensor]:
     """Features (1, N, C, h, w) of images (1, N, 3, H, W) of which patches are hidden, and hidden cells (N, h, w)."""
     masked, hidden = hide(model.masking, imgs, [draw], model.shared.stride)
-    with own_statistics(model.img_neck):
+    with own_statistics(model.img_backbone, model.img_neck):
         return model.image_features(masked), hidden[0]
 
 
@@ -84,15 +59,15 @@ def figures_of(model: nn.Module, inputs: Dict, samples: List) -> List[Figures]:
     """Sum and count of every figure, for each frame; the encoder is not shown the held-back points.
 
     ``retrieval``: held-back points that are nearest to their own pixel among up to 512 pairs of the frame, beside
-    ``retrieval_chance``. ``occupancy``: right answers to queries on rays of held-back points, beside
-    ``occupancy_prior``, the answer that is right more often. ``colour_error``: absolute error at hidden cells with a
-    point, beside ``colour_error_without_points`` (nothing stands in) and ``colour_error_of_mean`` (mean colour of the
-    image). ``codes_of_both``: codewords that points and pixels of these pairs both chose, of those that any chose;
+    ``retrieval_chance``. ``occupancy_``: :func:`.query_figures` of rays of held-back points.
+    ``colour_error``: absolute error at hidden cells with a point, beside ``colour_error_without_points`` (nothing
+    stands in, where the model has ``geometry``) and ``colour_error_of_mean`` (mean colour of these pixels of an image).
+    ``codes_of_both``: codewords that points and pixels of these pairs both chose, of those that any chose;
     ``code_agreement``: pairs that chose the same one.
     """
     metas = [sample.metainfo for sample in samples]
     sweeps, views = model.sweeps(inputs, metas), model.views(inputs, metas)
-    clouds = [without_points(cloud, s.points[s.heldout]) for cloud, s in zip(inputs['points'], sweeps)]
+    clouds = model.hold_back(inputs, sweeps)['points']
     bev, maps = model.encode(clouds, None, None, metas).fused_bev, model.image_features(model.images(inputs))
     draws = [torch.Generator(bev.device).manual_seed(0) for _ in sweeps]
     found: List[Figures] = []
@@ -123,13 +98,12 @@ def _pair_figures(
 
 
 def _occupancy_figures(model: nn.Module, bev: Tensor, sweep: KeyframeSweep, draw: torch.Generator) -> Figures:
-    logits, full, query = model.occupancy(bev, sweep, model.inside(sweep) & sweep.heldout, draw)
-    sums = logits.new_zeros(model.num_queries).index_add_(0, query, logits)
-    truth = torch.zeros_like(sums, dtype=torch.bool).index_put_((query,), full)
-    asked = query.unique()
-    right = ((sums > 0) == truth)[asked].sum()
-    share, count = float(truth[asked].sum()), float(len(asked))
-    return dict(occupancy=(float(right), count), occupancy_prior=(max(share, count - share), count))
+    logits, full, near, query = model.occupancy(bev, sweep, model.inside(sweep) & sweep.heldout, draw)
+    count = query.bincount(minlength=model.num_queries)
+    told = logits.new_zeros(model.num_queries).index_add_(0, query, logits) / count.clamp(min=1)
+    facts = (torch.zeros_like(count, dtype=torch.bool).index_put_((query,), fact) for fact in (full, near))
+    figures = query_figures(*(values[count > 0] for values in (told, *facts)))
+    return {f'occupancy_{name}': figure for name, figure in figures.items()}
 
 
 def _colour_figures(
@@ -140,14 +114,15 @@ def _colour_figures(
     standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
     cells = torch.zeros(hidden.numel(), dtype=torch.bool, device=bev.device).index_fill_(0, standing[0], True)
     pixels = enlarged(cells.view(hidden.shape), stride)[:, :height, :width] & valid_pixels(view)
-    mean = view.rgb.mean((-2, -1), keepdim=True).expand_as(view.rgb)
     count = float(pixels.sum())
+    mean = (view.rgb * pixels[:, None]).sum((-2, -1)) / pixels.sum((-2, -1)).clamp(min=1)[:, None]
 
     def error(told: Tensor) -> Tuple[float, float]:
         return float((told[..., :height, :width] - view.rgb).abs().mean(1)[pixels].sum()), count
 
-    return dict(
-        colour_error=error(model.restore(bev, maps, [sweep.points], [standing])[0]),
-        colour_error_without_points=error(model.restore(bev, maps, [sweep.points])[0]),
-        colour_error_of_mean=error(mean),
-    )
+    figures = dict(colour_error_of_mean=error(mean[..., None, None].expand_as(view.rgb)))
+    alone = error(model.restore(bev, maps, [sweep.points])[0])
+    if not model.geometry:
+        return dict(figures, colour_error=alone)
+    helped = error(model.restore(bev, maps, [sweep.points], [standing])[0])
+    return dict(figures, colour_error=helped, colour_error_without_points=alone)

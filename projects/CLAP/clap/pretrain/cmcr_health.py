@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from .declaration import Chart, Declaration, HealthRule, Limits
+from .occupancy_figures import query_charts, query_rule
 
 _RETRIEVAL = HealthRule(
     'Pixels found from points (times chance)',
@@ -16,22 +17,12 @@ _RETRIEVAL = HealthRule(
     evaluation=True,
     over='heldout/retrieval_chance',
 )
-_OCCUPANCY = HealthRule(
-    'Occupancy of places (times the prior)',
-    ('heldout/occupancy',),
-    Limits(low_bad=1.02, low_watch=1.2),
-    ('It is known.', 'It is hardly known.', 'The commoner answer is as good.'),
-    'Right answers at places on rays of held-back points, over the share of the commoner answer.',
-    'Train longer. If it stays, check keyframe_origins of the info file: rays begin there.',
-    evaluation=True,
-    over='heldout/occupancy_prior',
-)
 _COLOUR = HealthRule(
     'Colour of hidden cells (error over that of the mean colour)',
     ('heldout/colour_error',),
     Limits(high_watch=1.0),
     ('Restoring knows more than the mean colour.', 'The mean colour is no worse.', 'The colour is not a number.'),
-    "Absolute error at hidden cells with a point, over that of the image's mean colour.",
+    'Absolute error at hidden cells with a point, over that of the mean colour of these cells.',
     'Colour comes late: train longer.',
     evaluation=True,
     over='heldout/colour_error_of_mean',
@@ -66,7 +57,7 @@ _CODES = (
 )
 _CHARTS = (
     Chart('pixels found from held-back points', ('heldout/retrieval', 'heldout/retrieval_chance'), True),
-    Chart('occupancy, right answers', ('heldout/occupancy', 'heldout/occupancy_prior'), True),
+    *query_charts('occupancy_'),
     Chart(
         'colour error at hidden cells: with points, without, of the mean colour',
         ('heldout/colour_error', 'heldout/colour_error_without_points', 'heldout/colour_error_of_mean'),
@@ -84,7 +75,9 @@ def declaration(facts: Dict[str, float]) -> Declaration:
     """What the report shows; ``facts`` as :meth:`CMCR.facts` gives them."""
     rules = [_RETRIEVAL]
     if facts.get('reconstruct', 1.0):
-        rules += [_OCCUPANCY, _COLOUR, _STAND_IN]
+        rules += [query_rule('occupancy_'), _COLOUR]
+    if facts.get('geometry', 1.0):
+        rules.append(_STAND_IN)
     if facts.get('num_codewords', 512.0):
         rules += _CODES
     return Declaration(tuple(rules), _CHARTS)

@@ -35,20 +35,21 @@ def pictures(model: nn.Module, batch: dict, names: Sequence[str], state: str = '
 def _restored(
     model: nn.Module, bev: Tensor, imgs: Tensor, sweep: KeyframeSweep, view: CameraViews, panels: List[Image]
 ) -> Block:
-    """A row per camera: image, what is left of it, restored from that alone and with the points."""
+    """A row per camera: image, what is left of it, restored from that alone and, with ``geometry``, with the points."""
     draw, stride = torch.Generator(bev.device).manual_seed(0), model.shared.stride
     maps, hidden = hidden_views(model, imgs, draw)
     standing = stand_ins(pairs_of(sweep.points, view, model.targets(sweep)), hidden, stride)
     height, width = view.rgb.shape[-2:]
     left = (view.rgb * ~enlarged(hidden, stride)[:, None, :height, :width]).clamp(0, 1)
-    told = [model.restore(bev, maps, [sweep.points], those)[0] for those in (None, [standing])]
+    ways = [None, [standing]][: 1 + model.geometry]
+    told = [model.restore(bev, maps, [sweep.points], those)[0] for those in ways]
     rows = []
     for number, panel in enumerate(panels):
         shown = [left[number], *(one[number, :, :height, :width] for one in told)]
         titles = ('', '', '') if number else ('half of it hidden', 'restored from that', 'restored with points')
         rows.append(replace(panel, title='' if number else 'image', side=panel.title))
         rows += [Image(title, one.permute(1, 2, 0).cpu().numpy()) for title, one in zip(titles, shown)]
-    return Block(rows, 4, _CAMERA_INCHES)
+    return Block(rows, 2 + len(told), _CAMERA_INCHES)
 
 
 def _codewords(model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep, panels: List[Image]) -> List[Block]:

@@ -67,6 +67,10 @@ class ContrastPretrainer(Pretrainer):
             self.img_backbone.eval()
         return self
 
+    def norm_modules(self) -> List[nn.Module]:
+        """As the parent; a frozen image backbone keeps its statistics."""
+        return [part for name, part in self.named_children() if not (self.freeze_images and name == 'img_backbone')]
+
     def fuse(self, lidar_bev: Tensor, camera_bev: Optional[Tensor]) -> Tensor:
         """As the parent; where there is no BEV encoder, the LiDAR map."""
         return super().fuse(lidar_bev, camera_bev) if self.uses_bev else lidar_bev
@@ -128,10 +132,12 @@ class ContrastPretrainer(Pretrainer):
 
     @torch.no_grad()
     def predict(self, batch_inputs_dict: Dict, batch_data_samples: List, **unused: Any) -> List:
-        """The samples, each with ``figures`` of its held-back points for :class:`CLAPFigureMetric`: :func:`retrieval`
-        of pixels (superpixels)."""
+        """The samples, each with ``figures`` of its held-back points, which the encoder is not shown, for
+        :class:`CLAPFigureMetric`: :func:`retrieval` of pixels (superpixels)."""
         metas = [sample.metainfo for sample in batch_data_samples]
-        samples = self.seen(*self.embed(batch_inputs_dict, metas), batch_inputs_dict, metas)
+        sweeps = self.sweeps(batch_inputs_dict, metas)
+        embedded = self.embed(self.hold_back(batch_inputs_dict, sweeps), metas)
+        samples = self.seen(*embedded, batch_inputs_dict, metas)
         for sample, seen in zip(batch_data_samples, samples):
             points, pixels = self.matches(seen, torch.Generator(seen.bev.device).manual_seed(0), 1)
             sample.set_field(retrieval(points, pixels), 'figures')

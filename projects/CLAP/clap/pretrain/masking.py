@@ -1,11 +1,14 @@
-"""Masking of the encoders' input (section 1 of the supplement: ratio 0.9)."""
+"""Masking of the encoders' input (section 1 of the supplement: ratio 0.9), and batch norm under it."""
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from functools import partial
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
 from ..errors import ConfigError
 from ..functional import mask_image_patches, mask_point_blocks
@@ -58,3 +61,21 @@ class InputMasking:
         if not self.image_ratio:
             return imgs, None
         return mask_image_patches(imgs, self.patch, self.image_ratio, generator)
+
+
+@contextmanager
+def own_statistics(*modules: nn.Module) -> Iterator[None]:
+    """Batch norms of modules normalise by what they are given, as in training, and remember nothing.
+
+    Those they remember are of the whole input (UnmaskedNormHook), half hidden ones have others.
+    """
+    kind = nn.modules.batchnorm._BatchNorm
+    norms = [part for module in modules for part in module.modules() if isinstance(part, kind)]
+    for norm in norms:
+        given = dict(running_mean=None, running_var=None, weight=norm.weight, bias=norm.bias, training=True)
+        norm.forward = partial(batch_norm, **given, eps=norm.eps)
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del norm.forward

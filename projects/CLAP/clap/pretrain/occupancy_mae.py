@@ -19,6 +19,7 @@ from ..functional import drop_in_bands, grid_size, occupancy_loss, range_bands
 from .base import Pretrainer
 from .declaration import Chart, Declaration, HealthRule, Limits
 from .heads.occupancy_decoder import OccupancyDecoder
+from .masking import own_statistics
 from .pictures import Block, Picture, Points, Quantity, title_of
 
 #: Width after every doubling of the grid, as released.
@@ -31,7 +32,7 @@ class OccupancyMAE(Pretrainer):
 
     Source: Min et al., Occupancy-MAE, 2022. Voxels are hidden by their metric range. From the encoder's coarsest stage,
     before its height is squeezed, a decoder tells which cells of a finer grid hold a voxel of the whole cloud.
-    ``conv_out``, the BEV encoder and the neck take no part: set ``pts_backbone`` and ``pts_neck`` to None.
+    ``conv_out`` takes no part, and there is no BEV encoder. ``max_voxels`` does not cut what is told or hidden.
 
     Args:
         edges_m: ranges where bands of another masking ratio begin, metres.
@@ -57,6 +58,8 @@ class OccupancyMAE(Pretrainer):
     ) -> None:
         super().__init__(**shared)
         check_lidar_alone(self)
+        if self.pts_backbone is not None or self.pts_neck is not None:
+            raise ConfigError('OccupancyMAE trains the sparse encoder alone: set pts_backbone and pts_neck to None')
         if self.masking is not None:
             raise ConfigError('OccupancyMAE hides voxels by range (model.ratios): set model.masking to None')
         if len(ratios) != len(edges_m) + 1 or sorted(edges_m) != list(edges_m) or not all(0 <= r < 1 for r in ratios):
@@ -111,7 +114,7 @@ class OccupancyMAE(Pretrainer):
             draws: sources of the masks; None hides nothing.
         """
         with self.stage('encode'), torch.no_grad():
-            features, coords = self.voxelize(points)
+            features, coords = self.voxelize(points, limited=False)
             kept = ~self.hidden(coords, metas, draws) if draws else torch.ones_like(coords[:, 0], dtype=torch.bool)
         with self.stage('encode'):
             deepest = self.deepest(features[kept], coords[kept], len(points))
@@ -164,7 +167,8 @@ class OccupancyMAE(Pretrainer):
         """
         metas = [sample.metainfo for sample in batch_data_samples]
         draws = [torch.Generator(p.device).manual_seed(0) for p in batch_inputs_dict['points']]
-        cells = self.told(batch_inputs_dict['points'], metas, draws)
+        with own_statistics(self):
+            cells = self.told(batch_inputs_dict['points'], metas, draws)
         for sample, logits, true, seen in zip(batch_data_samples, *cells):
             figures = figures_of(logits, true, seen)
             touching = figures_of(F.max_pool3d(seen[None].float(), 3, 1, 1)[0] - 0.5, true, seen)
@@ -209,7 +213,8 @@ class OccupancyMAE(Pretrainer):
         """The cells that the encoder sees, those that it tells to be occupied, and those that are, by height."""
         metas = [sample.metainfo for sample in batch['data_samples']][:1]
         points = batch['inputs']['points'][:1]
-        logits, true, seen = self.told(points, metas, [torch.Generator(points[0].device).manual_seed(0)])
+        with own_statistics(self):
+            logits, true, seen = self.told(points, metas, [torch.Generator(points[0].device).manual_seed(0)])
         box, grid = self.voxelize_cfg['point_cloud_range'], np.array(self.voxelize_cfg['voxel_size']) * self.stride
         panels = []
         for title, cells in (('seen by the encoder', seen), ('told to be occupied', logits > 0), ('occupied', true)):

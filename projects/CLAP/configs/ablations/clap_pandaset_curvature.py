@@ -13,11 +13,9 @@ model = dict(
     ray_sampler=dict(_delete_=True, type='UniformRaySampler', num_lidar_rays=2048, num_camera_rays=0, min_range_m=1.0),
 )
 
-lidar_only = dict(modality=dict(use_lidar=True, use_camera=False), pipeline=dict(images=None, image_aug=None))
-train_dataloader = dict(dataset=lidar_only)
-val_dataloader = dict(dataset=lidar_only)
+train_dataloader = dict(dataset=_base_.lidar_alone)
+val_dataloader = dict(dataset=_base_.lidar_alone)
 test_dataloader = val_dataloader
-del lidar_only
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 train_cfg = dict(max_epochs=40, val_interval=10)
 default_hooks = dict(

@@ -139,12 +139,25 @@ class SplatHead(BaseModule):
 
     @torch.no_grad()
     def errors(self, feature: Tensor, points: Tensor, views: CameraViews) -> Dict[str, tuple]:
-        """Sum and count, over covered pixels and channels, of the absolute error of the rendered colour, and of that of
-        the mean true colour of the view's covered pixels."""
-        own, flat, count = feature.new_zeros(()), feature.new_zeros(()), 0
+        """Sums and counts of how far the rendered colours are from the true ones, on covered pixels.
+
+        ``rgb_distance``: what the loss measures (Eq. 18), a view each; ``rgb_error``: absolute error, a pixel and
+        channel each. Beside them ``..._of_mean_colour``, those of the mean true colour of the view's covered pixels.
+        """
+        figures: Dict[str, List[float]] = {}
         for view, true in zip(self.render(self.colours(feature), points, views), views.rgb):
             seen = true[:, view.covered]
-            own = own + (view.rgb[:, view.covered] - seen).abs().sum()
-            flat = flat + (seen.mean(1, keepdim=True) - seen).abs().sum() if seen.numel() else flat
-            count += seen.numel()
-        return dict(rgb_error=(float(own), count), rgb_error_of_mean_colour=(float(flat), count))
+            if not seen.numel():
+                continue
+            mean = view._replace(rgb=seen.mean(1)[:, None, None].expand_as(true))
+            for name, told in (('', view), ('_of_mean_colour', mean)):
+                draw = torch.Generator(true.device).manual_seed(0)  # the same pixels and directions for both
+                error = (told.rgb[:, view.covered] - seen).abs().sum()
+                for key, value, count in (
+                    ('rgb_distance', self._distance(told, true, draw), 1),
+                    ('rgb_error', error, seen.numel()),
+                ):
+                    figure = figures.setdefault(f'{key}{name}', [0.0, 0])
+                    figure[0] += float(value)
+                    figure[1] += count
+        return {name: (total, count) for name, (total, count) in figures.items()}

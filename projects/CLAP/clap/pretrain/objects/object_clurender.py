@@ -124,7 +124,7 @@ class ObjectCluRender(Method, BaseModel):
     def predict(self, inputs: Dict, data_samples: List) -> List:
         """The samples, each with ``features`` and ``untrained_features`` of the whole (C,) for
         :class:`LinearSVMMetric`, and ``figures`` for :class:`CLAPFigureMetric`, those of test objects alone:
-        ``clusters_used``, ``rgb_error``, ``rgb_error_of_mean_colour``."""
+        ``clusters_used`` and those of :meth:`SplatHead.errors`."""
         points = torch.stack(inputs['points'])
         features, whole = self.backbone(points)
         _, untrained = self.untrained(points)
