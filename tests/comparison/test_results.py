@@ -240,6 +240,20 @@ def test_methods_that_do_not_render_say_what_they_measured(plan: Plan, tmp_path:
     assert [row[0] for row in rows(text, 'The pre-trainings: range error')] == ['lidar']
 
 
+def test_stages_with_the_same_figures_stand_side_by_side(plan: Plan, tmp_path: Path) -> None:
+    told = replace(plan, rows=(), arms=plan.arms[:1])
+    for job in all_jobs(told):
+        figures = dict(retrieval=0.25) if job.arm == 'lidar' else dict(retrieval=0.5, codes=0.1)
+        write_records(tmp_path / 'work/records' / f'{job.name}.json', fake_record(job, 0.0, metrics=figures))
+    summarize(told, tmp_path / 'work', tmp_path / 'results')
+    text = (tmp_path / 'results' / 'README.md').read_text()
+    table = {row[0]: row[1:] for row in rows(text, 'The pre-trainings: their own figures')}
+    heads = next(line for line in text.splitlines() if line.startswith('| figure |')).split('|')[2:-1]
+    assert dict(zip(map(str.strip, heads), table['retrieval'])) == dict(lidar='0.250', clap='0.500')
+    assert dict(zip(map(str.strip, heads), table['codes'])) == dict(lidar='–', clap='0.100')
+    assert set(table) == {'epochs (iterations)', 'seeds', 'retrieval', 'codes', 'bad health figures'}
+
+
 def test_another_figure_than_average_precision(plan: Plan, tmp_path: Path) -> None:
     measured = replace(plan, metric='miou', rows=(Row(('random', 'clap'), 2, 1, (0, 1)),))
     for job in all_jobs(measured):

@@ -16,6 +16,7 @@ from .results import Estimate, Results, by_seed, estimate
 
 PAGE = 'README.md'
 _DASH = '–'
+_HEALTH = 'bad health figures'
 Row = Dict[str, str]  # title of the column -> cell
 #: Figures of held-back rays: of all of them and of those on objects.
 _RANGES = (
@@ -196,14 +197,27 @@ def _bad(records: Dict[int, Record]) -> str:
 
 
 def _own_figures(results: Results) -> List[Row]:
-    """What methods that do not render say of themselves."""
-    rows = []
-    for name, records in ((name, results.pretrained(name)) for name in results.plan.pretrain):
-        if records and not _rendered(records):
-            names = dict.fromkeys(key for record in records.values() for key in record['metrics'])
-            told = '; '.join(f'{key} {_pm(estimate(by_seed(records, key)), 3)}' for key in names)
-            rows.append({**_head(name, records), 'figures': told, 'bad health figures': _bad(records)})
-    return rows
+    """What methods that do not render say of themselves: a column each where they have the same figures."""
+    found = {name: results.pretrained(name) for name in results.plan.pretrain}
+    found = {name: records for name, records in found.items() if records and not _rendered(records)}
+    told = {
+        name: {key: _pm(estimate(by_seed(records, key)), 3) for record in records.values() for key in record['metrics']}
+        for name, records in found.items()
+    }
+    every = max(told.values(), key=len, default={})
+    if len(told) > 1 and all(set(one) <= set(every) for one in told.values()):
+        heads = {name: _head(name, records) for name, records in found.items()}
+        columns = {name: {**heads[name], **one, _HEALTH: _bad(found[name])} for name, one in told.items()}
+        keys = [*list(next(iter(heads.values())))[1:], *every, _HEALTH]
+        return [{'figure': key, **{name: one.get(key, _DASH) for name, one in columns.items()}} for key in keys]
+    return [
+        {
+            **_head(name, found[name]),
+            'figures': '; '.join(f'{key} {value}' for key, value in one.items()),
+            _HEALTH: _bad(found[name]),
+        }
+        for name, one in told.items()
+    ]
 
 
 def _pretrainings(results: Results) -> List[Row]:
@@ -216,7 +230,7 @@ def _pretrainings(results: Results) -> List[Row]:
             row.update({title: _pm(estimate(by_seed(records, key)), 3) for key, title in _RANGES})
             row['within 1 m (%)'] = _pm(estimate(within), 1)
             row["colour error / mean colour's"] = _pm(estimate(by_seed(records, 'rgb_ratio')))
-            row['bad health figures'] = _bad(records)
+            row[_HEALTH] = _bad(records)
             rows.append(row)
     return rows
 
@@ -273,7 +287,8 @@ def _made(results: Results) -> str:
     torch = dict.fromkeys(r['versions']['torch'] for r in records)
     foreign = f' Not asked for by the plan, and in no table: {", ".join(results.foreign)}.' if results.foreign else ''
     own = 'A row starts from one pre-training, so that p does not cover another one.'
-    if any(arm.same_seed for arm in results.plan.arms):
+    alone = not results.plan.rows and all(len(one.seeds) > 1 for one in results.plan.pretrain.values())
+    if alone or any(arm.same_seed for arm in results.plan.arms):
         own = 'Every seed has a pre-training of its own, so that p covers it, too.'
     return (
         f'{len(records)} runs, {hours:.1f} hours of {places} each, on {" and ".join(machines)} with torch '

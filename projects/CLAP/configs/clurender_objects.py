@@ -52,6 +52,7 @@ default_hooks = dict(
     gradient_share=None,
     dataset_check=None,
     unmasked_norm=None,
+    norms_of_ranks=dict(type='SyncBuffersHook'),  # features of several ranks must be of one network
     pictures=None,
 )
 log_processor = dict(window_size=12)

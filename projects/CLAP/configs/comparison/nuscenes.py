@@ -2,7 +2,7 @@
 # What it takes, on any machine; then all of it:
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/nuscenes.py --dry-run
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/nuscenes.py --gpus 0 1 2 3 4 5 6 7
-# Keys, and the arms: see sim.py. ALSO, Occupancy-MAE, SLidR and PPKT of Table 1 are not part of this project yet.
+# Keys, and the arms: see sim.py. Of Table 1, ALSO, Occupancy-MAE, SLidR and PPKT are left out.
 _base_ = ['./sim.py']
 
 name = 'nuscenes'

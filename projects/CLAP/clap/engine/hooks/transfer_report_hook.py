@@ -112,14 +112,15 @@ class TransferReportHook(Hook):
             )
             (Path(runner.work_dir) / TRANSFER_NAME).write_text(json.dumps(record, indent=1))
         if found:
+            whole = [name for name in asked if not problems(reports, [name], min_share)]
             raise CheckpointError(
                 f'{self._name} did not give this model the weights that were asked for:\n  - '
                 + '\n  - '.join(found)
                 + '\n'
                 + table(reports, asked)
-                + '\nGive a checkpoint of the same encoders. To '
-                "start from a part of them on purpose, name the part: "
-                "default_hooks.transfer=dict(type='TransferReportHook', modules=[...])"
+                + '\nGive a checkpoint of the same encoders. To start from a part of them on purpose (a method may '
+                'train a part alone), name the part: --cfg-options default_hooks.transfer.type=TransferReportHook '
+                f'default_hooks.transfer.modules=[{",".join(whole) or "NAME"}]'
             )
 
     def _grid(self, runner: Runner, model: nn.Module) -> None:
