@@ -141,7 +141,7 @@ def _rank(rank: int, folder: str, splits: list) -> None:
     dist.destroy_process_group()
 
 
-def test_two_ranks_equal_one(tmp_path) -> None:
+def test_ranks_equal_one(tmp_path) -> None:
     """Even, uneven and empty shares of the pairs."""
     splits = [[8, 8], [3, 10], [0, 9]]
     mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='fork')

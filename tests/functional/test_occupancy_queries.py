@@ -181,7 +181,7 @@ def _rank(rank, folder):
     dist.destroy_process_group()
 
 
-def test_two_ranks_equal_one_rank(tmp_path):
+def test_ranks_equal_one_rank(tmp_path):
     """The mean of the ranks' losses and gradients is what one rank has, whoever holds how many queries."""
     mp.start_processes(_rank, args=(str(tmp_path),), nprocs=2, start_method='fork')
     ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]

@@ -137,7 +137,7 @@ def _rank(rank, folder, splits):
     dist.destroy_process_group()
 
 
-def test_two_ranks_equal_one_rank(tmp_path):
+def test_ranks_equal_one_rank(tmp_path):
     """Even, uneven and empty shares of the rows; extreme scores; a group of its own."""
     splits = [[10, 10], [3, 21], [0, 8], [8, 0], [0, 0]]
     mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='fork')

@@ -14,8 +14,8 @@ from projects.CLAP.clap.pretrain.also import intensity_of
 from projects.CLAP.clap.pretrain.heads.occupancy_query_head import OccupancyQueryHead
 from projects.CLAP.clap.structures import KeyframeSweep
 from tests.fixtures.ddp_step import clouds
+from tests.fixtures.ranks import assert_ranks_equal_one
 from tests.fixtures.tiny import RANGE, batch, losses_of, tiny_lidar_method, tiny_model
-from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 from tests.pretrain.test_target_sweeps import drive, with_sweeps
 
 
@@ -129,8 +129,8 @@ def test_a_cell_answers_in_its_own_place() -> None:
 
 
 @pytest.mark.parametrize('kind', ['unequal', 'empty'])
-def test_two_ranks_equal_one(kind: str, tmp_path: Path) -> None:
-    assert_two_ranks_equal_one(also, batch(clouds=clouds(kind)), tmp_path)
+def test_ranks_equal_one(kind: str, tmp_path: Path) -> None:
+    assert_ranks_equal_one(also, batch(clouds=clouds(kind)), tmp_path)
 
 
 def test_a_batch_without_points_is_a_connected_zero() -> None:

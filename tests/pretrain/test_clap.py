@@ -8,7 +8,7 @@ import torch
 from mmdet3d.registry import MODELS
 
 from projects.CLAP.clap.errors import ConfigError, NonFiniteLossError
-from projects.CLAP.clap.pretrain.clap import without_points
+from projects.CLAP.clap.pretrain.base import without_points
 from tests.fixtures.tiny import batch, build, losses_of, street, tiny_model
 
 

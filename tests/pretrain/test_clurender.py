@@ -13,8 +13,8 @@ from mmdet3d.structures import PointData
 from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.pretrain.clurender import purities
+from tests.fixtures.ranks import assert_ranks_equal_one
 from tests.fixtures.tiny import batch, losses_of, street, tiny_model
-from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Of :meth:`SplatHead.errors`.
@@ -165,7 +165,7 @@ def test_configurations_are_read_and_built(name: str) -> None:
     assert model.splat_head.position_weight == 0.5 and 'heldout/rgb_distance' in str(model.declare(model.facts()))
 
 
-def test_two_ranks_equal_one(tmp_path: Path) -> None:
+def test_ranks_equal_one(tmp_path: Path) -> None:
     """Clouds of unequal sizes, one of them empty."""
     clouds = [street(num=1500 // (1 + index), seed=index) for index in range(3)] + [street(num=100)[:0]]
-    assert_two_ranks_equal_one(lambda: build(num_points=10_000), batch(clouds=clouds), tmp_path)
+    assert_ranks_equal_one(lambda: build(num_points=10_000), batch(clouds=clouds), tmp_path)

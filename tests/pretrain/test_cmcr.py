@@ -15,8 +15,8 @@ from projects.CLAP.clap.pretrain.cmcr import CMCR
 from projects.CLAP.clap.pretrain.heads.cmcr_heads import PixelHead
 from projects.CLAP.clap.pretrain.pictures import Picture
 from projects.CLAP.clap.pretrain.point_pixel import hide, pairs_of, stand_ins
+from tests.fixtures.ranks import assert_ranks_equal_one
 from tests.fixtures.tiny import batch, losses_of, street, tiny_model
-from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 #: The five rows of the paper's Table 6.
 ROWS = [
@@ -280,9 +280,9 @@ def test_bad_configurations_say_the_way_out(options: dict, message: str) -> None
 # ---------------------------------------------------------------- ranks
 
 
-def test_two_ranks_equal_one(tmp_path) -> None:
+def test_ranks_equal_one(tmp_path) -> None:
     """Losses, gradients, codebook and class means; one cloud is empty, one small."""
     streets: List[np.ndarray] = [street(num=1200, seed=seed) for seed in range(4)]
     streets[1], streets[2] = streets[1][:0], streets[2][:300]
     data = labelled(batch(clouds=streets))
-    assert_two_ranks_equal_one(lambda: model_of(**ROWS[4]), data, tmp_path, gradient_tolerance=5e-4)
+    assert_ranks_equal_one(lambda: model_of(**ROWS[4]), data, tmp_path, gradient_tolerance=5e-4)

@@ -19,8 +19,8 @@ from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_statistics
 from projects.CLAP.clap.errors import ConfigError
 from tests.fixtures.contrast import KINDS, METHODS, build, clouds, frames, loss_of
+from tests.fixtures.ranks import assert_ranks_equal_one
 from tests.fixtures.tiny import IMAGE, calibration, street, tiny_model
-from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -146,9 +146,9 @@ def test_slidr_compares_means_over_superpixels():
 
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('kind', KINDS)
-def test_two_ranks_equal_one(method, kind, tmp_path):
+def test_ranks_equal_one(method, kind, tmp_path):
     data = frames(clouds(kind))
-    assert_two_ranks_equal_one(partial(build, method), data, tmp_path, ('contrast_of_chance', 'pairs'))
+    assert_ranks_equal_one(partial(build, method), data, tmp_path, ('contrast_of_chance', 'pairs'))
 
 
 @pytest.mark.parametrize('method', METHODS)

@@ -13,8 +13,8 @@ from projects.CLAP.clap.engine.hooks.unmasked_norm_hook import estimate_norm_sta
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.pretrain.occupancy_mae import figures_of
 from tests.fixtures.ddp_step import clouds
+from tests.fixtures.ranks import assert_ranks_equal_one
 from tests.fixtures.tiny import RANGE, batch, losses_of, tiny_lidar_method, tiny_model
-from tests.fixtures.two_ranks import assert_two_ranks_equal_one
 
 NO_BEV = dict(pts_backbone=None, pts_neck=None)
 
@@ -139,8 +139,8 @@ def test_figures_by_hand() -> None:
 
 
 @pytest.mark.parametrize('kind', ['unequal', 'empty'])
-def test_two_ranks_equal_one(kind: str, tmp_path: Path) -> None:
-    assert_two_ranks_equal_one(mae, batch(clouds=clouds(kind)), tmp_path)
+def test_ranks_equal_one(kind: str, tmp_path: Path) -> None:
+    assert_ranks_equal_one(mae, batch(clouds=clouds(kind)), tmp_path)
 
 
 def test_clouds_of_few_voxels_or_none_stay_finite() -> None:
