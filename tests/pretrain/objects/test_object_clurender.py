@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from mmdet3d.registry import MODELS
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from projects.CLAP.clap.datasets.objects import CLAPObjectDataset
+from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.errors import ConfigError
 from projects.CLAP.clap.pretrain.objects import CLAPDGCNN, CLAPPointNet
 from projects.CLAP.clap.pretrain.objects.object_clurender import SETTLING_STEPS
+from tests.fixtures.killed_runs import assert_same_run, curve
+from tests.fixtures.method_run import ROOT, run
 from tests.fixtures.objects import write
 
 BACKBONES = [
@@ -129,6 +134,33 @@ def test_objects_are_learned_and_the_untrained_stays(data: dict) -> None:
     assert samples[1].figures == {} and samples[0].features.shape == samples[0].untrained_features.shape == (16,)
     assert not torch.equal(samples[0].features, samples[0].untrained_features)
     assert {rule.title for rule in model.declare(model.facts()).rules} >= {'Clusters in use (perplexity)'}
+
+
+def short_config(folder: Path, work: Path, resume: bool = False) -> Config:
+    """Two steps of two objects, a checkpoint after each, then the SVM."""
+    cfg = load_config(str(ROOT / 'projects/CLAP/configs/clurender_objects.py'), [], str(work))
+    cfg.model.update(backbone=BACKBONES[0])
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.dataset.update(data_root=str(folder), num_points=100)
+    cfg.test_dataloader = cfg.val_dataloader
+    cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
+    cfg.default_hooks.checkpoint.update(by_epoch=False, interval=1)
+    cfg.default_hooks.logger.interval = 1
+    cfg.custom_hooks = [dict(type='LossCurve')]
+    cfg.resume = resume
+    return cfg
+
+
+def test_killed_and_resumed_it_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, works = write(tmp_path / 'objects', monkeypatch), [tmp_path / name for name in ('whole', 'killed')]
+    printed = run(partial(short_config, folder, works[0]), works[0])
+    assert len(curve(works[0])) == 2 and 'svm/accuracy' in printed
+    run(partial(short_config, folder, works[1]), works[1], kill_after=1)
+    assert len(curve(works[1])) == 1
+    run(partial(short_config, folder, works[1], resume=True), works[1])
+    assert_same_run(*works)
 
 
 def test_what_cannot_be_trained_is_said(data: dict) -> None:
