@@ -142,7 +142,7 @@ def _encoders_of(
     if not present:
         raise CheckpointError(
             f'{source} has none of the encoders {", ".join(ENCODERS)}; its modules are '
-            f'{", ".join(_modules(state))}. Give a checkpoint of CLAP or CLAPBEVFusion'
+            f'{", ".join(_modules(state))}. Give a checkpoint of a pre-training on driving frames, or of a detector'
         )
     lacking = [name for name in names or () if name not in present]
     if lacking:
