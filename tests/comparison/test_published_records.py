@@ -12,7 +12,9 @@ from projects.CLAP.comparison.records import read_records
 from projects.CLAP.comparison.results import Results
 from tests.fixtures.tiny_plan import CONFIGS
 
-published = pytest.mark.parametrize('name', ['sim', 'pandaset', 'samplers_sim', 'prototypes_sim', 'segmentation_sim'])
+published = pytest.mark.parametrize(
+    'name', ['sim', 'pandaset', 'samplers_sim', 'prototypes_sim', 'segmentation_sim', 'segmentation_pandaset']
+)
 
 
 def results(name: str) -> Results:

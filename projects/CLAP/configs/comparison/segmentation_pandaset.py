@@ -11,7 +11,9 @@ title = 'LiDAR segmentation of PandaSet, one labelled frame'
 metric = 'miou'
 note = (
     'Fixed before the runs: arms, options, lengths and seeds. Three later frames of the same recording are measured, '
-    'so that nothing is said of other places. An epoch has 14 steps of one frame.'
+    'so that nothing is said of other places. An epoch has 14 steps of one frame. The plan ran once before, on an AMD '
+    'EPYC and without the options: CLAP gained 0.63 mIoU (p = 0.81) after 17 epochs and 0.31 (p = 0.92) after 6. Sums '
+    'in another order lead to other weights, so that seeds of one processor do not cover all chance.'
 )
 
 # The first eleven of the fourteen frames that the converter keeps of the sample recording.
