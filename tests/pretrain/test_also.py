@@ -35,7 +35,7 @@ def test_a_step_reaches_every_parameter() -> None:
 
 def test_the_street_is_learned() -> None:
     """On one frame the loss falls, and held-back queries are told better than by chance."""
-    model, data = also(num_queries=1000, delta_m=1.0), batch(1)
+    model, data = also(num_queries=1000, delta_m=1.0, min_range_m=0.0), batch(1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     values = []
     for step in range(40):
@@ -44,13 +44,13 @@ def test_the_street_is_learned() -> None:
         total.backward()
         optimizer.step()
         values.append(float(logged['loss_occupancy'].detach()))
-    assert np.mean(values[-5:]) < 0.57, 'knowing only that a third is full costs 0.64'
+    assert np.mean(values[-5:]) < 0.55, 'knowing only that a third is full costs 0.64'
     estimate_norm_statistics(model, [data])
     figures = predicted(model, data)
     told = {name: total / count for name, (total, count) in figures.items()}
     assert told['accuracy_of_prior'] == pytest.approx(2 / 3, abs=0.01)
     assert told['cross_entropy_of_prior'] == pytest.approx(np.log(3) - 2 / 3 * np.log(2), abs=0.01)
-    assert told['cross_entropy'] < 0.9 * told['cross_entropy_of_prior'] and told['balanced_accuracy'] > 0.65, told
+    assert told['cross_entropy'] < 0.9 * told['cross_entropy_of_prior'] and told['balanced_accuracy'] > 0.7, told
     picture = model.eval().pictures(model.data_preprocessor(data, training=False), ['slices'])['slices']
     chance = picture.blocks[0].panels[0].over.values
     assert chance.shape == (32, 128) and np.nanmax(chance) <= 1 and np.isfinite(chance).all()

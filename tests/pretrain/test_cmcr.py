@@ -82,12 +82,12 @@ def test_points_stand_in_for_pixels_only_where_geometry_says_so() -> None:
 
 
 def test_pairs_are_where_a_loop_puts_them_and_hidden_ones_are_not_contrasted() -> None:
-    model, data = model_of(), batch(1)
+    model, data = model_of(min_range_m=0.0), batch(1)
     inputs = model.data_preprocessor(copy.deepcopy(data), training=True)
     metas = [sample.metainfo for sample in inputs['data_samples']]
     sweep, view = model.sweeps(inputs['inputs'], metas)[0], model.views(inputs['inputs'], metas)[0]
     allowed = model.targets(sweep)
-    assert not (allowed & sweep.heldout).any() and float(allowed.float().mean()) > 0.7
+    assert not (allowed & sweep.heldout).any() and float(allowed.float().mean()) > 0.8
     pairs, found = pairs_of(sweep.points, view, allowed), []
     for camera, matrix in enumerate(metas[0]['lidar2img']):
         for index in allowed.nonzero()[:, 0].tolist():
@@ -155,7 +155,7 @@ def test_it_learns_one_frame() -> None:
     row, column = torch.meshgrid(torch.arange(64) * 4, torch.arange(128) * 2, indexing='ij')
     for camera in range(2):
         data['inputs']['img'][0][camera] = torch.stack([row, column, 0 * row + 200 * camera]).to(torch.uint8)
-    model = model_of()
+    model = model_of(min_range_m=0.0)
     optimizer, seen = torch.optim.AdamW(model.parameters(), 3e-3), []
     for step in range(30):
         optimizer.zero_grad()
@@ -166,7 +166,7 @@ def test_it_learns_one_frame() -> None:
     first, last = ({k: np.mean([s[k] for s in part]) for k in seen[0]} for part in (seen[:3], seen[-3:]))
     assert last['loss_contrast'] < first['loss_contrast'] - 1.0
     assert last['loss_image'] < 0.8 * first['loss_image']
-    assert last['loss_occupancy'] < first['loss_occupancy'] - 0.015
+    assert last['loss_occupancy'] < first['loss_occupancy'] - 0.05
     estimate_norm_statistics(model, [copy.deepcopy(data)])
     figures = figures_of(model, data)
     assert figures['retrieval'] > 3 * figures['retrieval_chance']

@@ -1,13 +1,9 @@
 # ALSO on PandaSet; the two frames that are measured are not trained on.
 #   python tools/create_data.py pandaset --root /path/to/pandaset --out data/pandaset
 #   python tools/train.py projects/CLAP/configs/also_pandaset.py
-_base_ = ['../../../configs/_base_/methods_pandaset.py', '../../../configs/_base_/models/lidar_small.py']
+_base_ = ['../../../configs/_base_/methods_pandaset.py', '../../../configs/_base_/models/also_small.py']
 
-model = dict(
-    type='ALSO',
-    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
-    delta_m=0.5,  # to be told by cells of 1.2 m
-)
+model = dict(voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range))
 
 train_dataloader = dict(dataset=_base_.lidar_alone)
 val_dataloader = dict(dataset=_base_.lidar_alone)

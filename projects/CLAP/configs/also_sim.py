@@ -1,13 +1,9 @@
 # ALSO on the simulated world, minutes on two CPU cores.
 #   python tools/create_data.py sim --out data/sim --scenes 4 --frames 12
 #   python tools/train.py projects/CLAP/configs/also_sim.py
-_base_ = ['../../../configs/_base_/methods_sim.py', '../../../configs/_base_/models/lidar_small.py']
+_base_ = ['../../../configs/_base_/methods_sim.py', '../../../configs/_base_/models/also_small.py']
 
-model = dict(
-    type='ALSO',
-    voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range),
-    delta_m=0.5,  # to be told by cells of 1.2 m
-)
+model = dict(voxelize_cfg=dict(point_cloud_range=_base_.point_cloud_range))
 
 train_dataloader = dict(dataset=_base_.lidar_alone)
 val_dataloader = dict(dataset=_base_.lidar_alone)

@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from ..errors import ConfigError, NonFiniteLossError
-from ..functional.voxelize import grid_size, voxelize
+from ..functional.voxelize import cartesian, grid_size, voxelize
 from ..structures import EncoderOutput
 from .checks import (
     CAMERA_PARTS,
@@ -133,7 +133,7 @@ class CLAPEncoderBase(Base3DDetector):
 
     def in_grid(self, points: Tensor) -> Tensor:
         """Points (N, 3 or more), metres -> their place (N, 3) in the axes of the voxels."""
-        return points[:, :3]
+        return cartesian(points)
 
     def voxelize(self, points: Sequence[Tensor], limited: bool = True) -> Tuple[Tensor, Tensor]:
         """Clouds (N, F) in the augmented LiDAR frame -> mean features (V, F), coords (V, 4) int32 = b, x, y, z.

@@ -16,7 +16,7 @@ from .frame_boxes import FrameBoxes, frame_boxes
 from .info_metric import CLAPInfoMetric
 from .once_boxes import SUPER_CLASS, THRESHOLDS, once_precisions
 from .waymo_boxes import LEVELS, MEAN_OF, RANGES_M, TYPES, waymo_precisions
-from .whole_split import check_same_classes, check_whole_split, evaluated_tokens
+from .whole_split import check_whole_split
 
 
 class _BoxMetric(CLAPInfoMetric):
@@ -32,8 +32,7 @@ class _BoxMetric(CLAPInfoMetric):
 
     def check(self, dataset: Any, model: nn.Module) -> None:
         """As the parent, without nuScenes' rules; that the classes are scored at all is known when it is built."""
-        evaluated_tokens(dataset, self.ann_file)
-        check_same_classes(getattr(dataset, 'metainfo', {}).get('classes'), self.classes)
+        self._check_dataset(dataset)
 
     def _check_classes(self) -> None:
         foreign = [name for name in self.classes if name not in self.TYPE_OF]

@@ -61,7 +61,7 @@ class CLAPInfoMetric(BaseMetric):
         """
         from nuscenes.eval.common.config import config_factory
 
-        evaluated_tokens(dataset, self.ann_file)
+        self._check_dataset(dataset)
         content = read_info_file(self.ann_file, None)
         mapping = label_mapping(content['metainfo'].get('categories'), self.classes, self.ann_file, self.merged_classes)
         scored = config_factory('detection_cvpr_2019').class_range
@@ -71,8 +71,11 @@ class CLAPInfoMetric(BaseMetric):
                 f'CLAPInfoMetric has ranges for {", ".join(scored)}, not for {", ".join(foreign)}; take another '
                 'metric, or none: val_dataloader=None val_cfg=None val_evaluator=None'
             )
-        check_same_classes(getattr(dataset, 'metainfo', {}).get('classes'), self.classes)
         self._check_boxes(content['data_list'], self._scored_names(content, scored), mapping)
+
+    def _check_dataset(self, dataset: Any) -> None:
+        evaluated_tokens(dataset, self.ann_file)
+        check_same_classes(getattr(dataset, 'metainfo', {}).get('classes'), self.classes)
 
     def _check_boxes(self, infos: Sequence[dict], names: Dict[int, str], mapping: Dict[int, int]) -> None:
         problems, used = [], 0
