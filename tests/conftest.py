@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ import torch
 from tests.fixtures.devices import CPU_AND_GPU, GPU
 
 ROOT = Path(__file__).resolve().parents[1]
+# Processes of tests are forked by a server that has imported everything, which saves 10 s each, and has no threads,
+# whose locks a forked test process would wait for.
+multiprocessing.set_forkserver_preload(['tests.fixtures.method_run'])
 
 
 @pytest.fixture(scope='session')

@@ -144,7 +144,7 @@ def _rank(rank: int, folder: str, splits: list) -> None:
 def test_ranks_equal_one(tmp_path) -> None:
     """Even, uneven and empty shares of the pairs."""
     splits = [[8, 8], [3, 10], [0, 9]]
-    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='fork')
+    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='forkserver')
     ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for case, split in enumerate(splits):
         flat, deep, labels = _inputs(sum(split))

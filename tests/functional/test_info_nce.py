@@ -110,7 +110,7 @@ def _rank(rank, folder, splits):
 def test_ranks_equal_one_rank(tmp_path):
     """Even, uneven, empty shares: the means over ranks of losses and gradients are those of one process."""
     splits = [[6, 6], [2, 9], [0, 5], [5, 0], [0, 0]]
-    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='fork')
+    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='forkserver')
     ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for number, split in enumerate(splits):
         weight = _weight()

@@ -183,7 +183,7 @@ def _rank(rank, folder):
 
 def test_ranks_equal_one_rank(tmp_path):
     """The mean of the ranks' losses and gradients is what one rank has, whoever holds how many queries."""
-    mp.start_processes(_rank, args=(str(tmp_path),), nprocs=2, start_method='fork')
+    mp.start_processes(_rank, args=(str(tmp_path),), nprocs=2, start_method='forkserver')
     ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for index, (split, weighted) in enumerate((split, weighted) for split in SPLITS for weighted in (False, True)):
         logits, occupied, weights = items(split)

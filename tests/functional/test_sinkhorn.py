@@ -140,7 +140,7 @@ def _rank(rank, folder, splits):
 def test_ranks_equal_one_rank(tmp_path):
     """Even, uneven and empty shares of the rows; extreme scores; a group of its own."""
     splits = [[10, 10], [3, 21], [0, 8], [8, 0], [0, 0]]
-    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='fork')
+    mp.start_processes(_rank, args=(str(tmp_path), splits), nprocs=2, start_method='forkserver')
     ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
     for number, split in enumerate(splits):
         expected = sinkhorn(_scores(sum(split), 6, seed=number, scale=1000.0 if number == 0 else 0.3))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import List
 
 import numpy as np
@@ -285,4 +286,4 @@ def test_ranks_equal_one(tmp_path) -> None:
     streets: List[np.ndarray] = [street(num=1200, seed=seed) for seed in range(4)]
     streets[1], streets[2] = streets[1][:0], streets[2][:300]
     data = labelled(batch(clouds=streets))
-    assert_ranks_equal_one(lambda: model_of(**ROWS[4]), data, tmp_path, gradient_tolerance=5e-4)
+    assert_ranks_equal_one(partial(model_of, **ROWS[4]), data, tmp_path, gradient_tolerance=5e-4)

@@ -194,7 +194,7 @@ def _look_for_neighbours(use: str) -> None:
 
 @pytest.mark.parametrize('use', ['helper', 'sampler', 'doctor'])
 def test_denormal_coordinates_under_flush_to_zero_do_not_kill_the_process(use: str) -> None:
-    process = get_context('fork').Process(target=_look_for_neighbours, args=(use,))
+    process = get_context('forkserver').Process(target=_look_for_neighbours, args=(use,))
     process.start()
     process.join(60)
     assert process.exitcode == 0

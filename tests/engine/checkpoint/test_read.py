@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import pickle
 import socket
@@ -25,7 +24,8 @@ from projects.CLAP.clap.engine.checkpoint.read import (
 )
 from projects.CLAP.clap.errors import CheckpointError
 from tests.fixtures.driving_frames import write_dataset
-from tests.fixtures.long_run import config, run_tool
+from tests.fixtures.killed_runs import finish, launch_tool
+from tests.fixtures.long_run import config
 
 
 class Hostile:
@@ -175,16 +175,7 @@ def test_the_commands_refuse_a_hostile_checkpoint(tmp_path: Path, tool: str) -> 
         'test': [bad],
         'visualize': [bad],
     }[tool]
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['tests.fixtures.long_run'])
-    process = context.Process(
-        target=run_tool,
-        args=(f'tools/{name}.py', [str(tmp_path / 'cfg.py'), *arguments], str(tmp_path / 'printed.txt')),
-    )
-    process.start()
-    process.join(timeout=120)
-    printed = (tmp_path / 'printed.txt').read_text()
-    assert process.exitcode == 1, printed[-3000:]
+    printed = finish(launch_tool(tmp_path, name, str(tmp_path / 'cfg.py'), *arguments), tmp_path, ok=False)
     assert 'error: ' in printed and 'refused' in printed and 'Traceback' not in printed, printed[-3000:]
     assert not (tmp_path / 'was_run').exists()
 
