@@ -51,6 +51,7 @@ def test_the_street_is_learned() -> None:
     assert told['accuracy_of_prior'] == pytest.approx(2 / 3, abs=0.01)
     assert told['cross_entropy_of_prior'] == pytest.approx(np.log(3) - 2 / 3 * np.log(2), abs=0.01)
     assert told['cross_entropy'] < 0.9 * told['cross_entropy_of_prior'] and told['balanced_accuracy'] > 0.7, told
+    assert told['cross_entropy'] < told['cross_entropy_without_map']
     picture = model.eval().pictures(model.data_preprocessor(data, training=False), ['slices'])['slices']
     chance = picture.blocks[0].panels[0].over.values
     assert chance.shape == (32, 128) and np.nanmax(chance) <= 1 and np.isfinite(chance).all()

@@ -118,10 +118,9 @@ class Pool:
             return
         self._done += 1
         found = record['metrics']
-        told = ', '.join(
-            f'{name} {found[name]:.4f}' for name in ('mAP', 'NDS', 'miou', 'range_median_m') if name in found
-        )
-        self.say(f'finished   {job.name}: {told}, {duration(record["seconds"])}; {self._done} of {len(self.jobs)}')
+        told = [f'{name} {found[name]:.4f}' for name in ('mAP', 'NDS', 'miou', 'range_median_m') if name in found]
+        told.append(duration(record['seconds']))
+        self.say(f'finished   {job.name}: {", ".join(told)}; {self._done} of {len(self.jobs)}')
 
     async def _record(self, job: Job, gpus: Sequence[str]) -> Record:
         folder = self.place.run_dir(job)

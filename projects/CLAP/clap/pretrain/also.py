@@ -17,7 +17,7 @@ from ..structures import KeyframeSweep
 from .base import Pretrainer
 from .declaration import Chart, Declaration, HealthRule, Limits
 from .heads.occupancy_query_head import OccupancyQueryHead
-from .occupancy_figures import query_charts, query_figures, query_rule
+from .occupancy_figures import mean_map, query_charts, query_figures, query_rules
 from .pictures import Block, Image, Picture, Quantity, title_of
 
 #: Intensities of the data are 0 to this.
@@ -127,8 +127,9 @@ class ALSO(Pretrainer):
 
     def figures(self, asked: OccupancyQueries, bev: Tensor) -> Dict[str, Tuple[float, float]]:
         """:func:`.query_figures` of one sample's map (C, X, Y)."""
-        told, answered = self.query_head(bev[None], [asked.points]).told(len(asked.points))
-        return query_figures(told[answered], asked.occupied[answered], asked.near[answered])
+        answers = self.query_head(torch.stack([bev, mean_map(bev)]), [asked.points] * 2)
+        (told, without_map), (answered, _) = (part.chunk(2) for part in answers.told(2 * len(asked.points)))
+        return query_figures(*(part[answered] for part in (told, without_map, asked.occupied, asked.near)))
 
     # ---------------------------------------------------------------- what it says of itself
 
@@ -136,7 +137,7 @@ class ALSO(Pretrainer):
     def declare(cls, facts: Dict[str, float]) -> Declaration:
         """Whether held-back queries are answered better than by the prior."""
         rules = (
-            query_rule(),
+            *query_rules(),
             HealthRule(
                 'Queries that a cell answers',
                 ('answered_queries',),

@@ -12,7 +12,7 @@ from ..functional import usage_perplexity
 from ..functional.shared_mean import shared_mean
 from ..structures import CameraViews, KeyframeSweep
 from .masking import own_statistics
-from .occupancy_figures import query_figures
+from .occupancy_figures import mean_map, query_figures
 from .point_pixel import enlarged, hide, pairs_of, retrieval, stand_ins
 from .samplers.base import valid_pixels
 
@@ -98,11 +98,15 @@ def _pair_figures(
 
 
 def _occupancy_figures(model: nn.Module, bev: Tensor, sweep: KeyframeSweep, draw: torch.Generator) -> Figures:
-    logits, full, near, query = model.occupancy(bev, sweep, model.inside(sweep) & sweep.heldout, draw)
+    hits, start = model.inside(sweep) & sweep.heldout, draw.get_state()
+    told, *facts, query = model.occupancy(bev, sweep, hits, draw)
+    draw.set_state(start)  # the same queries
+    without_map = model.occupancy(mean_map(bev), sweep, hits, draw)[0]
     count = query.bincount(minlength=model.num_queries)
-    told = logits.new_zeros(model.num_queries).index_add_(0, query, logits) / count.clamp(min=1)
-    facts = (torch.zeros_like(count, dtype=torch.bool).index_put_((query,), fact) for fact in (full, near))
-    figures = query_figures(*(values[count > 0] for values in (told, *facts)))
+    nothing = told.new_zeros(model.num_queries)
+    odds = [nothing.index_add(0, query, one) / count.clamp(min=1) for one in (told, without_map)]
+    truth = [torch.zeros_like(count, dtype=torch.bool).index_put_((query,), fact) for fact in facts]
+    figures = query_figures(*(values[count > 0] for values in (*odds, *truth)))
     return {f'occupancy_{name}': figure for name, figure in figures.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from .declaration import Chart, Declaration, HealthRule, Limits
-from .occupancy_figures import query_charts, query_rule
+from .occupancy_figures import query_charts, query_rules
 
 _RETRIEVAL = HealthRule(
     'Pixels found from points (times chance)',
@@ -32,7 +32,8 @@ _STAND_IN = HealthRule(
     ('heldout/colour_error_without_points',),
     Limits(low_watch=1.0),
     ('They help.', 'They do not help.', 'The colour is not a number.'),
-    'Colour error at the same cells if no point stands in, over that with points.',
+    'Colour error at the same cells if no point stands in, over that with points. It trained with points: whether a '
+    'model without them does as well, the ladder of docs/methods/cmcr.md tells.',
     'Train longer; model.geometry=False leaves them out.',
     evaluation=True,
     over='heldout/colour_error',
@@ -75,7 +76,7 @@ def declaration(facts: Dict[str, float]) -> Declaration:
     """What the report shows; ``facts`` as :meth:`CMCR.facts` gives them."""
     rules = [_RETRIEVAL]
     if facts.get('reconstruct', 1.0):
-        rules += [query_rule('occupancy_'), _COLOUR]
+        rules += [*query_rules('occupancy_'), _COLOUR]
     if facts.get('geometry', 1.0):
         rules.append(_STAND_IN)
     if facts.get('num_codewords', 512.0):

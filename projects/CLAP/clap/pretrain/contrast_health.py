@@ -15,14 +15,14 @@ _RULES = (
     HealthRule(
         'Points find their pixels (retrieval over chance)',
         ('heldout/retrieval',),
-        Limits(low_bad=2.0, low_watch=5.0),
+        Limits(low_bad=3.0, low_watch=10.0),
         (
             'A point tells its pixel (superpixel) from the others of its frame.',
             'Points find theirs little better than by chance.',
             'Points find theirs no better than by chance.',
         ),
         "How often, of all pixels (superpixels) of a frame's pairs, the one most like a point that the loss never saw "
-        'is its own; divided by one over their number.',
+        'is its own; divided by one over their number. Knowing the camera alone gives as many as there are cameras.',
         'Early in training wait. Later: is the feature std low, are there few pairs? Mend that first; then check the '
         'calibration (the picture of likeness, tools/doctor.py), train longer or raise the learning rate.',
         evaluation=True,
