@@ -1,4 +1,5 @@
-# CMCR's Table 6 on the simulated world: what each part adds, told by the runs' own held-back figures.
+# CMCR's Table 6 on the simulated world: what each part adds, told by the runs' own held-back figures and a probe of
+# points.
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/cmcr_ladder.py \
 #     --work-dir work_dirs/cmcr_ladder --jobs 2
 # Keys: see sim.py.
@@ -41,4 +42,5 @@ subject = 'full'
 rows = []
 finetune = None
 probe = None
+points = dict(labels=4, seeds=3, layers=2)
 del contrast, reconstruct, codebook, geometry, run

@@ -1,6 +1,5 @@
 # Does each method learn on real frames? Its own figure on what is held back, and a probe of points; all of one
-# recording, pre-trained and labelled among its frames 00 to 40, probed on 44, 48 and 52. CLAP and UniPAD:
-# segmentation_pandaset.py.
+# recording, pre-trained and labelled among its frames 00 to 40, probed on 44, 48 and 52.
 #   python tools/create_data.py pandaset --root /path/to/pandaset --out data/pandaset
 #   python tools/create_data.py superpixels --config projects/CLAP/configs/slidr_pandaset.py
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/methods_pandaset.py \
@@ -9,14 +8,24 @@
 _base_ = ['./segmentation_pandaset.py']
 
 name = 'methods_pandaset'
-title = 'The methods beside CLAP and UniPAD on eleven real frames'
-note = 'Fixed before the runs: configurations as they are, length, frames. One seed: nothing is said of the order.'
+title = 'Eight methods on eleven real frames'
+note = (
+    'Fixed before the runs: configurations as they are, length (CLAP draws uniform rays in the same share of it), '
+    'frames. One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
+    'Occupancy-MAE leaves as it was drawn.'
+)
 
 early = ['train_dataloader.dataset.indices=11']
 late = ['val_dataloader.dataset.ann_file=pandaset_infos_all.pkl', 'val_dataloader.dataset.indices=[11,12,13]']
 same = dict(epochs=20, options=[*early, 'val_dataloader.dataset.indices=11'])
 pretrain = dict(
     _delete_=True,
+    clap=dict(
+        epochs=20,
+        config='../clap_pandaset_recommended.py',
+        options=[*same['options'], 'default_hooks.warmup.warmup_epochs=12'],
+    ),
+    unipad=dict(same, config='../unipad_pandaset.py'),
     ppkt=dict(same, config='../ppkt_pandaset.py'),
     slidr=dict(same, config='../slidr_pandaset.py'),
     also=dict(same, config='../also_pandaset.py'),
