@@ -16,10 +16,15 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
 from projects.CLAP.clap.analysis import probe as probe_module
+from projects.CLAP.clap.analysis.method_benchmark import benchmark_methods
 from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.checkpoint.export import export_encoders
 from projects.CLAP.clap.engine.checkpoint.read import load_checkpoint_file
 from projects.CLAP.clap.errors import NonFiniteLossError
+from projects.CLAP.clap.findings import GOOD
+from projects.CLAP.clap.report import write_report
+from projects.CLAP.clap.report.health import declared
+from projects.CLAP.doctor.one_step import check_step
 from tests.fixtures.killed_runs import assert_same_run, curve
 from tests.fixtures.method_run import ROOT, STEPS, preparations, registered_methods, short_config, sim_configs, train
 from tests.fixtures.sim_dataset import tiny_dataset
@@ -86,6 +91,21 @@ def test_its_encoders_are_exported_and_probed(
     monkeypatch.setattr(probe_module, '_STEPS', 5)
     figures = probe_module.probe(short_config(name, tmp_path), str(checkpoint), labels=1, seeds=1)
     assert all(0 <= figures['miou'][start][0] <= 100 for start in probe_module.STARTS)
+
+
+@pytest.mark.parametrize('name', RUNS)
+def test_doctor_report_and_benchmark_know_it(name: str, whole_run: Callable, tmp_path: Path) -> None:
+    """What it declares it logs, so that every rule is judged and every chart has a curve."""
+    assert {found.level for found in check_step(short_config(name, tmp_path))} == {GOOD}
+    run = write_report(whole_run(name), tmp_path / 'report.html')
+    logged, page = {*run.train, *run.evaluation}, (tmp_path / 'report.html').read_text()
+    rules = [rule for rule in declared(run).rules if not rule.measure]
+    assert rules and all(rule.title in page for rule in rules)
+    missing = [rule.title for rule in rules if not {*rule.scalars, rule.over or rule.scalars[0]} <= logged]
+    missing += [chart.title for chart in declared(run).charts if not {*chart.scalars} & logged]
+    assert not missing
+    (figures,) = benchmark_methods({name: short_config(name, tmp_path)}, 1, 0, torch.device('cpu'))
+    assert figures['step_s'] > 0 and figures['model'] == CONFIGS[name]
 
 
 @pytest.mark.parametrize('name', CONFIGS)

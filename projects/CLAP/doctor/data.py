@@ -16,6 +16,7 @@ from .findings import BAD, GOOD, WATCH, Finding
 
 FRAMES_LOOKED_AT = 5
 CALIBRATION_FRAMES = 3
+OBJECTS_LOOKED_AT = 50
 
 
 def check_root() -> List[Finding]:
@@ -115,6 +116,9 @@ def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]
     """
     findings: List[Finding] = []
     for loader, node in datasets_of(cfg):
+        if node.type == 'CLAPObjectDataset':
+            findings.append(check_objects(loader, node))
+            continue
         ann_file = os.path.join(node.get('data_root') or '', node['ann_file'])
         stamp, frames = check_info_file(ann_file, node.get('data_root'))
         findings += stamp
@@ -123,6 +127,24 @@ def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]
     return findings or [
         Finding(WATCH, 'data', 'the configuration names no info file', 'give a configuration of projects/CLAP/configs')
     ]
+
+
+def check_objects(loader: str, node: Any) -> Finding:
+    """Whether some of the single objects, evenly picked, can be read with what the data set asks for."""
+    from mmdet3d.registry import DATASETS
+
+    from projects.CLAP.clap.errors import CLAPError
+
+    try:
+        dataset = DATASETS.build(node)
+        picked = sorted({int(index) for index in np.linspace(0, len(dataset) - 1, OBJECTS_LOOKED_AT)})
+        for index in picked:
+            dataset[index]
+    except CLAPError as error:
+        return Finding(BAD, 'objects', f'{loader}: {error}', 'see there')
+    classes = len(dataset.metainfo['classes'])
+    about = f'{node.data_root}: {len(dataset)} objects of {classes} classes for {loader}; {len(picked)} of them read'
+    return Finding(GOOD, 'objects', about)
 
 
 def check_frames(cfg: Any, loader: str, node: Any, ann_file: str, pictures: Optional[str] = None) -> List[Finding]:

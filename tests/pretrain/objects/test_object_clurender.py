@@ -11,15 +11,20 @@ import torch
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
 
+from projects.CLAP.clap.analysis.method_benchmark import benchmark_methods
 from projects.CLAP.clap.datasets.objects import CLAPObjectDataset
 from projects.CLAP.clap.engine.config.load import load_config
-from projects.CLAP.clap.errors import ConfigError
+from projects.CLAP.clap.errors import ConfigError, NonFiniteLossError
+from projects.CLAP.clap.findings import BAD, GOOD
 from projects.CLAP.clap.pretrain.objects import CLAPDGCNN, CLAPPointNet
 from projects.CLAP.clap.pretrain.objects.object_clurender import SETTLING_STEPS
+from projects.CLAP.doctor.data import check_config_data
 from tests.fixtures.killed_runs import assert_same_run, curve
 from tests.fixtures.method_run import ROOT, run
 from tests.fixtures.objects import write
+from tests.fixtures.ranks import assert_ranks_equal_one
 
 BACKBONES = [
     dict(type='CLAPPointNet', channels=[8, 8, 16]),
@@ -134,6 +139,39 @@ def test_objects_are_learned_and_the_untrained_stays(data: dict) -> None:
     assert samples[1].figures == {} and samples[0].features.shape == samples[0].untrained_features.shape == (16,)
     assert not torch.equal(samples[0].features, samples[0].untrained_features)
     assert {rule.title for rule in model.declare(model.facts()).rules} >= {'Clusters in use (perplexity)'}
+
+
+def test_ranks_equal_one(data: dict, tmp_path: Path) -> None:
+    four = dict(inputs={key: [*values, values[0]] for key, values in data['inputs'].items()})
+    four['data_samples'] = [*data['data_samples'], data['data_samples'][0]]
+    assert_ranks_equal_one(build, four, tmp_path)
+
+
+def test_nan_never_reaches_the_weights(data: dict) -> None:
+    model, cfg = build(), load_config(str(ROOT / 'projects/CLAP/configs/clurender_objects.py'), [])
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    data['inputs']['points'][0][0] = float('nan')
+    before = {key: value.detach().clone() for key, value in model.named_parameters()}
+    model.set_step_seed(0)
+    with pytest.raises(NonFiniteLossError):
+        model.train_step(data, optim_wrapper)
+    assert all(torch.equal(value, before[key]) for key, value in model.named_parameters())
+
+
+def test_the_doctor_reads_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, monkeypatch)
+    cfg = short_config(folder, tmp_path)
+    (found,) = check_config_data(cfg)
+    assert found.level == GOOD and 'objects of' in found.verdict, found
+    next(folder.glob('*/train/*.off')).write_text('OFF\n3')
+    (found,) = check_config_data(cfg)
+    assert found.level == BAD and 'copy it again' in found.verdict, found
+
+
+def test_the_benchmark_takes_it(data: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = short_config(write(tmp_path / 'objects', monkeypatch), tmp_path)
+    (figures,) = benchmark_methods(dict(objects=cfg), 1, 0, torch.device('cpu'))
+    assert figures['model'] == 'ObjectCluRender' and figures['step_s'] > 0
 
 
 def short_config(folder: Path, work: Path, resume: bool = False) -> Config:

@@ -10,6 +10,7 @@ from typing import Dict, Iterator, List, Optional, Sequence
 import torch
 from mmdet3d.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 
@@ -17,10 +18,11 @@ from ..encoders import CLAPEncoderBase
 from ..errors import ConfigError
 from ..files.text_table import text_table
 from ..pretrain.base import Pretrainer
+from ..pretrain.method import Method
 from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory
 
 
-def build_model(cfg: Config, device: torch.device, timer: StepTimer) -> CLAPEncoderBase:
+def build_model(cfg: Config, device: torch.device, timer: StepTimer) -> BaseModel:
     """The model of a configuration; of a pre-training method the stages are measured by ``timer``.
 
     Raises:
@@ -29,9 +31,9 @@ def build_model(cfg: Config, device: torch.device, timer: StepTimer) -> CLAPEnco
     if cfg.model.get('img_backbone'):
         cfg.model.img_backbone.init_cfg = None  # values of weights do not change their cost
     model = MODELS.build(cfg.model)
-    if not isinstance(model, CLAPEncoderBase):
-        raise ConfigError(f'the benchmark is for models on the encoders of this project, got {type(model).__name__}')
-    if isinstance(model, Pretrainer):
+    if not isinstance(model, (CLAPEncoderBase, Method)):
+        raise ConfigError(f'the benchmark is for methods and encoders of this project, got {type(model).__name__}')
+    if isinstance(model, Method):
         model.on_stage = timer.measure
     return model.to(device).train()
 
@@ -40,11 +42,11 @@ def build_method(cfg: Config, device: torch.device, timer: StepTimer) -> Pretrai
     """The method of a configuration, see :func:`build_model`; ConfigError for another model."""
     model = build_model(cfg, device, timer)
     if not isinstance(model, Pretrainer):
-        raise ConfigError(f'this benchmark is for pre-training methods, got {type(model).__name__}')
+        raise ConfigError(f'this benchmark is for pre-training methods on driving frames, got {type(model).__name__}')
     return model
 
 
-def step(model: CLAPEncoderBase, batch: dict, optim_wrapper, timer: StepTimer) -> None:
+def step(model: BaseModel, batch: dict, optim_wrapper, timer: StepTimer) -> None:
     """One measured training step."""
     with timer.measure('step'):
         with optim_wrapper.optim_context(model):
@@ -74,7 +76,7 @@ def benchmark(
     Args:
         cfg: a configuration of a pre-training, or of a model downstream.
         variants: registered names of a method's exchangeable part (CLAP: ray samplers), see
-            :meth:`Pretrainer.variants`; models downstream have none.
+            :meth:`Method.variants`; models downstream have none.
         repeats: measured steps per variant.
         warmup: steps per variant that are not counted.
         device: where to run.
@@ -90,7 +92,7 @@ def benchmark(
     batch_size = cfg.train_dataloader.batch_size
     timer = StepTimer(device)
     model = build_model(cfg, device, timer)
-    method = model if isinstance(model, Pretrainer) else None
+    method = model if isinstance(model, Method) else None
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     parts = {type(model).__name__: {}} if method is None else method.variants(cfg.model, variants)
     batches = endless(cfg)

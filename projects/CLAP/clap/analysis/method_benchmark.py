@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
 from ..files.text_table import text_table
-from ..pretrain.base import Pretrainer
+from ..pretrain.method import Method
 from .benchmark import build_model, endless, step
 from .step_timer import StepTimer, median
 
@@ -38,7 +38,7 @@ def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, dev
             start = time.perf_counter()
             batch = next(frames)
             load = time.perf_counter() - start
-            if isinstance(model, Pretrainer):
+            if isinstance(model, Method):
                 model.set_step_seed(turn)
             step(model, batch, optim_wrapper, timer)
             values = dict(load=load, step=timer.take()['step'])

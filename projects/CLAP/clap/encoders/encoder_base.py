@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from mmdet3d.models.detectors.base import Base3DDetector
 from mmdet3d.registry import MODELS
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
-from ..errors import ConfigError, NonFiniteLossError
+from ..errors import ConfigError
 from ..functional.voxelize import cartesian, grid_size, voxelize
 from ..structures import EncoderOutput
 from .checks import (
@@ -24,6 +22,7 @@ from .checks import (
     check_voxel_grid,
     check_voxelize_cfg,
 )
+from .finite_losses import FiniteLosses
 from .geometry import with_geometry
 
 ConfigType = Optional[Dict[str, Any]]
@@ -31,7 +30,7 @@ ConfigType = Optional[Dict[str, Any]]
 ENCODERS = ('pts_middle_encoder', *CAMERA_PARTS, 'fusion_layer', 'pts_backbone', 'pts_neck')
 
 
-class CLAPEncoderBase(Base3DDetector):
+class CLAPEncoderBase(FiniteLosses, Base3DDetector):
     """LiDAR and camera to one BEV. A modality whose parts are None does not exist.
 
     Eq. 1: P-hat = pts_middle_encoder(voxels), Eq. 2: I-hat = view_transform(img_neck(img_backbone(images))), Eq. 3:
@@ -89,7 +88,6 @@ class CLAPEncoderBase(Base3DDetector):
         if self.uses_bev:
             check_bev(self, configs)
         #: Keeps the inputs of a step whose loss or gradient is not finite, and says where; NonFiniteLossHook sets it.
-        self.keep_inputs: Optional[Callable[[Dict[str, float]], Path]] = None
 
     @classmethod
     def option_keys(cls) -> Dict[str, Set[str]]:
@@ -241,23 +239,3 @@ class CLAPEncoderBase(Base3DDetector):
     def extract_feat(self, batch_inputs: Dict[str, Any], batch_metas: List[Dict[str, Any]]) -> EncoderOutput:
         """`encode` on the preprocessor's dictionary."""
         return self.encode(batch_inputs.get('points'), batch_inputs.get('imgs'), metas=batch_metas)
-
-    def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:
-        """Sum the losses; raises :class:`NonFiniteLossError` before a bad one can reach the weights.
-
-        What is logged is the mean over ranks, so all of them see that one has a
-        loss that is not finite, and all raise: none is left waiting in the backward pass.
-        """
-        total, log_vars = super().parse_losses(losses)
-        if get_world_size() > 1:
-            packed = torch.stack([value.detach().double() for value in log_vars.values()])
-            all_reduce(packed, op='mean')
-            log_vars = {name: value.to(total.dtype) for name, value in zip(log_vars, packed)}
-        if not torch.isfinite(log_vars['loss']):
-            bad = {
-                name: float(value.detach())
-                for name, value in log_vars.items()
-                if name != 'loss' and not bool(torch.isfinite(value))
-            }
-            raise NonFiniteLossError(bad, self.keep_inputs(bad) if self.keep_inputs else None)
-        return total, log_vars

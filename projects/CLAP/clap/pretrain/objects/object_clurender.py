@@ -10,6 +10,7 @@ from mmdet3d.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from ...encoders.finite_losses import FiniteLosses
 from ...errors import ConfigError
 from ...functional import usage_perplexity
 from ...structures import CameraViews
@@ -22,7 +23,7 @@ SETTLING_STEPS = 20
 
 
 @MODELS.register_module()
-class ObjectCluRender(Method, BaseModel):
+class ObjectCluRender(Method, FiniteLosses, BaseModel):
     """Pre-training of a point network by soft clusters and rendered colours of single objects (Mei et al., IJCV 2024).
 
     Beside the backbone stands a copy that is never trained: what its features are worth is what training is compared
