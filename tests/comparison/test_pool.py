@@ -146,7 +146,8 @@ def test_gpus_belong_to_one_job_at_a_time(make) -> None:
     assert 'error: the disk is full (exit 1)' in run.pool.failed['e'], 'of the training, not what torchrun says of it'
     folder = run.place.folder
     seen = {name: [json.loads(path.read_text()) for path in sorted(folder.glob(f'{name}/seen*'))] for name in 'abcde'}
-    assert [len(ranks) for ranks in seen.values()] == [2, 2, 1, 1, 2]
+    assert [len(seen[name]) for name in 'abcd'] == [2, 2, 1, 1]
+    assert seen['e'], 'torchrun ends the other process, which may not have begun'
     first = {name: ranks[0] for name, ranks in seen.items()}
     assert [first[name]['WORLD_SIZE'] for name in 'abcde'] == ['2', '2', None, None, '2']
     assert first['a']['arguments'] == ['--launcher', 'pytorch'] and first['c']['arguments'] == []

@@ -226,7 +226,7 @@ def test_probe_of_points(plan: Plan, tmp_path: Path) -> None:
     row = rows(text, 'Probe of points: mIoU of a linear layer on frozen lidar features, 2 labelled frames')[0]
     assert row[1:5] == ['3', '6.0 ± 1.4', '21.0 ± 1.4', '32.0 ± 1.0'] and row[5] == '+11.00 (+8.52 to +13.48)'
     assert row[6] == '0.0027'
-    assert text.splitlines()[2].endswith('**clap** 32.0 ± 1.0, random encoders 21.0 ± 1.4, p = 0.0027.')
+    assert text.splitlines()[2].endswith('random encoders 21.0 ± 1.4; **clap** 32.0 ± 1.0, p = 0.0027.')
 
 
 def test_methods_that_do_not_render_say_what_they_measured(plan: Plan, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_methods_that_do_not_render_say_what_they_measured(plan: Plan, tmp_path:
         write_records(tmp_path / 'work/records' / f'{job.name}.json', fake_record(job, 0.0, metrics=figures))
     summarize(told, tmp_path / 'work', tmp_path / 'results')
     text = (tmp_path / 'results' / 'README.md').read_text()
-    assert rows(text, 'The pre-trainings: their own figures')[0][3] == 'retrieval 0.250; retrieval_chance 0.010'
+    assert rows(text, 'The pre-trainings: their own figures')[0][3] == 'retrieval 0.250; retrieval_chance 0.0100'
     assert [row[0] for row in rows(text, 'The pre-trainings: range error')] == ['lidar']
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from typing import Dict, List, Sequence
 
@@ -58,6 +59,12 @@ def _pm(value: Estimate, digits: int = 2) -> str:
     if value.mean is None:
         return _DASH
     return f'{value.mean:.{digits}f}' + (f' ± {value.std:.{digits}f}' if value.std is not None else '')
+
+
+def _figure(value: Estimate) -> str:
+    """Three significant digits of the mean, and as many decimals of the deviation."""
+    size = abs(value.mean or 0.0)
+    return _pm(value, min(6, max(0, 2 - math.floor(math.log10(size)))) if size else 3)
 
 
 def _signed(value: Estimate) -> str:
@@ -172,12 +179,14 @@ def _points(results: Results) -> List[Row]:
 
 
 def _told_by_probe(results: Results) -> List[str]:
-    """One sentence for every pre-training that ended with a probe of points."""
-    told = [
-        f'**{row["pre-training"]}** {row["pre-trained"]}, random encoders {row["random encoders"]}, '
-        f'p {"" if row["p"].startswith("<") else "= "}{row["p"]}'
-        for row in _points(results)
-    ]
+    """One sentence of all pre-trainings that ended with a probe of points."""
+    rows = _points(results)
+    base = {row['random encoders'] for row in rows}
+    told = [f'random encoders {next(iter(base))}'] if len(base) == 1 else []
+    for row in rows:
+        random = f', random encoders {row["random encoders"]}' if len(base) > 1 else ''
+        tested = f', p {"= " * row["p"][0].isdigit()}{row["p"]}' if row['p'][0] in '<0123456789' else ''
+        told.append(f'**{row["pre-training"]}** {row["pre-trained"]}{random}{tested}')
     return [f'mIoU of a probe of points: {"; ".join(told)}.'] if told else []
 
 
@@ -201,7 +210,9 @@ def _own_figures(results: Results) -> List[Row]:
     found = {name: results.pretrained(name) for name in results.plan.pretrain}
     found = {name: records for name, records in found.items() if records and not _rendered(records)}
     told = {
-        name: {key: _pm(estimate(by_seed(records, key)), 3) for record in records.values() for key in record['metrics']}
+        name: {
+            key: _figure(estimate(by_seed(records, key))) for record in records.values() for key in record['metrics']
+        }
         for name, records in found.items()
     }
     every = max(told.values(), key=len, default={})
@@ -248,13 +259,15 @@ def _gradients(results: Results) -> List[Row]:
         found = {
             key: [one[key] for one in measured if key in one] for key in dict.fromkeys(sum(map(list, measured), []))
         }
+        own: List[Row] = []
         for place in dict.fromkeys(key.rsplit('_', 1)[1] for key in found):
             row = {'pre-training': name, 'map': place}
             for key, shares in found.items():
                 if key.endswith(f'_{place}'):
                     low, middle, high = (100 * f(s[i] for s in shares) for i, f in enumerate((min, median, max)))
                     row[key[len('grad_share_') : -len(place) - 1]] = f'{_short(middle)} ({_short(low)}–{_short(high)})'
-            rows.append(row)
+            own.append(row)
+        rows += own if any(len(row) > 3 for row in own) else []  # a loss alone has all
     terms = dict.fromkeys(sum(map(list, rows), []))
     return [{term: row.get(term, _DASH) for term in terms} for row in rows]
 
