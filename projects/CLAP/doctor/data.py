@@ -116,7 +116,7 @@ def check_config_data(cfg: Any, pictures: Optional[str] = None) -> List[Finding]
     """
     findings: List[Finding] = []
     for loader, node in datasets_of(cfg):
-        if node.type == 'CLAPObjectDataset':
+        if node.get('type') == 'CLAPObjectDataset':
             findings.append(check_objects(loader, node))
             continue
         ann_file = os.path.join(node.get('data_root') or '', node['ann_file'])

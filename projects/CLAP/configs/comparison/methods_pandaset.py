@@ -18,14 +18,16 @@ note = (
 early = ['train_dataloader.dataset.indices=11']
 late = ['val_dataloader.dataset.ann_file=pandaset_infos_all.pkl', 'val_dataloader.dataset.indices=[11,12,13]']
 same = dict(epochs=20, options=[*early, 'val_dataloader.dataset.indices=11'])
+# Those that hold back rays instead of frames name the file of all frames.
+rays = [*same['options'], 'train_dataloader.dataset.ann_file=pandaset_infos_train.pkl']
 pretrain = dict(
     _delete_=True,
     clap=dict(
         epochs=20,
         config='../clap_pandaset_recommended.py',
-        options=[*same['options'], 'default_hooks.warmup.warmup_epochs=12'],
+        options=[*rays, 'default_hooks.warmup.warmup_epochs=12'],
     ),
-    unipad=dict(same, config='../unipad_pandaset.py'),
+    unipad=dict(epochs=20, config='../unipad_pandaset.py', options=rays),
     ppkt=dict(same, config='../ppkt_pandaset.py'),
     slidr=dict(same, config='../slidr_pandaset.py'),
     also=dict(same, config='../also_pandaset.py'),
@@ -39,4 +41,4 @@ baseline = 'random'
 subject = 'random'
 rows = []
 finetune = None
-del early, late, same
+del early, late, same, rays
