@@ -13,7 +13,16 @@ from projects.CLAP.comparison.results import Results
 from tests.fixtures.tiny_plan import CONFIGS
 
 published = pytest.mark.parametrize(
-    'name', ['sim', 'pandaset', 'samplers_sim', 'prototypes_sim', 'segmentation_sim', 'segmentation_pandaset']
+    'name',
+    [
+        'sim',
+        'pandaset',
+        'samplers_sim',
+        'prototypes_sim',
+        'segmentation_sim',
+        'segmentation_pandaset',
+        'methods_pandaset',
+    ],
 )
 
 
