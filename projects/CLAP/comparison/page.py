@@ -17,6 +17,8 @@ from .results import Estimate, Results, by_seed, estimate
 
 PAGE = 'README.md'
 _DASH = '–'
+#: What a table may have before its rows are told in words.
+_COLUMNS = 12
 _HEALTH = 'bad health figures'
 Row = Dict[str, str]  # title of the column -> cell
 #: Figures of held-back rays: of all of them and of those on objects.
@@ -269,6 +271,9 @@ def _gradients(results: Results) -> List[Row]:
             own.append(row)
         rows += own if any(len(row) > 3 for row in own) else []  # a loss alone has all
     terms = dict.fromkeys(sum(map(list, rows), []))
+    if len(terms) > _COLUMNS:
+        told = [list(row.items()) for row in rows]
+        return [{**dict(one[:2]), 'shares': '; '.join(f'{term} {share}' for term, share in one[2:])} for one in told]
     return [{term: row.get(term, _DASH) for term in terms} for row in rows]
 
 

@@ -11,7 +11,8 @@ name = 'methods_pandaset'
 title = 'Eight methods on eleven real frames'
 note = (
     'Fixed before the runs: configurations as they are, length (CLAP draws uniform rays in the same share of it), '
-    'frames. One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
+    'frames; CLAP and UniPAD were added, and the judgement of occupancy was changed, when PPKT and SLidR had run. '
+    'One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
     'Occupancy-MAE leaves as it was drawn; it has fourteen classes, segmentation_pandaset seven.'
 )
 
