@@ -175,7 +175,9 @@ def test_the_commands_refuse_a_hostile_checkpoint(tmp_path: Path, tool: str) -> 
         'test': [bad],
         'visualize': [bad],
     }[tool]
-    printed = finish(launch_tool(tmp_path, name, str(tmp_path / 'cfg.py'), *arguments), tmp_path, ok=False)
+    process = launch_tool(tmp_path, name, str(tmp_path / 'cfg.py'), *arguments)
+    printed = finish(process, tmp_path, ok=False)
+    assert process.exitcode == 1, printed[-3000:]
     assert 'error: ' in printed and 'refused' in printed and 'Traceback' not in printed, printed[-3000:]
     assert not (tmp_path / 'was_run').exists()
 

@@ -64,7 +64,7 @@ def runner(frames: Path, work: Path, detector: bool, **options: Any) -> QuietRun
     [
         (True, {'val_dataloader.dataset.indices': 2}, 'whole split: .* has 3 frames, 2 are evaluated .1 missing'),
         (True, {'val_evaluator.classes': CLASSES[::-1]}, 'val_evaluator.classes are pedestrian, truck, car, but'),
-        (True, {'val_evaluator.classes': ['Car', 'truck', 'pedestrian']}, 'val_evaluator.classes are Car, truck,'),
+        (True, {'val_evaluator.classes': ['Car', 'truck', 'pedestrian']}, r'Not there: Car \(did you mean car\?\)'),
         (
             True,
             {'model.bbox_head.num_classes': 5},

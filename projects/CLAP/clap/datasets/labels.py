@@ -47,16 +47,26 @@ def label_mapping(
             f"metainfo['categories'] = {{'{classes[0]}': 0, ...}}, or {remake(ann_file)}"
         )
     unknown = [name for name in classes if name not in categories]
-    others = {_plain(name): name for name in categories if name not in classes}
-    near = {name: difflib.get_close_matches(_plain(name), others, n=1, cutoff=0.9) for name in unknown}
-    if any(near.values()) or len(unknown) == len(classes):
-        told = ', '.join(f'{name} (did you mean {others[near[name][0]]}?)' if near[name] else name for name in unknown)
+    near = spelt_otherwise(unknown, [name for name in categories if name not in classes])
+    if near or len(unknown) == len(classes):
         raise DatasetError(
             f'{ann_file}: the data set is asked for the classes {", ".join(classes)}, but metainfo.categories of the '
-            f'file has {", ".join(map(str, categories))}. Not there: {told}. Correct metainfo.classes of the data set, '
-            'the filters and the head, or make the file again'
+            f'file has {", ".join(map(str, categories))}. {not_there(unknown, near)}. Correct metainfo.classes of the '
+            'data set, the filters and the head, or make the file again'
         )
     return {**{int(number): place.get(name, -1) for name, number in categories.items()}, -1: -1}
+
+
+def spelt_otherwise(names: Sequence[str], known: Sequence[str]) -> Dict[str, str]:
+    """Those of the names that are almost one of the known ones -> that one."""
+    others = {_plain(name): name for name in known}
+    near = {name: difflib.get_close_matches(_plain(name), others, n=1, cutoff=0.9) for name in names}
+    return {name: others[found[0]] for name, found in near.items() if found}
+
+
+def not_there(names: Sequence[str], near: Mapping[str, str]) -> str:
+    """For messages: names that are missing, and what may have been meant, see :func:`spelt_otherwise`."""
+    return 'Not there: ' + ', '.join(f'{name} (did you mean {near[name]}?)' if name in near else name for name in names)
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
 from ..datasets.info_file import read_info_file
+from ..datasets.labels import not_there, spelt_otherwise
 from ..errors import ConfigError, DatasetError
 
 
@@ -47,7 +48,9 @@ def check_whole_split(predicted: Sequence[str], expected: Sequence[str], ann_fil
 def check_same_classes(own: Optional[Sequence[str]], classes: Sequence[str]) -> None:
     """``ConfigError`` unless the data set's classes are those of the metric, in this order; None: it tells none."""
     if own is not None and list(own) != list(classes):
+        unknown = [name for name in classes if name not in own]
+        missing = f'. {not_there(unknown, spelt_otherwise(unknown, own))}' if unknown else ''
         raise ConfigError(
             f'val_evaluator.classes are {", ".join(classes)}, but the classes of the evaluation data set are '
-            f'{", ".join(own)}: labels would be taken for each other'
+            f'{", ".join(own)}: labels would be taken for each other{missing}'
         )
