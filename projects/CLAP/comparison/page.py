@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import median
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -160,10 +160,11 @@ def _points_title(results: Results) -> str:
     return f'Probe of points: mIoU of {head} on frozen {asked.features} features, {frames}'
 
 
-def _points(results: Results) -> List[Row]:
-    """Means over the draws of labelled frames. ± is over these draws for what is not pre-trained, else over
-    pre-trainings, as is the difference to random encoders."""
-    rows: List[Row] = []
+def _probed(results: Results) -> List[Tuple[str, Estimate, Estimate, Dict[str, Estimate]]]:
+    """Of every pre-training with a probe of points its name, its mIoU, that over random encoders, and those of what is
+    not pre-trained. Means over the draws of labelled frames; the deviation is over these draws for what is not
+    pre-trained, else over pre-trainings."""
+    told = []
     for name in results.plan.pretrain:
         found = {seed: r['points']['miou'] for seed, r in results.pretrained(name).items() if 'points' in r}
         if not found:
@@ -172,23 +173,35 @@ def _points(results: Results) -> List[Row]:
         own = {seed: float(np.mean(miou['checkpoint'])) for seed, miou in found.items()}
         gain = estimate({seed: value - float(np.mean(found[seed]['random'])) for seed, value in own.items()})
         drawn = {start: estimate(dict(enumerate(first[start]))) for start in ('point', 'random')}
-        row = {'pre-training': name, 'seeds': str(len(own))}
-        row['height and intensity alone'] = _pm(drawn['point'], 1)
-        row['random encoders'] = _pm(drawn['random'], 1)
-        row['pre-trained'] = _pm(estimate(own), 1)
-        rows.append({**row, 'over random encoders (95 % CI)': _signed(gain), 'p': _p(gain)})
-    return rows
+        told.append((name, estimate(own), gain, drawn))
+    return told
+
+
+def _points(results: Results) -> List[Row]:
+    """See :func:`_probed`."""
+    return [
+        {
+            'pre-training': name,
+            'seeds': str(own.count),
+            'height and intensity alone': _pm(drawn['point'], 1),
+            'random encoders': _pm(drawn['random'], 1),
+            'pre-trained': _pm(own, 1),
+            'over random encoders (95 % CI)': _signed(gain),
+            'p': _p(gain),
+        }
+        for name, own, gain, drawn in _probed(results)
+    ]
 
 
 def _told_by_probe(results: Results) -> List[str]:
     """One sentence of all pre-trainings that ended with a probe of points."""
-    rows = _points(results)
-    base = {row['random encoders'] for row in rows}
+    probed = _probed(results)
+    base = {_pm(drawn['random'], 1) for _, _, _, drawn in probed}
     told = [f'random encoders {next(iter(base))}'] if len(base) == 1 else []
-    for row in rows:
-        random = f', random encoders {row["random encoders"]}' if len(base) > 1 else ''
-        tested = f', p {"= " * row["p"][0].isdigit()}{row["p"]}' if row['p'][0] in '<0123456789' else ''
-        told.append(f'**{row["pre-training"]}** {row["pre-trained"]}{random}{tested}')
+    for name, own, gain, drawn in probed:
+        random = f', random encoders {_pm(drawn["random"], 1)}' if len(base) > 1 else ''
+        tested = '' if gain.p is None else f', {_p(gain, "p")}'
+        told.append(f'**{name}** {_pm(own, 1)}{random}{tested}')
     return [f'mIoU of a probe of points: {"; ".join(told)}.'] if told else []
 
 

@@ -87,7 +87,6 @@ class CLAPEncoderBase(FiniteLosses, Base3DDetector):
             check_voxel_grid(self.voxelize_cfg, self.pts_middle_encoder)
         if self.uses_bev:
             check_bev(self, configs)
-        #: Keeps the inputs of a step whose loss or gradient is not finite, and says where; NonFiniteLossHook sets it.
 
     @classmethod
     def option_keys(cls) -> Dict[str, Set[str]]:

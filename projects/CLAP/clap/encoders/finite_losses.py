@@ -15,7 +15,7 @@ from ..errors import NonFiniteLossError
 class FiniteLosses:
     """Before a module of MMEngine: what its losses are summed by."""
 
-    #: Keeps the inputs of a step whose losses are bad, and says where; NonFiniteLossHook sets it.
+    #: Keeps the inputs of a step whose loss or gradient is not finite, and says where; NonFiniteLossHook sets it.
     keep_inputs: Optional[Callable[[Dict[str, float]], Path]] = None
 
     def parse_losses(self, losses: Dict[str, Tensor]) -> Tuple[Tensor, Dict[str, Tensor]]:

@@ -24,11 +24,11 @@ rays = [*same['options'], 'train_dataloader.dataset.ann_file=pandaset_infos_trai
 pretrain = dict(
     _delete_=True,
     clap=dict(
-        epochs=20,
+        same,
         config='../clap_pandaset_recommended.py',
         options=[*rays, 'default_hooks.warmup.warmup_epochs=12'],
     ),
-    unipad=dict(epochs=20, config='../unipad_pandaset.py', options=rays),
+    unipad=dict(same, config='../unipad_pandaset.py', options=rays),
     ppkt=dict(same, config='../ppkt_pandaset.py'),
     slidr=dict(same, config='../slidr_pandaset.py'),
     also=dict(same, config='../also_pandaset.py'),
