@@ -207,11 +207,12 @@ class CLAP(Pretrainer):
         return clap_pictures.clouds(render_frame(self, batch, stride=None))
 
     def facts(self) -> Dict[str, float]:
-        """Number of prototypes and the sharpness that the surface begins with."""
-        facts = dict(initial_inv_s=float(self.render_head.inv_s.detach()))
-        if self.prototype_head is not None:
-            facts['num_prototypes'] = len(self.prototype_head.prototypes)
-        return facts
+        """Sharpness that the surface begins with, number of prototypes, and whether rays are drawn by curvature."""
+        return dict(
+            initial_inv_s=float(self.render_head.inv_s.detach()),
+            num_prototypes=0 if self.prototype_head is None else len(self.prototype_head.prototypes),
+            curvature=float(bool(self.readiness)),
+        )
 
     @classmethod
     def declare(cls, facts: Dict[str, float]) -> Declaration:

@@ -12,16 +12,17 @@ from .declaration import Chart, Declaration, HealthRule, Limits
 
 def declaration(facts: Dict[str, float]) -> Declaration:
     """What the report shows; ``facts`` as :meth:`CLAP.facts` gives them."""
+    count, curvature = facts.get('num_prototypes', 64.0), facts.get('curvature', 1.0)
     return Declaration(
         rules=(
             *_RANGE_AND_COLOUR,
-            *_prototypes(facts.get('num_prototypes')),
+            *(_prototypes(count) if count else ()),
             _sharpness(facts),
             *_RAYS,
-            _CURVATURE,
+            *((_CURVATURE,) if curvature else ()),
             _ENRICHMENT,
         ),
-        charts=_CHARTS,
+        charts=(*_CHARTS, *(_PROTOTYPE_CHARTS if count else ()), *((_CURVATURE_CHART,) if curvature else ())),
     )
 
 
@@ -70,9 +71,8 @@ _RANGE_AND_COLOUR = (
 )
 
 
-def _prototypes(count: float | None) -> Tuple[HealthRule, ...]:
-    """Rules of the prototypes; ``count`` of them, 64 where that is not known."""
-    count = count or 64.0
+def _prototypes(count: float) -> Tuple[HealthRule, ...]:
+    """Rules of so many prototypes."""
     return (
         HealthRule(
             'What prototypes are worth to the encoders (share of the gradient)',
@@ -266,10 +266,12 @@ _CHARTS = (
     Chart('range error of drawn rays (m)', ('range_median_m', 'range_mae_m')),
     Chart('opacity', ('opacity',)),
     Chart('inv_s (1/m)', ('inv_s',)),
+    Chart('masked rays', ('masked_rays',)),
+)
+_PROTOTYPE_CHARTS = (
     Chart('prototypes in use', ('proto_perplexity_lidar', 'proto_perplexity_camera')),
     Chart('likeness of prototypes', ('gram_mean', 'gram_max')),
     Chart('feature std', ('feature_std_lidar', 'feature_std_camera')),
     Chart('agreement of the branches', ('proto_agreement',)),
-    Chart('masked rays', ('masked_rays',)),
-    Chart('rank correlation of curvature with the raw points', ('curvature_rank_correlation',)),
 )
+_CURVATURE_CHART = Chart('rank correlation of curvature with the raw points', ('curvature_rank_correlation',))
