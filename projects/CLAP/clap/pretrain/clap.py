@@ -208,11 +208,9 @@ class CLAP(Pretrainer):
 
     def facts(self) -> Dict[str, float]:
         """Sharpness that the surface begins with, number of prototypes, and whether rays are drawn by curvature."""
-        return dict(
-            initial_inv_s=float(self.render_head.inv_s.detach()),
-            num_prototypes=0 if self.prototype_head is None else len(self.prototype_head.prototypes),
-            curvature=float(bool(self.readiness)),
-        )
+        inv_s, curvature = float(self.render_head.inv_s.detach()), float(bool(self.readiness))
+        count = 0 if self.prototype_head is None else len(self.prototype_head.prototypes)
+        return dict(initial_inv_s=inv_s, num_prototypes=count, curvature=curvature)
 
     @classmethod
     def declare(cls, facts: Dict[str, float]) -> Declaration:
