@@ -13,7 +13,8 @@ make_data = (
 note = (
     'Fixed before the runs: configurations as they are, length (CLAP draws uniform rays in the same share of it), '
     'frames. One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
-    'Occupancy-MAE leaves as it was drawn.'
+    'Occupancy-MAE leaves as it was drawn. cmcr_apart is CMCR with codewords of each modality for itself, as in the left '
+    'half of its Fig. 6.'
 )
 
 same = dict(epochs=6)
@@ -26,6 +27,7 @@ pretrain = dict(
     also=dict(same, config='../also_sim.py'),
     occupancy_mae=dict(same, config='../occupancy_mae_sim.py'),
     cmcr=dict(same, config='../cmcr_sim.py'),
+    cmcr_apart=dict(same, config='../cmcr_sim.py', options=['model.unified=False']),
     clurender=dict(same, config='../clurender_sim.py'),
 )
 points = dict(_delete_=True, labels=4, seeds=3, layers=2)
