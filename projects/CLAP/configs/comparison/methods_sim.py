@@ -13,8 +13,8 @@ make_data = (
 note = (
     'Fixed before the runs: configurations as they are, length (CLAP draws uniform rays in the same share of it), '
     'frames. One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
-    'Occupancy-MAE leaves as it was drawn. cmcr_apart is CMCR with codewords of each modality for itself, as in the left '
-    'half of its Fig. 6.'
+    'Occupancy-MAE leaves as it was drawn. cmcr_apart is CMCR with codewords of each modality for itself, as in the '
+    'left half of its Fig. 6.'
 )
 
 same = dict(epochs=6)
