@@ -81,6 +81,13 @@ def test_ages_and_choice(tmp_path: Path) -> None:
     assert len(CLAPLoadSweeps(20).transform(frame(tmp_path, 8, 20))['points']) == 10 * len(POLES)
 
 
+def test_intensities_of_sweeps_alone_are_scaled(tmp_path: Path) -> None:
+    """Those of the keyframe its own loader has scaled."""
+    points = CLAPLoadSweeps(2, intensity_scale=10.0).transform(frame(tmp_path, 8, 20, sweeps=2))['points'].tensor
+    intensities = points[:, 3].reshape(3, -1)
+    assert (intensities[0] == 7).all() and (intensities[1:] == 70).all()
+
+
 @pytest.mark.parametrize('none', [dict(), dict(lidar_sweeps=[])])
 def test_a_frame_without_sweeps(tmp_path: Path, none: dict) -> None:
     results = frame(tmp_path, 8, 20)

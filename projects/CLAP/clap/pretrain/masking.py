@@ -1,4 +1,5 @@
-"""Masking of the encoders' input (section 1 of the supplement: ratio 0.9), and batch norm under it."""
+"""Masking of the encoders' input (section 1 of the supplement: ratio 0.9), and batch norm with the masked input's own
+statistics."""
 
 from __future__ import annotations
 

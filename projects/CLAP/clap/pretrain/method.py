@@ -1,4 +1,4 @@
-"""What a pre-training method says of itself, and where its random draws come from; whatever it trains."""
+"""What every method declares (stages, figures, pictures), and its random draws: of driving frames or single objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .pictures import Picture, Points
 
 
 class Method:
-    """Beside a module: stages, figures, pictures and draws of a method.
+    """Mixin of an ``nn.Module``: stages, figures, pictures and random draws of a method.
 
     A method of driving frames inherits :class:`Pretrainer`, which has this and the encoders.
     """

@@ -1,4 +1,4 @@
-"""Occupancy-MAE: most voxels are hidden from the sparse encoder, which tells where there are any."""
+"""Occupancy-MAE: most voxels are hidden from the sparse encoder, and a decoder tells which cells are occupied."""
 
 from __future__ import annotations
 

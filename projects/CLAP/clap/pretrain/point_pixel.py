@@ -1,4 +1,4 @@
-"""Points of a sweep and the pixels that show them: pairs, those that are hidden, and who stands in for whom."""
+"""Pairs of points and the pixels that show them, hidden cells of images, and the points that stand in for these."""
 
 from __future__ import annotations
 

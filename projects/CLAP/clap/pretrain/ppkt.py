@@ -1,4 +1,4 @@
-"""PPKT: points and the pixels that they project to have one embedding."""
+"""PPKT: a point and the pixel that it projects to are to have the same embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SLidR: a superpixel's points and its pixels have one embedding."""
+"""SLidR: the points and the pixels of a superpixel are to have the same mean embedding."""
 
 from __future__ import annotations
 

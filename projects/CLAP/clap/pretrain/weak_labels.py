@@ -1,4 +1,4 @@
-"""Classes of the keyframe's points that somebody else's model has told, as the data set loads them."""
+"""Weak labels: classes of the keyframe's points that another model predicted, as the data set loads them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mmdet3d.registry import TRANSFORMS
 from mmdet3d.structures.points import LiDARPoints
 
 from ...errors import ConfigError
-from .loading import FEATURE_DIMS, TIME_DIM, check_columns, homogeneous, read_cloud
+from .loading import FEATURE_DIMS, INTENSITY_DIM, TIME_DIM, check_columns, homogeneous, read_cloud
 
 CLOSE_M = 1.0
 
@@ -47,7 +47,7 @@ class CLAPLoadSweeps(BaseTransform):
         pad_empty_sweeps: a frame without earlier sweeps gets its keyframe ``sweeps_num`` times.
         remove_close: leave out points of a sweep that lie within 1 m of its sensor in x and y.
         test_mode: take the nearest sweeps in time instead of drawing among those of the frame.
-        nonfinite: as in :class:`CLAPLoadKeyframe`.
+        nonfinite, intensity_scale: as in :class:`CLAPLoadKeyframe`.
         target_sweeps: so many sweeps before the keyframe, the nearest in time, give rays to compare rendering with, as
             the keyframe does; 0 is the paper's preset. What moves leaves ghosts in them. Sets ``sweep_points`` ((K, 3)
             float32, each sweep's own LiDAR frame, order of the files), ``sweep_lengths`` ((S,) int64, points of each)
@@ -64,6 +64,7 @@ class CLAPLoadSweeps(BaseTransform):
         remove_close: bool = False,
         test_mode: bool = False,
         nonfinite: str = 'error',
+        intensity_scale: float = 1.0,
         target_sweeps: int = 0,
         backend_args: Optional[dict] = None,
     ) -> None:
@@ -74,7 +75,7 @@ class CLAPLoadSweeps(BaseTransform):
         self.sweeps_num, self.load_dim, self.use_dim = sweeps_num, load_dim, list(use_dim)
         self.pad_empty_sweeps, self.remove_close = pad_empty_sweeps, remove_close
         self.test_mode, self.nonfinite, self.target_sweeps = test_mode, nonfinite, target_sweeps
-        self.backend_args = backend_args
+        self.intensity_scale, self.backend_args = intensity_scale, backend_args
 
     def transform(self, results: dict) -> dict:
         keyframe = results['points'].tensor
@@ -108,6 +109,7 @@ class CLAPLoadSweeps(BaseTransform):
     def _read(self, sweep: dict, results: dict, checked: bool) -> np.ndarray:
         points = self._without_close(self._load(sweep['lidar_points']['lidar_path'], checked))
         points[:, :3] = to_keyframe(points[:, :3], sweep['lidar_points']['lidar2sensor'])
+        points[:, INTENSITY_DIM] *= self.intensity_scale
         points[:, TIME_DIM] = results['timestamp'] - sweep['timestamp']
         return points
 

@@ -1,4 +1,4 @@
-"""Pixels by what the points that fall on them weigh, blurred: shared by the samplers that look at the surface."""
+"""Weights of pixels: those of the points that fall on them, blurred. For the samplers that look at the surface."""
 
 from __future__ import annotations
 
