@@ -123,6 +123,26 @@ def test_ratios_of_known_samplers() -> None:
     assert 'surface_variation' in format_tables(figures)
 
 
+def test_samplers_are_compared_on_the_points_of_the_first() -> None:
+    points, on_ball = ball_and_ground()
+    labels = FrameLabels(on_ball, ~on_ball, {}, 'fitted')
+    samplers = dict(uniform=UniformRaySampler(200, 0), far=UniformRaySampler(200, 0, min_range_m=6.0))
+    field = AnalyticField(ground_and_sphere())
+    assert len(samplers['far'].candidates(field, sweep_of(points))) < len(
+        samplers['uniform'].candidates(field, sweep_of(points))
+    )
+    figures = measure_frame(samplers, field, sweep_of(points), None, labels, seeds=2)
+    assert figures['far'] == figures['uniform']
+
+
+def test_a_frame_without_points_has_no_figures() -> None:
+    nothing = torch.zeros(0, dtype=torch.bool)
+    labels = FrameLabels(nothing, nothing, {}, 'fitted')
+    samplers = dict(uniform=UniformRaySampler(20, 30))
+    figures = measure_frame(samplers, AnalyticField(wall(30.0)), sweep_of(torch.zeros(0, 3)), front_camera(), labels)
+    assert figures['uniform']['lidar']['object_ratio'] is None
+
+
 def test_a_model_without_cameras_has_no_pixel_figures() -> None:
     points, on_ball = ball_and_ground()
     labels = FrameLabels(on_ball, ~on_ball, {}, 'fitted')

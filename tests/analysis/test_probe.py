@@ -47,6 +47,8 @@ def test_equal_encoders_have_equal_figures(kind: str, cfg: Config, checkpoint: s
 def test_what_cannot_be_probed_is_named(cfg: Config, checkpoint: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='3 can be drawn'):
         module.probe(cfg, checkpoint, labels=4, seeds=1)
+    with pytest.raises(ConfigError, match='seeds must be at least 1'):
+        module.probe(cfg, checkpoint, labels=1, seeds=0)
     state = torch.load(checkpoint)['state_dict']
     del state['pts_middle_encoder.conv_input.0.weight']
     torch.save(dict(state_dict=state), tmp_path / 'b.pth')

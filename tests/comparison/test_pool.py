@@ -29,6 +29,8 @@ seen = {key: os.environ.get(key) for key in ('CUDA_VISIBLE_DEVICES', 'WORLD_SIZE
 seen.update(begun=begun, ended=time.time(), arguments=sys.argv[4:])
 pathlib.Path(folder, name, f'part{rank}.json').write_text(json.dumps(seen))
 os.replace(pathlib.Path(folder, name, f'part{rank}.json'), pathlib.Path(folder, name, f'seen{rank}.json'))
+if what == 'silent':
+    sys.exit(3)
 if what == 'fail':
     while len(list(pathlib.Path(folder, name).glob('seen*'))) < int(os.environ.get('WORLD_SIZE', 1)):
         time.sleep(0.05)  # torchrun ends the others when one has failed
@@ -118,6 +120,14 @@ def test_a_job_without_figures_fails_once(make) -> None:
     run.pool.run()
     assert 'no evaluation' in run.pool.failed['a']
     assert 'range_median_m' in run.pool.failed['b'] and not run.place.finished
+
+
+def test_the_cause_is_of_the_last_attempt(make) -> None:
+    run = make(dict(a='silent'), [job('a')])
+    (run.place.folder / 'a').mkdir()
+    (run.place.folder / 'a' / 'printed.log').write_text('error: of yesterday\n')
+    run.pool.run()
+    assert 'it printed nothing (exit 3)' in run.pool.failed['a']
 
 
 def test_two_run_at_once_and_no_more(make) -> None:

@@ -258,6 +258,18 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert local.level == BAD and 'load_from' in local.remedy
 
 
+def test_fetched_weights_are_looked_for_where_torch_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mmengine.config import Config
+
+    monkeypatch.delenv('TORCH_HOME', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    kept = tmp_path / 'torch' / 'hub' / 'checkpoints' / 'swin.pth'
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    (found,) = one_step.check_weights(Config(dict(model=dict(), load_from='https://example.org/swin.pth')))
+    assert found.level == GOOD and 'is in the cache' in found.verdict
+
+
 def test_an_exception_is_a_finding_and_levels_are_counted() -> None:
     def broken() -> list:
         raise ImportError('libfoo.so.1: no such file')

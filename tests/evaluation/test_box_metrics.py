@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import List, Sequence
 
 import numpy as np
@@ -102,6 +103,21 @@ def test_waymos_distances_count_from_the_vehicle_and_no_label_zones_forgive(tmp_
     for centre, expected in ((zone[0], 1.0), (zone[0] + [0, 0, 9.0], 0.5)):
         false = sample(infos[0]['token'], [box, [*centre, 1, 1, 1, 0]], [2, 2], [0.8, 0.9])
         assert evaluate('waymo', path, [false])['AP_L1/cyclist'] == pytest.approx(expected)
+
+
+def test_a_split_without_labels_is_refused_before_training(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    once.convert(tmp_path, tmp_path)
+    path = tmp_path / 'once_infos_train.pkl'
+    content = load(str(path))
+    metric = METRICS.build(dict(type='CLAPONCEMetric', ann_file=str(path), classes=list(CLASSES['once'])))
+    frames = SimpleNamespace(metainfo=dict(classes=CLASSES['once']))
+    metric.check(frames, None)
+    for info in content['data_list']:
+        info['labelled'] = False
+    dump(content, str(path))
+    with pytest.raises(DatasetError, match='no labelled frame'):
+        metric.check(frames, None)
 
 
 def test_once_leaves_out_frames_without_labels(tmp_path: Path) -> None:

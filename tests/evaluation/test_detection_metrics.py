@@ -111,6 +111,20 @@ def test_the_info_file_metric_agrees(sim) -> None:
     assert not any(math.isnan(value) for value in ours.values())
 
 
+def test_a_head_may_tell_no_velocity(sim) -> None:
+    root, ann_file, classes, samples, metainfo = sim
+    bare = [
+        dict(sample, pred_instances_3d=dict(found, bboxes_3d=LiDARInstance3DBoxes(found['bboxes_3d'].tensor[:, :7])))
+        for sample, found in ((sample, sample['pred_instances_3d']) for sample in samples)
+    ]
+    for config in (
+        dict(type='CLAPNuScenesMetric', data_root=str(root), ann_file=ann_file),
+        dict(type='CLAPInfoMetric', ann_file=ann_file, classes=classes),
+    ):
+        full, without = (evaluate(METRICS.build(config), given, metainfo) for given in (samples, bare))
+        assert without['AP/car'] == full['AP/car'] > 0.999 and without['mATE'] == full['mATE']
+
+
 def test_nothing_found_scores_zero(sim) -> None:
     root, ann_file, classes, samples, metainfo = sim
     none = [

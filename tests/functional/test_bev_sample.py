@@ -25,6 +25,15 @@ def test_the_first_axis_is_x() -> None:
     torch.testing.assert_close(found, torch.tensor([[1.0], [0.0]]))
 
 
+def test_half_precision_moves_no_point() -> None:
+    """In bfloat16 a place at 50 m would be a decimetre off."""
+    x = torch.arange(128, dtype=torch.float32)
+    bev, points = x[:, None].expand(128, 4)[None], torch.tensor([[51.27, 0.0]])
+    box = [-54.0, -2.0, -5.0, 54.0, 2.0, 3.0]
+    exact = sample_bev(bev, points, box)
+    torch.testing.assert_close(sample_bev(bev.bfloat16(), points, box), exact)  # whole numbers: the map is exact
+
+
 def test_far_points_are_zero_and_gradients_reach_the_map() -> None:
     bev = torch.rand(3, 8, 12, dtype=torch.float64, requires_grad=True)
     far = torch.tensor([[50.0, 0.0], [0.0, -50.0]], dtype=torch.float64)

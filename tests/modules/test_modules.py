@@ -67,7 +67,7 @@ def test_geometry_is_not_in_the_state_dict() -> None:
 
 
 def test_wrong_groups_are_named() -> None:
-    with pytest.raises(ValueError, match='norm_groups'):
+    with pytest.raises(ValueError, match='multiple of 8'):
         VolumeDecoder(3, volume_channels=6, num_z=4)
 
 

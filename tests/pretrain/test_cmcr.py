@@ -271,6 +271,7 @@ def test_a_pixel_at_the_border_has_the_feature_of_its_cell() -> None:
         (dict(view_transform=tiny_model()['view_transform']), 'view_transform=None'),
         (dict(masking=dict(patch=12)), 'masking.patch must be a multiple of 8'),
         (dict(reconstruct=False), 'geometry=False orthogonal=False'),
+        (dict(radius_m=0.0), 'radius_m must be positive'),
         (dict(decay=1.0), r'decay must be in \[0, 1\)'),
     ],
 )

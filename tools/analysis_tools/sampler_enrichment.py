@@ -56,7 +56,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     use_data_root(cfg, args.data_root)
     further = {name: parse_options(options) for name, *options in args.sampler}
-    samplers = build_samplers(cfg.model.ray_sampler, args.lidar_rays, args.camera_rays, further)
+    samplers = build_samplers(cfg.model.get('ray_sampler') or {}, args.lidar_rays, args.camera_rays, further)
     frames = measure_checkpoint(cfg, args.checkpoint, samplers, args.frames, args.seeds)
     mean = mean_figures(list(frames.values()))
     print(format_tables(mean))

@@ -7,6 +7,8 @@ from typing import Optional, Union
 
 from torch import Tensor
 
+from .functional import ProjectedPoints, project_points
+
 #: Class of a point that has none, in labels of points.
 NO_CLASS = 255
 
@@ -35,6 +37,11 @@ class KeyframeSweep:
     heldout: Tensor  # (N,) bool, points that the loss never sees
     own: Tensor  # (N,) bool, returns from the own vehicle, never a target
 
+    def within(self, low: Tensor, high: Tensor, min_range_m: float) -> Tensor:
+        """(N,) bool: points in the box [low, high), (3,) each, far enough from their sensor, off the own vehicle."""
+        far = (self.points - self.origins).norm(dim=-1) > min_range_m
+        return ((self.points >= low) & (self.points < high)).all(-1) & far & ~self.own
+
 
 @dataclass(frozen=True)
 class CameraMatrices:
@@ -57,6 +64,10 @@ class CameraViews(CameraMatrices):
 
     rgb: Tensor  # (C, 3, H, W) in [0, 1], augmented image
     original_size: Tensor  # (C, 2) height and width of the original images, pixels
+
+    def project(self, points: Tensor) -> ProjectedPoints:
+        """Points (N, 3), metres, augmented LiDAR frame, in the augmented images."""
+        return project_points(points, self.lidar2img, self.img_aug, self.lidar_aug, self.rgb.shape[-2:])
 
 
 @dataclass(frozen=True)

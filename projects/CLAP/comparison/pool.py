@@ -140,10 +140,11 @@ class Pool:
             return self.place.finish(job, json.loads(printed[-1]))
 
     async def _process(self, job: Job, gpus: Sequence[str], *command: str) -> List[str]:
-        """Run a command; the lines of the job's log."""
+        """Run a command; the lines that it printed."""
         visible = dict(CUDA_VISIBLE_DEVICES=','.join(gpus)) if gpus else {}
         log = self.place.run_dir(job) / 'printed.log'
         with open(log, 'ab') as file:
+            begin = file.tell()
             # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -164,7 +165,8 @@ class Pool:
                     await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
             self.say(f'stopped    {job.name}')
             raise
-        lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()]
+        printed = log.read_bytes()[begin:].decode(errors='replace')
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
         if process.returncode:
             told = [line for line in lines if line.startswith('error:') or ('Error' in line and ': ' in line)]
             why = (told or lines or ['it printed nothing'])[-1][:400]

@@ -55,7 +55,7 @@ def add_frame(rig: Rig, points: Array, images: Dict[str, Any]) -> None:
         with Image.open(view['img_path']) as image:
             rig.intrinsics.setdefault(name, (cam2img[name], *image.size))
             image.draft('L', (2 * WIDTH, 2 * WIDTH))
-            edges, _ = edge_map(image)
+            edges = edge_map(image)
         scale = WIDTH / rig.intrinsics[name][1]
         tried = {GIVEN: (cam2img[name], lidar2cam[name])}
         tried.update({mistake: (cam2img[name], mend(lidar2cam[name])) for mistake, (_, mend) in MISTAKES.items()})

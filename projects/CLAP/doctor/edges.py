@@ -100,8 +100,8 @@ def edge_points(points: Array) -> Array:
     return rim if len(rim) <= MAX_EDGES else rim[rng.choice(len(rim), MAX_EDGES, replace=False)]
 
 
-def edge_map(image: Any) -> Tuple[Array, float]:
-    """Edge strength of a PIL image, reduced to ``WIDTH`` columns, as a rank in 0..1; and the scale of the reduction."""
+def edge_map(image: Any) -> Array:
+    """Edge strength of a PIL image, reduced to ``WIDTH`` columns, as a rank in 0..1."""
     from scipy.ndimage import gaussian_filter, sobel
 
     scale = WIDTH / image.width
@@ -110,11 +110,14 @@ def edge_map(image: Any) -> Tuple[Array, float]:
     strength = np.hypot(sobel(grey, 0), sobel(grey, 1))
     sample = np.sort(strength.ravel()[::16])
     ranked: Array = gaussian_filter(np.searchsorted(sample, strength) / len(sample), 1.0)
-    return ranked, scale
+    return ranked
 
 
 def agreement(rim: Array, edges: Array, scale: float, cam2img: Array, lidar2cam: Array) -> Agreement:
-    """Edge strength under ``rim`` (K, 3) as the matrices project it; ``edges`` and ``scale`` from :func:`edge_map`."""
+    """Edge strength under ``rim`` (K, 3) as the matrices project it.
+
+    ``edges`` are of :func:`edge_map`, ``scale`` is ``WIDTH`` over the width of the image as stored.
+    """
     found = Agreement()
     camera = rim @ lidar2cam[:3, :3].T + lidar2cam[:3, 3]
     camera = camera[camera[:, 2] > 1.0]

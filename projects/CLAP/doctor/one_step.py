@@ -11,6 +11,8 @@ from .findings import BAD, GOOD, WATCH, Finding
 
 def check_weights(cfg: Any) -> List[Finding]:
     """Where weights that the configuration loads come from: local files must exist, addresses need the network."""
+    from torch.hub import get_dir
+
     findings = []
     sources = [('load_from', cfg.get('load_from'))]
     nodes = [('model', cfg.model)]
@@ -24,12 +26,7 @@ def check_weights(cfg: Any) -> List[Finding]:
         if not source:
             continue
         if '://' in source:
-            cached = os.path.join(
-                os.environ.get('TORCH_HOME', os.path.expanduser('~/.cache/torch')),
-                'hub',
-                'checkpoints',
-                os.path.basename(source),
-            )
+            cached = os.path.join(get_dir(), 'checkpoints', os.path.basename(source))
             if os.path.isfile(cached):
                 findings.append(Finding(GOOD, 'weights', f'{name}: {source} is in the cache'))
             else:
@@ -58,6 +55,7 @@ def check_step(cfg: Any) -> List[Finding]:
 
     from projects.CLAP.clap.analysis.step_timer import peak_memory_gib
     from projects.CLAP.clap.engine.device import best_device
+    from projects.CLAP.clap.errors import NonFiniteLossError
 
     cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     _without_pretrained(cfg.model)
@@ -69,24 +67,17 @@ def check_step(cfg: Any) -> List[Finding]:
     if hasattr(model, 'set_step_seed'):
         model.set_step_seed(0)
     start = time.perf_counter()
-    logs = model.train_step(batch, optim)
+    try:
+        logs = model.train_step(batch, optim)
+    except NonFiniteLossError as error:
+        advice = 'check the frame that the data findings name; train with the default configuration to see whether an '
+        return [Finding(BAD, 'step', str(error), advice + 'override causes it')]
     seconds = time.perf_counter() - start
     losses = {name: float(value.detach().mean()) for name, value in logs.items() if 'loss' in name}
     about = (
         f'one sample in {seconds:.1f} s on {device.type}, peak memory {peak_memory_gib(device):.1f} GiB; '
         + ', '.join(f'{name} {value:.3g}' for name, value in losses.items())
     )
-    bad = [name for name, value in losses.items() if value != value or abs(value) == float('inf')]
-    if bad:
-        return [
-            Finding(
-                BAD,
-                'step',
-                f'{about}: not finite',
-                'check the frame that the data findings name; '
-                'train with the default configuration to see whether an override causes it',
-            )
-        ]
     return [Finding(GOOD, 'step', about)]
 
 

@@ -89,7 +89,10 @@ def test_assignment_maps_and_health() -> None:
     assert -1 <= losses['gram_mean'] <= losses['gram_max'] <= 1
 
 
-@pytest.mark.parametrize('option', [dict(cells='some'), dict(normalization='rows')])
+@pytest.mark.parametrize(
+    'option',
+    [dict(cells='some'), dict(normalization='rows'), dict(num_prototypes=1), dict(epsilon=0.0), dict(temperature=0.0)],
+)
 def test_wrong_options_are_named(option: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         head(**option)

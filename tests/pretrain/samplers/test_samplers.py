@@ -167,11 +167,10 @@ def test_depth_sampler_leaves_the_ego_vehicle_out() -> None:
     assert int(drawn.lidar.source.min()) >= 50 and len(drawn.lidar) == 50
 
 
-@pytest.mark.parametrize('cls', [DepthRaySampler, CurvatureRaySampler])
+@pytest.mark.parametrize('cls', ALL)
 def test_a_camera_without_points_falls_back_to_uniform_and_is_counted(cls: type) -> None:
     behind = fan(50) * -8
-    options = dict(sky_share=1.0) if cls is DepthRaySampler else {}
-    drawn = cls(10, 30, **options)(AnalyticField(wall(30.0)), sweep_of(behind), front_camera())
+    drawn = cls(10, 30)(AnalyticField(wall(30.0)), sweep_of(behind), front_camera())
     assert drawn.stats['uniform_cameras'] == 1
     assert len(drawn.camera) == 30
 
@@ -224,11 +223,17 @@ def test_splat_keeps_the_largest_weight_of_a_pixel() -> None:
         (dict(mode='gauss'), 'mode'),
         (dict(blur_kernel_px=4), 'blur_kernel_px'),
         (dict(num_lidar_rays=-1), 'num_lidar_rays'),
+        (dict(blur_sigma_px=0.0), 'blur_sigma_px'),
     ],
 )
 def test_wrong_options_are_named(options: dict, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         CurvatureRaySampler(**options)
+
+
+def test_a_wrong_grid_is_named() -> None:
+    with pytest.raises(ValueError, match='grid_px'):
+        DepthRaySampler(grid_px=0)
 
 
 def test_rank_correlation_tells_a_field_from_one_that_is_worse_than_chance() -> None:

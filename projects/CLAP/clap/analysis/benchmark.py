@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import defaultdict
+from statistics import median
 from typing import Dict, Iterator, List, Optional, Sequence
 
 import torch
@@ -19,7 +20,7 @@ from ..errors import ConfigError
 from ..files.text_table import text_table
 from ..pretrain.base import Pretrainer
 from ..pretrain.method import Method
-from .step_timer import StepTimer, median, peak_memory_gib, reset_peak_memory
+from .step_timer import StepTimer, peak_memory_gib, reset_peak_memory
 
 
 def build_model(cfg: Config, device: torch.device, timer: StepTimer) -> BaseModel:

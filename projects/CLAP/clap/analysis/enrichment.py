@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..functional import project_points, rank_correlation
+from ..functional import rank_correlation
 from ..pretrain.samplers.surface_variation import scan_variation
 from ..structures import CameraViews, KeyframeSweep
 from .frame_labels import FrameLabels
@@ -48,7 +48,7 @@ def measure_frame(
     for name, sampler in samplers.items():
         weights = sampler.point_weights(field, sweep, candidates)
         # The weights are the slow part and the same for every seed.
-        drawn = [sampler(field, sweep, views, _generator(sweep, seed), weights=weights) for seed in range(seeds)]
+        drawn = [sampler(field, sweep, views, _generator(sweep, seed), candidates, weights) for seed in range(seeds)]
         result[name] = dict(
             lidar=_lidar_figures(
                 [d.lidar.source for d in drawn], candidates, masks, sampler.ray_weights(weights), roughness
@@ -92,9 +92,7 @@ def _lidar_figures(
 def point_of_pixel(sweep: KeyframeSweep, candidates: Tensor, views: CameraViews) -> Tensor:
     """(C, H, W) index into the sweep of the nearest point that projects into each pixel, -1 where none does."""
     cameras, _, height, width = views.rgb.shape
-    projected = project_points(
-        sweep.points[candidates], views.lidar2img, views.img_aug, views.lidar_aug, (height, width)
-    )
+    projected = views.project(sweep.points[candidates])
     shown = torch.full((cameras, height * width), -1, dtype=torch.int64)
     for camera in range(cameras):
         visible = projected.visible[camera].nonzero().squeeze(-1)

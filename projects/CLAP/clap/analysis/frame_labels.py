@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import DataError
 from ..functional import box_of_points
 
 #: Groups of PandaSet's semantic classes, by the names of the info file.
@@ -53,7 +54,7 @@ def frame_labels(
             not PandaSet's are left alone.
 
     Raises:
-        ValueError: the semantic file has another number of points.
+        DataError: the semantic file has another number of points.
     """
     boxes = [(np.asarray(i['bbox_3d'], dtype=np.float64), int(i['bbox_label_3d'])) for i in info.get('instances') or []]
     owner = box_of_points(points.cpu(), torch.from_numpy(np.array([box[:7] for box, _ in boxes]).reshape(-1, 7)))
@@ -79,7 +80,7 @@ def _semantics(info: dict, count: int) -> Optional[Tensor]:
         return None
     classes = np.fromfile(path, dtype=np.uint8)
     if len(classes) != count:
-        raise ValueError(f'{path} labels {len(classes)} points, the sweep has {count}; convert the data set again')
+        raise DataError(f'{path} labels {len(classes)} points, the sweep has {count}; convert the data set again')
     return torch.from_numpy(classes.astype(np.int64))
 
 

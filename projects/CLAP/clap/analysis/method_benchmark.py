@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import median
 from typing import Dict, List, Mapping, Sequence
 
 import torch
@@ -12,7 +13,7 @@ from mmengine.optim import build_optim_wrapper
 from ..files.text_table import text_table
 from ..pretrain.method import Method
 from .benchmark import build_model, endless, step
-from .step_timer import StepTimer, median
+from .step_timer import StepTimer
 
 
 def benchmark_methods(cfgs: Mapping[str, Config], repeats: int, warmup: int, device: torch.device) -> List[Dict]:

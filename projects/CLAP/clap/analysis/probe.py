@@ -71,6 +71,8 @@ def probe(
     drawable = _drawable(candidates, measured)
     if labels < 1 or labels > len(drawable):
         raise ConfigError(f'{labels} labelled frames asked for; {len(drawable)} can be drawn, 1 is the least')
+    if seeds < 1:
+        raise ConfigError(f'seeds must be at least 1, got {seeds}')
     found: Dict[str, List[np.ndarray]] = {start: [] for start in STARTS}
     encoders = dict(point=None, checkpoint=_encoders(cfg, candidates, drawable, kind, checkpoint, seed=0))
     tests = {start: _collect(model, measured, range(len(measured)), kind) for start, model in encoders.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from statistics import median
 from typing import Dict, List, Optional
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmengine.runner import Runner
 from ..errors import ConfigError
 from ..files.text_table import text_table
 from .benchmark import build_method, step
-from .step_timer import StepTimer, median, peak_memory_gib
+from .step_timer import StepTimer, peak_memory_gib
 
 #: Number of rays that means every point and every pixel.
 ALL = 10**9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from statistics import median
 from typing import Callable, Dict, List, Sequence
 
 import torch
@@ -17,7 +18,7 @@ from ..functional import intersect_box, inverse_cdf, merge_sorted, ray_points, s
 from ..pretrain.heads import NeuSRenderHead
 from ..structures import RayBundle
 from .benchmark import build_method
-from .step_timer import StepTimer, median
+from .step_timer import StepTimer
 
 
 class SampleWiseRenderer(nn.Module):

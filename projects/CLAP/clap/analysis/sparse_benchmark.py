@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Dict, List, Sequence
 
 import torch
@@ -13,7 +14,7 @@ from ..encoders.sparse_conv import CLAPSparseConv3d, CLAPSparseInverseConv3d
 from ..errors import ConfigError
 from ..files.text_table import text_table
 from .benchmark import build_model, endless
-from .step_timer import StepTimer, median
+from .step_timer import StepTimer
 
 
 def benchmark_inverse(cfg: Config, repeats: int, device: torch.device) -> List[Dict]:

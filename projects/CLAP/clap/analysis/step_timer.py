@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator
 
 import torch
 
@@ -61,8 +61,3 @@ def peak_memory_gib(device: torch.device) -> float:
         line = next(line for line in status.read_text().splitlines() if line.startswith('VmHWM'))
         return int(line.split()[1]) / 2**20  # KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
-
-
-def median(values: List[float]) -> float:
-    """Median of a non-empty list."""
-    return float(torch.tensor(values, dtype=torch.float64).quantile(0.5))

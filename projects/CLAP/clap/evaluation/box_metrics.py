@@ -11,7 +11,7 @@ from torch import nn
 
 from ..datasets.converters.frame_files import count_points_in_boxes
 from ..datasets.info_file import read_info_file
-from ..errors import ConfigError
+from ..errors import ConfigError, DatasetError
 from .frame_boxes import FrameBoxes, frame_boxes
 from .info_metric import CLAPInfoMetric
 from .once_boxes import SUPER_CLASS, THRESHOLDS, once_precisions
@@ -33,6 +33,8 @@ class _BoxMetric(CLAPInfoMetric):
     def check(self, dataset: Any, model: nn.Module) -> None:
         """As the parent, without nuScenes' rules; that the classes are scored at all is known when it is built."""
         self._check_dataset(dataset)
+        if not any(info.get('labelled', True) for info in read_info_file(self.ann_file, None)['data_list']):
+            raise DatasetError(f'{self.ann_file} has no labelled frame, nothing can be measured; take another split')
 
     def _check_classes(self) -> None:
         foreign = [name for name in self.classes if name not in self.TYPE_OF]

@@ -30,7 +30,8 @@ class CLAPFigureMetric(BaseMetric):
 
     def check(self, dataset: Any, model: nn.Module) -> None:
         """``ConfigError`` before training if the model has nothing to tell."""
-        if not isinstance(model, Method) or type(model).predict is Method.predict:
+        own = isinstance(model, Method) and type(model).predict is not Method.predict and model.evaluated == 'figures'
+        if not own:
             raise ConfigError(
                 f'CLAPFigureMetric needs a pre-training method with figures of its own, {type(model).__name__} has '
                 'none. Leave the evaluation out: val_dataloader=None val_cfg=None val_evaluator=None'

@@ -101,6 +101,7 @@ class CLAPInfoMetric(BaseMetric):
             found = sample['pred_instances_3d']
             boxes = found['bboxes_3d']
             columns = np.concatenate([boxes.gravity_center.cpu().numpy(), boxes.tensor[:, 3:].cpu().numpy()], axis=1)
+            columns = np.pad(columns, ((0, 0), (0, 9 - columns.shape[1])))  # a head may tell no velocity
             self.results.append(
                 dict(
                     token=sample['token'],

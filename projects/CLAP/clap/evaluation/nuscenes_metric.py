@@ -13,6 +13,7 @@ from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.fileio import load
 from torch import nn
+from torch.nn.functional import pad
 
 from ..datasets.info_file import read_info_file
 from ..errors import ConfigError, DatasetError
@@ -97,8 +98,11 @@ class CLAPNuScenesMetric(NuScenesMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the boxes of a batch under their sample's token."""
         for sample in data_samples:
-            boxes = {name: value.to('cpu') for name, value in sample['pred_instances_3d'].items()}
-            self.results.append(dict(pred_instances_3d=boxes, token=sample['token']))
+            found = {name: value.to('cpu') for name, value in sample['pred_instances_3d'].items()}
+            boxes = found['bboxes_3d']
+            if boxes.box_dim < 9:  # a head may tell no velocity
+                found['bboxes_3d'] = type(boxes)(pad(boxes.tensor, (0, 9 - boxes.box_dim)), box_dim=9)
+            self.results.append(dict(pred_instances_3d=found, token=sample['token']))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Write the submission and score it."""

@@ -10,7 +10,7 @@ from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from torch import nn
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DatasetError
 from ..functional import box_of_points
 from ..pretrain.base import Pretrainer
 
@@ -40,7 +40,7 @@ class RenderMetric(BaseMetric):
     def check(self, dataset: Any, model: nn.Module) -> None:
         """``ConfigError`` before training if the model has nothing to render for an evaluation."""
         instead = 'Leave the evaluation out: val_dataloader=None val_cfg=None val_evaluator=None'
-        if not isinstance(model, Pretrainer) or type(model).predict is Pretrainer.predict:
+        if not isinstance(model, Pretrainer) or model.evaluated != 'rendered':
             raise ConfigError(f'RenderMetric needs a method that renders, {type(model).__name__} does not. {instead}')
         if model.heldout_ratio == 0:
             raise ConfigError(
@@ -68,7 +68,7 @@ class RenderMetric(BaseMetric):
 
         true = pool('range_true_m')
         if not len(true):
-            raise ValueError(
+            raise DatasetError(
                 'no held-back ray was rendered: heldout_ratio is 0, or no keyframe point lies in the volume'
             )
         error = np.abs(pool('range_m') - true)

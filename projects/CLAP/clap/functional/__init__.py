@@ -15,7 +15,7 @@ from .nearest_in_cell import nearest_in_cell
 from .neus import inverse_std, neus_alpha
 from .occupancy_queries import OccupancyQueries, also_queries, occupancy_loss, radius_pairs
 from .projection import ProjectedPoints, original_pixels, pixel_rays, project_points, transform_points
-from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, usage_perplexity
+from .prototypes import em_loss, gram_loss, similarity, swapped_prediction_loss, unit_spread, usage_perplexity
 from .random_draws import gaussian_blur, inclusion_draw, splat_max, uniform, weighted_draw, weighted_draw_rows
 from .rank_correlation import rank_correlation
 from .ray_sampling import inverse_cdf, merge_sorted, stratified
@@ -105,6 +105,7 @@ __all__ = [
     'trilinear',
     'trilinear_from_table',
     'uniform',
+    'unit_spread',
     'usage_perplexity',
     'vmf_loss',
     'voxelize',

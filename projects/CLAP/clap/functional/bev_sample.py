@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -17,11 +18,12 @@ def sample_bev(bev: Tensor, points: Tensor, point_cloud_range: Sequence[float]) 
         point_cloud_range: x, y, z minimum, x, y, z maximum, metres.
 
     Returns:
-        (N, C); differentiable in ``bev`` and, but for borders of cells, in ``points``.
+        (N, C), at least float32; differentiable in ``bev`` and, but for borders of cells, in ``points``.
     """
     low = points.new_tensor(point_cloud_range[:2])
     size = points.new_tensor(point_cloud_range[3:5]) - low
     place = 2 * (points[:, :2] - low) / size - 1
-    # grid_sample names the last axis of the map, y, first
-    found = F.grid_sample(bev[None], place[None, None].flip(-1).to(bev.dtype), align_corners=False)
+    # Half precision would move places by a decimetre. grid_sample names the last axis of the map, y, first.
+    dtype = torch.promote_types(bev.dtype, torch.float32)
+    found = F.grid_sample(bev[None].to(dtype), place[None, None].flip(-1).to(dtype), align_corners=False)
     return found[0, :, 0].t()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Tuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_same_shape, expect_shape
@@ -50,7 +49,6 @@ def ema_update(
     features: Tensor,
     index: Tensor,
     decay: float,
-    group: Optional[dist.ProcessGroup] = None,
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Eq. 14's intent: codewords follow the mean of the features that chose them.
 
@@ -62,10 +60,9 @@ def ema_update(
         codewords: (V, D).
         counts: (V,) moving average of how many features choose each; begin with zeros.
         sums: (V, D) moving average of their sum; begin with zeros.
-        features: (N, D) of this rank.
+        features: (N, D) of this rank; counts and sums of all ranks are added, and all must call.
         index: (N,) int64, the codeword of each.
         decay: gamma, in [0, 1).
-        group: process group; counts and sums of all its ranks are added. All of them must call.
 
     Returns:
         codewords, counts and sums after the step, the same on every rank; a codeword that nobody chose in this step
@@ -79,7 +76,7 @@ def ema_update(
         raise ValueError(f'decay: expected a number in [0, 1), got {decay}')
     chosen = torch.bincount(index, minlength=len(codewords)).to(sums)
     added = torch.zeros_like(sums).index_add_(0, index, features.to(sums))
-    both = shared_sum(torch.cat([chosen[:, None], added], dim=1), group)
+    both = shared_sum(torch.cat([chosen[:, None], added], dim=1))
     chosen, added = both[:, 0], both[:, 1:]
     counts = decay * counts + (1 - decay) * chosen
     sums = decay * sums + (1 - decay) * added

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Sequence
 
 import torch
 import torch.distributed as dist
@@ -15,18 +15,16 @@ def gradient_norms(
     losses: Sequence[Tensor],
     maps: Sequence[Sequence[Tensor]],
     scale: float = 1.0,
-    group: Optional[dist.ProcessGroup] = None,
 ) -> Tensor:
     """Norm of the gradient of every loss at every map, ||dL_l / dM_m||; nothing is added to any ``.grad``.
 
     Norms are over the samples of all ranks, as one process with the whole batch would have them but for the same factor
-    in all, the number of ranks. The graph is kept for the step's own backward pass.
+    in all, the number of ranks; all must call. The graph is kept for the step's own backward pass.
 
     Args:
         losses: L scalars.
         maps: M maps, each a list of tensors of any shape (a step may encode more than once); an empty list counts 0.
         scale: factor of the losses during the backward pass, against underflow in half precision.
-        group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
 
     Returns:
         (L, M) float64; 0 where a loss does not depend on a map.
@@ -42,6 +40,6 @@ def gradient_norms(
         for index, gradient in zip(place, found):
             if gradient is not None:
                 row[index] += torch.linalg.vector_norm(gradient.float()).double().square()
-    if is_shared(group):
-        dist.all_reduce(squares, group=group)
+    if is_shared():
+        dist.all_reduce(squares)
     return squares.sqrt() / scale

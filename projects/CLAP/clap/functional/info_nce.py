@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -14,9 +11,7 @@ from .shared_mean import shared_mean
 from .shared_rows import shared_rows
 
 
-def info_nce(
-    queries: Tensor, keys: Tensor, temperature: float = 0.07, group: Optional[dist.ProcessGroup] = None
-) -> Tensor:
+def info_nce(queries: Tensor, keys: Tensor, temperature: float = 0.07) -> Tensor:
     """-(1 / M) sum_i log softmax_j(q_i . k_j / temperature)[i], one direction, q and k of unit length.
 
     M counts the pairs of all ranks: each query is told from the keys of all of them, and the gradient that DDP averages
@@ -24,11 +19,9 @@ def info_nce(
     products.
 
     Args:
-        queries: (M_r, D), normalised here.
+        queries: (M_r, D), normalised here. Ranks may hold different numbers of pairs, none included; all must call.
         keys: (M_r, D), normalised here; row i belongs to row i of ``queries``.
         temperature: positive.
-        group: process group; by default the global one where ``torch.distributed`` is initialised. Its ranks may hold
-            different numbers of pairs, none included. All of them must call.
 
     Returns:
         Scalar, at least float32, also under autocast; a connected 0 if no rank has a pair.
@@ -42,7 +35,7 @@ def info_nce(
     dtype = torch.promote_types(queries.dtype, torch.float32)
     with torch.autocast(device_type=queries.device.type, enabled=False):
         queries, keys = (F.normalize(rows.to(dtype), dim=1) for rows in (queries, keys))
-        everyone, first = shared_rows(keys, group)
+        everyone, first = shared_rows(keys)
         logits = queries @ everyone.t() / temperature
         own = torch.arange(first, first + len(queries), device=logits.device)
-        return shared_mean(F.cross_entropy(logits, own, reduction='sum'), len(queries), group)
+        return shared_mean(F.cross_entropy(logits, own, reduction='sum'), len(queries))

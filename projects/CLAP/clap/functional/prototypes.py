@@ -125,21 +125,35 @@ def gram_loss(prototypes: Tensor, squared: bool = False) -> Tensor:
 
 @torch.no_grad()
 def usage_perplexity(assignments: Tensor) -> Tensor:
-    """How many prototypes are in use: exp of the entropy of their mean usage.
+    """How many prototypes are in use: exp of the entropy of their usage.
 
     Args:
-        assignments: (N, K) soft codes, or (N,) int64 number of the prototype chosen by each row.
+        assignments: (N,) int64 number of the prototype chosen by each row.
 
     Returns:
         Scalar between 1 (all rows on one) and K (even use); 0 for N = 0.
     """
-    if assignments.dim() == 1 and not assignments.is_floating_point():
-        usage = torch.bincount(assignments).double()
-    else:
-        expect_shape('assignments', assignments, None, None)
-        usage = assignments.double().sum(0)
+    expect_shape('assignments', assignments, None)
+    usage = torch.bincount(assignments).double()
     if assignments.shape[0] == 0:
         return usage.new_zeros(())
     share = usage / usage.sum()
     perplexity: Tensor = torch.special.entr(share).sum().exp()
     return perplexity
+
+
+@torch.no_grad()
+def unit_spread(rows: Tensor) -> Tensor:
+    """How far embeddings are spread: 1 on the whole sphere, 0 if all are alike.
+
+    Args:
+        rows: (N, D), normalised here.
+
+    Returns:
+        Scalar, float32: standard deviation over rows, mean over axes, times the root of D; 0 for N = 0.
+    """
+    expect_shape('rows', rows, None, None)
+    if not len(rows):
+        return rows.new_zeros((), dtype=torch.float32)
+    spread: Tensor = F.normalize(rows.float(), dim=1).std(0, unbiased=False).mean() * rows.shape[1] ** 0.5
+    return spread

@@ -1,20 +1,20 @@
-"""Means and sums over the items of all ranks, when each rank holds a different number of them."""
+"""Means and sums over the items of all ranks, when each rank holds a different number of them. All ranks must call."""
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Union
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 
-def is_shared(group: Optional[dist.ProcessGroup] = None) -> bool:
+def is_shared() -> bool:
     """Whether there are other ranks to share with."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size(group) > 1
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.ProcessGroup] = None) -> Tensor:
+def shared_mean(total: Tensor, count: Union[int, Tensor]) -> Tensor:
     """total_r / mean over ranks of count: what data-parallel training must minimise for a mean over all ranks.
 
     DDP averages gradients over W ranks. If every rank divided by its own count, the items of a rank with few of them
@@ -24,21 +24,20 @@ def shared_mean(total: Tensor, count: Union[int, Tensor], group: Optional[dist.P
     Args:
         total: this rank's sum, scalar.
         count: this rank's number of items; ranks without any take part with 0.
-        group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
 
     Returns:
         Scalar with the gradient of ``total``; without distributed training total / count. If no rank has an item,
         ``total`` itself, which is then 0 and still connected to the graph.
     """
     divisor = torch.as_tensor(count, dtype=torch.float64, device=total.device).clone()
-    if is_shared(group):
-        dist.all_reduce(divisor, group=group)
-        divisor = divisor / dist.get_world_size(group)
+    if is_shared():
+        dist.all_reduce(divisor)
+        divisor = divisor / dist.get_world_size()
     divisor = torch.where(divisor > 0, divisor, torch.ones_like(divisor))
     return total / divisor.to(total.dtype)
 
 
-def shared_sum(total: Tensor, group: Optional[dist.ProcessGroup] = None) -> Tensor:
+def shared_sum(total: Tensor) -> Tensor:
     """Sum of ``total`` over ranks, for losses that are not linear in it.
 
     The value is that of all ranks, and the gradient of ``total`` W times its own, so that after DDP's average over W
@@ -46,10 +45,9 @@ def shared_sum(total: Tensor, group: Optional[dist.ProcessGroup] = None) -> Tens
 
     Args:
         total: this rank's part, of any shape.
-        group: by default the global one where ``torch.distributed`` is initialised. All its ranks must call.
     """
-    if not is_shared(group):
+    if not is_shared():
         return total
     everyone = total.detach().clone()
-    dist.all_reduce(everyone, group=group)
-    return everyone + dist.get_world_size(group) * (total - total.detach())
+    dist.all_reduce(everyone)
+    return everyone + dist.get_world_size() * (total - total.detach())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable
 
 import torch
 import torch.distributed as dist
@@ -12,20 +12,20 @@ from ._shapes import expect_shape
 from .shared_mean import is_shared
 
 
-def _column_logsumexp(log_q: Tensor, group: Optional[dist.ProcessGroup]) -> Tensor:
+def _column_logsumexp(log_q: Tensor) -> Tensor:
     """log of the column sums of exp(log_q), over the rows of all ranks: (N, K) -> (K,).
 
     The largest entry is agreed on first and factored out, so that no rank's exponentials overflow. A rank without
     rows takes part with nothing.
     """
-    if not is_shared(group):
+    if not is_shared():
         return torch.logsumexp(log_q, dim=0)
     # A row of -inf gives the maximum over no rows a value.
     bottom = log_q.new_full((1, log_q.shape[1]), float('-inf'))
     largest = torch.cat([log_q, bottom]).amax(0)
-    dist.all_reduce(largest, op=dist.ReduceOp.MAX, group=group)
+    dist.all_reduce(largest, op=dist.ReduceOp.MAX)
     total = (log_q - largest).exp().sum(0)
-    dist.all_reduce(total, op=dist.ReduceOp.SUM, group=group)
+    dist.all_reduce(total, op=dist.ReduceOp.SUM)
     return total.log() + largest
 
 
@@ -47,9 +47,7 @@ def _log_kernel(name: str, matrix: Tensor, epsilon: float, num_iters: int) -> Te
 
 
 @torch.no_grad()
-def sinkhorn(
-    scores: Tensor, epsilon: float = 0.05, num_iters: int = 3, group: Optional[dist.ProcessGroup] = None
-) -> Tensor:
+def sinkhorn(scores: Tensor, epsilon: float = 0.05, num_iters: int = 3) -> Tensor:
     """Codes Q: exp(scores / epsilon), alternately normalised by columns and rows.
 
     The scores are similarities, so the sign is +: the nearest prototype gets the most. Every round makes all columns
@@ -58,11 +56,10 @@ def sinkhorn(
 
     Args:
         scores: (N, K) similarities S of this rank's rows, finite; detached here, no gradient flows through codes.
+            Columns are summed over all ranks, which may hold different numbers of rows, none included, but the same K.
+            All of them must call.
         epsilon: entropy of the assignment; towards 0 it becomes the optimal hard assignment.
         num_iters: N_sink rounds.
-        group: process group; by default the global one where ``torch.distributed`` is initialised. Columns are summed
-            over all its ranks, which may hold different numbers of rows, none included, but the same K. All of them
-            must call.
 
     Returns:
         (N, K) codes, at least float32; rows sum to 1, columns (over all ranks) to about N / K.
@@ -70,7 +67,7 @@ def sinkhorn(
     Source: Cuturi 2013; the balanced use of it from SwAV.
     """
     log_q = _log_kernel('scores', scores, epsilon, num_iters)
-    return _balance(log_q, num_iters, lambda entries: _column_logsumexp(entries, group)).exp()
+    return _balance(log_q, num_iters, _column_logsumexp).exp()
 
 
 @torch.no_grad()

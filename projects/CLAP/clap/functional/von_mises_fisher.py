@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Optional, Tuple
+from typing import Tuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from ._shapes import expect_shape
@@ -58,17 +57,14 @@ def vmf_loss(features: Tensor, labels: Tensor, mean_directions: Tensor, concentr
 
 
 @torch.no_grad()
-def class_means(
-    means: Tensor, features: Tensor, labels: Tensor, rate: float, group: Optional[dist.ProcessGroup] = None
-) -> Tensor:
+def class_means(means: Tensor, features: Tensor, labels: Tensor, rate: float) -> Tensor:
     """Moving averages z of the unit features of every class; a class that is seen for the first time gets its mean.
 
     Args:
         means: z, (K, p); zeros for a class that was not seen yet.
-        features: (N, p) of this rank, normalised here.
+        features: (N, p) of this rank, normalised here; classes are averaged over all ranks, and all must call.
         labels: (N,) int64; -1 is ignored.
         rate: share of the new mean.
-        group: process group; classes are averaged over all its ranks. All of them must call.
 
     Returns:
         (K, p), the same on every rank.
@@ -78,7 +74,7 @@ def class_means(
     chosen = labels >= 0
     units = torch.nn.functional.normalize(features[chosen], dim=-1).to(means)
     found = torch.cat([units, torch.ones_like(units[:, :1])], dim=1)
-    total = shared_sum(means.new_zeros(len(means), found.shape[1]).index_add_(0, labels[chosen], found), group)
+    total = shared_sum(means.new_zeros(len(means), found.shape[1]).index_add_(0, labels[chosen], found))
     count = total[:, -1:]
     new = total[:, :-1] / count.clamp(min=1)
     first = ~means.any(1, keepdim=True)

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 
+_GROUPS = 8
+
 
 class VolumeDecoder(nn.Module):
     """f3D: (B, C, X, Y) -> (B, C_v, Z, Y, X).
@@ -18,22 +20,21 @@ class VolumeDecoder(nn.Module):
 
     Args:
         in_channels: channels of the fused BEV map (512 in the paper).
-        volume_channels: C_v.
+        volume_channels: C_v, a multiple of the groups of the normalisation, 8.
         num_z: Z, cells along the height.
-        norm_groups: groups of the normalisation.
     """
 
-    def __init__(self, in_channels: int, volume_channels: int = 32, num_z: int = 16, norm_groups: int = 8) -> None:
+    def __init__(self, in_channels: int, volume_channels: int = 32, num_z: int = 16) -> None:
         super().__init__()
-        if volume_channels % norm_groups:
-            raise ConfigError(f'volume_channels ({volume_channels}) must be a multiple of norm_groups ({norm_groups})')
+        if volume_channels % _GROUPS:
+            raise ConfigError(f'volume_channels must be a multiple of {_GROUPS}, got {volume_channels}')
         self.volume_channels, self.num_z = volume_channels, num_z
         self.lift = nn.Conv2d(in_channels, volume_channels * num_z, kernel_size=1)
 
         def block() -> nn.Sequential:
             return nn.Sequential(
                 nn.Conv3d(volume_channels, volume_channels, kernel_size=3, padding=1, bias=False),
-                nn.GroupNorm(norm_groups, volume_channels),
+                nn.GroupNorm(_GROUPS, volume_channels),
                 nn.SiLU(inplace=True),
             )
 

@@ -155,7 +155,7 @@ class ALSO(Pretrainer):
         return Declaration(rules, charts)
 
     @torch.no_grad()
-    def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+    def pictures(self, batch: Dict, names: Sequence[str], state: str = '', **options: Any) -> Dict[str, Picture]:
         """How full every place of the planes y = 0 and x = 0 is told to be, and the points beside them."""
         metas = [sample.metainfo for sample in batch['data_samples']]
         cloud = batch['inputs']['points'][0][:, :3]
@@ -174,7 +174,7 @@ class ALSO(Pretrainer):
             over = Quantity(chance.cpu().numpy(), 'viridis', 1.0, 'told chance of being full')
             title = f'along {name}, {low[axis]:g} to {high[axis]:g} m; red: points within {_SLICE_M:g} m of the plane'
             panels.append(Image(title, np.ones((*places.shape[:2], 3)), over=over, dots=dots.cpu().numpy()))
-        return dict(slices=Picture(title_of(metas[0]), [Block(panels, size=(14.0, 1.9))]))
+        return dict(slices=Picture(title_of(metas[0], state), [Block(panels, size=(14.0, 1.9))]))
 
 
 def intensity_of(hits: Tensor, cloud: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class Pretrainer(Method, CLAPEncoderBase):
             raise ConfigError(f'ego_box must be (x0, y0, z0, x1, y1, z1), each first below its second, got {ego_box}')
         cfg = self.voxelize_cfg or {}
         geometry = {key: cfg[key] for key in ('point_cloud_range', 'voxel_size') if key in cfg}
-        self.masking = InputMasking(**geometry, **masking) if masking else None
+        self.masking = InputMasking(**geometry, **masking) if masking is not None else None
         self.depth_source, self.heldout_ratio = depth_source, heldout_ratio
         self.ego_box, self.min_range_m = ego_box, min_range_m
         #: Is shown the losses of a step, before they are summed, and the maps that it encoded; GradientShareHook.
@@ -96,7 +96,7 @@ class Pretrainer(Method, CLAPEncoderBase):
         seen = points
         if self.training and self.masking is not None:
             draws = draws or self.sample_generators(len(points))
-            seen = [self.masking.points([cloud], draw)[0] for cloud, draw in zip(points, draws)]
+            seen = [self.masking.points(cloud, draw) for cloud, draw in zip(points, draws)]
             if imgs is not None:
                 imgs = torch.stack([self.masking.images(views, draw)[0] for views, draw in zip(imgs, draws)])
         depth_points = seen if self.depth_source == 'masked' else points
@@ -176,8 +176,7 @@ class Pretrainer(Method, CLAPEncoderBase):
     def inside(self, sweep: KeyframeSweep) -> Tensor:
         """(N,) bool: points in range and off the own vehicle, whether held back or not."""
         low, high = sweep.points.new_tensor(self.voxelize_cfg['point_cloud_range']).view(2, 3)
-        far = (sweep.points - sweep.origins).norm(dim=-1) > self.min_range_m
-        return ((sweep.points >= low) & (sweep.points < high)).all(-1) & far & ~sweep.own
+        return sweep.within(low, high, self.min_range_m)
 
     def images(self, inputs: Dict) -> Tensor:
         """Normalised images (B, N, 3, H, W); ``ConfigError`` if the pipeline loads none."""

@@ -43,6 +43,7 @@ class CLAP(Pretrainer):
 
     stages: ClassVar[Tuple[str, ...]] = ('encode', 'sample', 'render', 'prototypes')
     console_figures: ClassVar[Tuple[str, ...]] = ('range_median_m',)
+    evaluated: ClassVar[str] = 'rendered'
     picture_titles: ClassVar[Dict[str, str]] = clap_pictures.TITLES
     pictures_on_request: ClassVar[Tuple[str, ...]] = ('cloud',)  # it repeats the others
 

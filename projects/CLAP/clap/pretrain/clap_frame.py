@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..functional import project_points
 from ..modules import BoundField
 from ..structures import CameraViews, KeyframeSweep
 from .pictures import Image, photos, title_of
@@ -24,7 +23,7 @@ class Camera:
     photo: Image  # (H, W) pixels, augmented image
     rendered_rgb: np.ndarray  # (h, w, 3)
     rendered_range_m: np.ndarray  # (h, w), NaN where the ray misses the volume
-    curvature: np.ndarray  # (H, W) weight of each pixel in curvature sampling, 1/m
+    curvature: np.ndarray  # (H, W) weight of each pixel in curvature sampling, in the frame's ``curvature_unit``
     prototype: Optional[np.ndarray]  # (h, w) index by the camera branch at the rendered surface, -1 outside the volume
     drawn: np.ndarray  # (K, 2) row and column of the pixels that the active sampler draws
 
@@ -39,7 +38,8 @@ class Frame:
     origins: np.ndarray  # (N, 3) where the sensor was
     range_m: np.ndarray  # (N,) observed
     rendered_range_m: np.ndarray  # (N,)
-    curvature: np.ndarray  # (N,) weight of Eq. 12, 1/m
+    curvature: np.ndarray  # (N,) weight of Eq. 12
+    curvature_unit: str  # 1/m to the power that the sampler raises curvature to
     prototype: Optional[np.ndarray]  # (N,) index of the prototype of the point's BEV cell, LiDAR branch
     prototype_camera: Optional[np.ndarray]  # (N,) the same by the camera branch
     num_prototypes: int
@@ -82,7 +82,7 @@ def render_frame(
     if model.prototype_head is not None:
         maps = tuple(cells[0] for cells in model.prototype_head.assign(encoded.lidar_bev, encoded.camera_bev))
     drawn = model.active_sampler(field, sweep, views, torch.Generator(points.device).manual_seed(seed))
-    weights, pixel_weights = curvature_maps(model.ray_sampler, field, sweep, index, views)
+    weights, pixel_weights, power = curvature_maps(model.ray_sampler, field, sweep, index, views)
     masked = model.training and model.masking is not None
     ends = torch.stack([drawn.lidar.origins, sweep.points[drawn.lidar.source]], dim=1)
     return Frame(
@@ -96,6 +96,7 @@ def render_frame(
         range_m=rays.targets.cpu().numpy(),
         rendered_range_m=model.render_head.render(field, rays).range_m.cpu().numpy(),
         curvature=weights.cpu().numpy(),
+        curvature_unit='1/m' if power == 1 else f'1/m^{power:g}',
         prototype=_look_up(maps[0], field, points),
         prototype_camera=_look_up(maps[1], field, points),
         num_prototypes=0 if maps[0] is None else len(model.prototype_head.prototypes),
@@ -114,8 +115,8 @@ def _thin(index: Tensor, count: Optional[int]) -> Tensor:
 
 def curvature_maps(
     sampler: BaseRaySampler, field: BoundField, sweep: KeyframeSweep, index: Tensor, views: Optional[CameraViews]
-) -> Tuple[Tensor, Optional[Tensor]]:
-    """Weights of curvature sampling on points (N,) and, blurred, on pixels (C, H, W).
+) -> Tuple[Tensor, Optional[Tensor], float]:
+    """Weights of curvature sampling on points (N,) and, blurred, on pixels (C, H, W), and the power in them.
 
     They come from the run's own sampler; a run with another kind gets what
     :class:`CurvatureRaySampler` would see.
@@ -124,11 +125,9 @@ def curvature_maps(
         sampler = CurvatureRaySampler()
     weights = sampler.point_weights(field, sweep, index)
     if views is None:
-        return weights, None
-    size = (views.rgb.shape[-2], views.rgb.shape[-1])
-    projected = project_points(sweep.points[index], views.lidar2img, views.img_aug, views.lidar_aug, size)
+        return weights, None, sampler.power
     valid = valid_pixels(views)
-    return weights, sampler.pixel_weights(weights, projected, valid) * valid
+    return weights, sampler.pixel_weights(weights, views.project(sweep.points[index]), valid) * valid, sampler.power
 
 
 def _look_up(cells: Optional[Tensor], field: BoundField, points: Tensor) -> Optional[np.ndarray]:

@@ -96,7 +96,8 @@ def _lidar_range(frame: Frame) -> List[Block]:
 def _curvature(frame: Frame) -> List[Block]:
     """Weights of curvature sampling on the cloud from above and on the pixels, each image on a scale of its own."""
     top, images = top_of(frame.curvature), []
-    shown = Quantity(frame.curvature, 'turbo', top, f'1/m; red: {top:.3g} (98th percentile of the cloud) or more')
+    unit = frame.curvature_unit
+    shown = Quantity(frame.curvature, 'turbo', top, f'{unit}; red: {top:.3g} (98th percentile of the cloud) or more')
     about = (
         "a pixel's weight when rays are drawn; every image has a scale of its own\n"
         "(1.0 is the 98th percentile of the image's weights above 0)"
@@ -104,7 +105,7 @@ def _curvature(frame: Frame) -> List[Block]:
     for camera, photo in _photos(frame, 0.35):
         own = top_of(camera.curvature[camera.curvature > 0])
         share = np.clip(camera.curvature / own, 0, 1)
-        title, alpha = f'{photo.title} (1.0 = {own:.2g}/m)', 0.85 * np.minimum(share * 3, 1)
+        title, alpha = f'{photo.title} (1.0 = {own:.2g} {unit})', 0.85 * np.minimum(share * 3, 1)
         images.append(replace(photo, title=title, over=Quantity(share, 'turbo', 1.0, about), alpha=alpha))
     above = Points('curvature of the learned surface (Eq. 12)', frame.points, shown, 1.0)
     return [Block([above]), Block(images, 2, _CAMERA_INCHES)]
@@ -144,7 +145,7 @@ def _cloud(frame: Frame) -> List[Block]:
     """Bird's-eye views side by side: range error, curvature weights, prototypes."""
     shown = {
         f'|rendered - observed range|, {_median(frame)}': _scaled(frame.error_m, 'm', 'viridis', ERROR_SHOWN_M),
-        'curvature of the learned surface (Eq. 12)': _scaled(frame.curvature, '1/m', 'magma'),
+        'curvature of the learned surface (Eq. 12)': _scaled(frame.curvature, frame.curvature_unit, 'magma'),
     }
     if frame.prototype is not None:
         used = len(np.unique(frame.prototype))

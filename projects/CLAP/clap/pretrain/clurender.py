@@ -8,6 +8,7 @@ import torch
 from mmdet3d.registry import MODELS
 from torch import Tensor
 
+from ..encoders.checks import check_lidar_alone
 from ..errors import ConfigError
 from ..functional import sample_bev, usage_perplexity
 from ..structures import NO_CLASS, CameraViews, KeyframeSweep
@@ -57,11 +58,7 @@ class CluRender(Pretrainer):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
-        if not self.has_lidar or self.has_camera:
-            raise ConfigError(
-                'CluRender trains the LiDAR encoders, and images are its targets alone: give pts_middle_encoder, and '
-                'set img_backbone, img_neck, view_transform and fusion_layer to None'
-            )
+        check_lidar_alone(self)
         if cluster_head is None and splat_head is None:
             raise ConfigError('nothing to train by: give cluster_head, splat_head or both')
         if num_points < 1:
@@ -110,7 +107,7 @@ class CluRender(Pretrainer):
         if draw is not None:
             index = index[torch.randperm(len(index), generator=draw, device=draw.device)[: self.num_points].to(index)]
         points, centre, half = sweep.points[index], (box[:3] + box[3:]) / 2, (box[3:] - box[:3]) / 2
-        height = ((points[:, 2:] - centre[2]) / half[2]).to(bev.dtype)
+        height = (points[:, 2:] - centre[2]) / half[2]
         features = torch.cat([sample_bev(bev, points, box.tolist()), height], dim=1)
         return PointSet(index, points, (points - centre) / half[:2].max(), features)
 

@@ -101,6 +101,8 @@ class CMCR(Pretrainer):
             )
         if masking['patch'] % STRIDE:
             raise ConfigError(f'masking.patch must be a multiple of {STRIDE} pixels, got {masking["patch"]}')
+        if min(temperature, delta_m, radius_m) <= 0:
+            raise ConfigError(f'temperature, delta_m, radius_m must be positive: {temperature}, {delta_m}, {radius_m}')
         if not reconstruct and (geometry or orthogonal):
             raise ConfigError(
                 'reconstruct=False has neither masked images nor specific features: set geometry=False orthogonal=False'
@@ -129,7 +131,7 @@ class CMCR(Pretrainer):
         labels = weak_labels(batch_data_samples, [len(s.points) for s in sweeps], self.num_classes)
         draws = self.sample_generators(len(metas))
         with self.stage('encode'):
-            clouds = [self.masking.points([one], draw)[0] for one, draw in zip(batch_inputs_dict['points'], draws)]
+            clouds = [self.masking.points(one, draw) for one, draw in zip(batch_inputs_dict['points'], draws)]
             imgs, hidden = hide(self.masking, self.images(batch_inputs_dict), draws, STRIDE)
             bev, maps = self.encode(clouds, None, None, metas).fused_bev, self.image_features(imgs)
             bev, maps = bev.float(), maps.float()

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..encoders.geometry import STRIDE
 from ..structures import CameraViews, KeyframeSweep
 from .cmcr_figures import hidden_views
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
@@ -59,7 +60,8 @@ def _codewords(model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep
     flat = _codes(model, model.shared.pixel(maps[0]).permute(0, 2, 3, 1).flatten(0, 2))
     either, both = set(deep.tolist()) | set(flat.tolist()), set(deep.tolist()) & set(flat.tolist())
     above = Points('codewords of points', points.cpu().numpy(), Quantity(deep.cpu().numpy()), 1.2)
-    cells = flat.view(len(maps[0]), *maps.shape[-2:]).cpu().numpy()
+    rows, columns = (-(-size // STRIDE) for size in panels[0].rgb.shape[:2])  # without the padding
+    cells = flat.view(len(maps[0]), *maps.shape[-2:])[:, :rows, :columns].cpu().numpy()
     images = [replace(panel, kept=0.0, over=Quantity(own), alpha=0.6) for panel, own in zip(panels, cells)]
     heading = f'A colour stands for a codeword; of {len(either)} in use, points and pixels share {len(both)}'
     return [Block([above], heading=heading), Block(images, 2, _CAMERA_INCHES)]

@@ -6,12 +6,11 @@ import math
 from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 import torch
-import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..functional import info_nce
+from ..functional import info_nce, unit_spread
 from ..structures import KeyframeSweep
 from . import contrast_pictures
 from .base import Pretrainer
@@ -99,8 +98,8 @@ class ContrastPretrainer(Pretrainer):
             loss_contrast=loss,
             contrast_of_chance=loss.detach() / math.log(max(float(counts[0]), 2)),
             pairs=(counts[0] / counts[1]).to(loss),
-            feature_std_points=_spread(points),
-            feature_std_pixels=_spread(pixels),
+            feature_std_points=unit_spread(points),
+            feature_std_pixels=unit_spread(pixels),
         )
 
     def embed(self, inputs: Dict, metas: List[dict]) -> Tuple[Tensor, Tensor]:
@@ -154,10 +153,3 @@ class ContrastPretrainer(Pretrainer):
         with torch.no_grad():
             seen = self.seen(*self.embed(inputs, metas), inputs, metas)[0]
             return contrast_pictures.pictures(seen, self.views(inputs, metas)[0], metas[0], names, state)
-
-
-def _spread(rows: Tensor) -> Tensor:
-    """Standard deviation over rows of unit length times the root of their width: 1 on the whole sphere, 0 if alike."""
-    if not len(rows):
-        return rows.new_zeros(())
-    return F.normalize(rows.detach().float(), dim=1).std(0, unbiased=False).mean() * rows.shape[1] ** 0.5

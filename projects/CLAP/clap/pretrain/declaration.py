@@ -1,6 +1,7 @@
 """What a method says of its figures: how each is judged, and which are drawn together.
 
-Plain data, kept in the run card of the work directory, so that a report needs neither the method's code nor its configuration.
+Plain data, kept in the run card of the work directory, so that a report needs neither the method's code nor its
+configuration.
 """
 
 from __future__ import annotations

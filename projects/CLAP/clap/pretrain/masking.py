@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -42,20 +42,19 @@ class InputMasking:
         for name, ratio in (('point_ratio', point_ratio), ('image_ratio', image_ratio)):
             if not 0.0 <= ratio < 1.0:
                 raise ConfigError(f'{name} must be in [0, 1), got {ratio}')
+        if min(*block, patch) < 1:
+            raise ConfigError(f'block and patch must be at least 1, got {tuple(block)} and {patch}')
         self.box_min = tuple(point_cloud_range[:3])
         self.voxel_size, self.block, self.patch = tuple(voxel_size), tuple(block), patch
         self.point_ratio, self.image_ratio = point_ratio, image_ratio
 
-    def points(self, clouds: List[Tensor], generator: Optional[torch.Generator] = None) -> List[Tensor]:
-        """Clouds (N_i, 3 + d) without the points of the dropped blocks."""
+    def points(self, cloud: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+        """A cloud (N, 3 + d) without the points of the dropped blocks."""
         if not self.point_ratio:
-            return clouds
-        return [cloud[self._kept(cloud, generator)] for cloud in clouds]
-
-    def _kept(self, cloud: Tensor, generator: Optional[torch.Generator]) -> Tensor:
+            return cloud
         keep = mask_point_blocks(cloud, self.box_min, self.voxel_size, self.block, self.point_ratio, generator)
         # A cloud of one or two blocks would vanish, and with it everything there is to encode.
-        return keep if keep.any() else torch.ones_like(keep)
+        return cloud[keep] if keep.any() else cloud
 
     def images(self, imgs: Tensor, generator: Optional[torch.Generator] = None) -> Tuple[Tensor, Optional[Tensor]]:
         """(B, C, 3, H, W) normalised images with dropped patches at zero, and which patches were dropped."""

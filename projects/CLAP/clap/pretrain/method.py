@@ -22,6 +22,8 @@ class Method:
     stages: ClassVar[Tuple[str, ...]] = ('encode',)
     #: Figures of a step that are worth their place on the console, besides the losses.
     console_figures: ClassVar[Tuple[str, ...]] = ()
+    #: Where ``predict`` leaves its figures in a sample, for the metric that takes them.
+    evaluated: ClassVar[str] = 'figures'
     #: Pictures that :meth:`pictures` can draw: name (part of a file name) -> title.
     picture_titles: ClassVar[Dict[str, str]] = {}
     #: Those of them that a run in training does not draw unless it is told to.

@@ -209,7 +209,7 @@ class OccupancyMAE(Pretrainer):
         return Declaration((rule,), charts)
 
     @torch.no_grad()
-    def pictures(self, batch: Dict, names: Sequence[str], **options: Any) -> Dict[str, Picture]:
+    def pictures(self, batch: Dict, names: Sequence[str], state: str = '', **options: Any) -> Dict[str, Picture]:
         """The cells that the encoder sees, those that it tells to be occupied, and those that are, by height."""
         metas = [sample.metainfo for sample in batch['data_samples']][:1]
         points = batch['inputs']['points'][:1]
@@ -221,7 +221,7 @@ class OccupancyMAE(Pretrainer):
             places = (cells[0].nonzero().cpu().numpy() + 0.5) * grid
             height = Quantity(places[:, 2], 'turbo', box[5] - box[2], f'm above {box[2]:g} m')
             panels.append(Points(f'{title}: {len(places)} cells', places + np.array(box[:3]), height, 0.8))
-        return dict(cells=Picture(title_of(metas[0]), [Block(panels, 3)]))
+        return dict(cells=Picture(title_of(metas[0], state), [Block(panels, 3)]))
 
 
 def figures_of(logits: Tensor, true: Tensor, seen: Tensor) -> Dict[str, Tuple[float, float]]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import nearest_in_cell, project_points, weighted_draw
+from ..functional import nearest_in_cell, weighted_draw
 from ..structures import CameraViews
 from .masking import InputMasking
 from .samplers.base import valid_pixels
@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
 
 def pairs_of(points: Tensor, view: CameraViews, allowed: Tensor) -> Pairs:
     """Points (N, 3) that are allowed (N,), each with every pixel of a photograph, not of its padding, it falls on."""
-    found = project_points(points, view.lidar2img, view.img_aug, view.lidar_aug, view.rgb.shape[-2:])
+    found = view.project(points)
     camera, point = (found.visible & allowed).nonzero(as_tuple=True)
     pairs = Pairs(point, camera, found.uv[camera, point], found.depth_m[camera, point])
     return pairs.at(valid_pixels(view)[pairs.cells(1)])

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..functional import project_points
 from ..pretrain.pictures import Block, Image, Picture, Quantity, photos, title_of, top_of
 
 #: Name of the picture, beside those that a method declares.
@@ -56,7 +55,7 @@ def batch_picture(model: nn.Module, batch: dict) -> Optional[Picture]:
     if views is None:
         return None
     points = model.sweeps(batch['inputs'], metas)[0].points
-    seen = project_points(points, views.lidar2img, views.img_aug, views.lidar_aug, tuple(views.rgb.shape[-2:]))
+    seen = views.project(points)
     range_m = points.norm(dim=1)
     images = [
         _dotted(photo, uv[visible].cpu().numpy(), range_m[visible].cpu().numpy())

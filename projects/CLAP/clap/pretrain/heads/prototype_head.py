@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...errors import ConfigError
-from ...functional import em_loss, gram_loss, similarity, sinkhorn, swapped_prediction_loss, usage_perplexity
+from ...functional import (
+    em_loss,
+    gram_loss,
+    similarity,
+    sinkhorn,
+    swapped_prediction_loss,
+    unit_spread,
+    usage_perplexity,
+)
 from ...modules import MLP
 
 
@@ -71,6 +79,11 @@ class PrototypeHead(BaseModule):
             raise ConfigError(f"cells must be 'all' or 'occupied', got {cells!r}")
         if normalization not in ('entries', 'cells'):
             raise ConfigError(f"normalization must be 'entries' or 'cells', got {normalization!r}")
+        if num_prototypes < 2 or sinkhorn_iters < 1 or min(temperature, epsilon) <= 0:
+            raise ConfigError(
+                'num_prototypes must be at least 2, sinkhorn_iters at least 1, temperature and epsilon positive, got '
+                f'{num_prototypes}, {sinkhorn_iters}, {temperature} and {epsilon}'
+            )
         self.lidar_projection = MLP(lidar_channels, hidden_channels, embed_channels, 1, nn.ReLU())
         self.camera_projection = MLP(camera_channels, hidden_channels, embed_channels, 1, nn.ReLU())
         self.lidar_norm = nn.BatchNorm1d(embed_channels, affine=False) if batch_norm else None
@@ -158,8 +171,8 @@ class PrototypeHead(BaseModule):
             proto_perplexity_camera=usage_perplexity(assigned_camera),
             proto_agreement=(assigned_lidar == assigned_camera).float().mean(),
             proto_max_prob=(sim_lidar / self.temperature).softmax(-1).amax(-1).mean(),
-            feature_std_lidar=lidar.std(0, unbiased=False).mean() * lidar.shape[1] ** 0.5,
-            feature_std_camera=camera.std(0, unbiased=False).mean() * camera.shape[1] ** 0.5,
+            feature_std_lidar=unit_spread(lidar),
+            feature_std_camera=unit_spread(camera),
         )
         return figures
 

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...errors import ConfigError
-from ...functional import project_points, sliced_wasserstein, splat
+from ...functional import sliced_wasserstein, splat
 from ...functional.projection import MIN_DEPTH_M
 from ...functional.shared_mean import shared_mean
 from ...structures import CameraViews
@@ -79,7 +79,7 @@ class SplatHead(BaseModule):
     def render(self, colours: Tensor, points: Tensor, views: CameraViews) -> List[SplattedView]:
         """Images of all cameras: colours (N, 3) of points (N, 3), metres, augmented LiDAR frame."""
         size = (views.rgb.shape[-2], views.rgb.shape[-1])
-        seen = project_points(points.float(), views.lidar2img, views.img_aug, views.lidar_aug, size)
+        seen = views.project(points.float())
         rendered = []
         for uv, depth, shown in zip(seen.uv, seen.depth_m, valid_pixels(views)):
             front = depth > MIN_DEPTH_M

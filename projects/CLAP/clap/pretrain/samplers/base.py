@@ -15,7 +15,6 @@ from ...functional import (
     inclusion_draw,
     original_pixels,
     pixel_rays,
-    project_points,
     rays_to_points,
     splat_max,
     weighted_draw_rows,
@@ -88,9 +87,7 @@ class BaseRaySampler(metaclass=ABCMeta):
             among: (N,) bool, the points to choose from; by default those that are not held back.
         """
         among = ~sweep.heldout if among is None else among
-        inside = ((sweep.points >= field.box_min) & (sweep.points < field.box_max)).all(-1)
-        far_enough = (sweep.points - sweep.origins).norm(dim=-1) > self.min_range_m
-        return (inside & far_enough & among & ~sweep.own).nonzero().squeeze(-1)
+        return (sweep.within(field.box_min, field.box_max, self.min_range_m) & among).nonzero().squeeze(-1)
 
     @torch.no_grad()
     def __call__(
@@ -129,15 +126,13 @@ class BaseRaySampler(metaclass=ABCMeta):
         stats = dict(candidate_points=len(candidates) / max(len(sweep.points), 1), uniform_cameras=0.0)
         camera = _empty_camera_rays(sweep.points)
         if views is not None and self.num_camera_rays:
-            points = sweep.points[candidates]
-            size = (views.rgb.shape[-2], views.rgb.shape[-1])
-            projected = project_points(points, views.lidar2img, views.img_aug, views.lidar_aug, size)
+            projected = views.project(sweep.points[candidates])
             valid = valid_pixels(views)
             pixel_weights = self.pixel_weights(weights, projected, valid) * valid
+            stats['uniform_cameras'] = float((~projected.visible.any(1)).sum())
             # A camera that no weighted point falls into has nothing to go by.
             blind = ~(pixel_weights.flatten(1) > 0).any(1)
             pixel_weights = torch.where(blind[:, None, None], valid.to(pixel_weights.dtype), pixel_weights)
-            stats['uniform_cameras'] = float(blind.sum())
             camera = self._camera_rays(pixel_weights, views, generator)
         lidar = replace(lidar_rays(sweep, candidates[drawn]), weights=self.loss_weights(inclusion))
         return SampledRays(lidar, camera, stats)

@@ -28,6 +28,8 @@ class BlurredPixelSampler(BaseRaySampler):
         super().__init__(*args, **kwargs)
         if blur_kernel_px < 1 or blur_kernel_px % 2 == 0:
             raise ConfigError(f'blur_kernel_px must be an odd positive number, got {blur_kernel_px}')
+        if blur_sigma_px <= 0:
+            raise ConfigError(f'blur_sigma_px must be positive, got {blur_sigma_px}')
         self.blur_kernel_px, self.blur_sigma_px = blur_kernel_px, blur_sigma_px
 
     def pixel_weights(self, point_weights: Tensor, projected: ProjectedPoints, valid: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from mmdet3d.registry import TASK_UTILS
 from torch import Tensor
 
+from ...errors import ConfigError
 from ...functional import ProjectedPoints
 from ...modules import BoundField
 from ...structures import KeyframeSweep
@@ -37,6 +38,8 @@ class DepthRaySampler(BaseRaySampler):
         self, *args: Any, min_radius_m: float = 3.0, grid_px: int = 4, sky_share: float = 0.4, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        if grid_px < 1:
+            raise ConfigError(f'grid_px must be at least 1, got {grid_px}')
         self.min_radius_m, self.grid_px, self.sky_share = min_radius_m, grid_px, sky_share
 
     def point_weights(self, field: BoundField, sweep: KeyframeSweep, candidates: Tensor) -> Tensor:

@@ -55,6 +55,8 @@ def scan_variation(points: Tensor, num_neighbours: int = 16, places: Optional[Te
         (K,) in [0, 1/3], see :func:`surface_variation`.
     """
     points = points.cpu()
+    if not len(points):
+        return points.new_zeros(0)
     asked = None if places is None else points[places.cpu()].numpy()
     neighbours = neighbour_indices(points.numpy(), min(num_neighbours, len(points)), asked)
     return surface_variation(points, torch.from_numpy(neighbours))
