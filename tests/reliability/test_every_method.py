@@ -21,7 +21,7 @@ from projects.CLAP.clap.encoders.encoder_base import ENCODERS
 from projects.CLAP.clap.engine.checkpoint.export import export_encoders
 from projects.CLAP.clap.engine.checkpoint.read import load_checkpoint_file
 from projects.CLAP.clap.errors import NonFiniteLossError
-from projects.CLAP.clap.findings import GOOD
+from projects.CLAP.clap.findings import BAD, GOOD
 from projects.CLAP.clap.report import write_report
 from projects.CLAP.clap.report.health import declared
 from projects.CLAP.doctor.one_step import check_step
@@ -106,6 +106,13 @@ def test_doctor_report_and_benchmark_know_it(name: str, whole_run: Callable, tmp
     assert not missing
     (figures,) = benchmark_methods({name: short_config(name, tmp_path)}, 1, 0, torch.device('cpu'))
     assert figures['step_s'] > 0 and figures['model'] == CONFIGS[name]
+
+
+def test_the_doctor_names_losses_that_are_not_finite(tmp_path: Path) -> None:
+    cfg = short_config(next(name for name, kind in CONFIGS.items() if kind == 'ALSO'), tmp_path)
+    cfg.model.intensity_weight = float('inf')
+    (found,) = check_step(cfg)
+    assert found.level == BAD and 'loss_intensity' in found.verdict and 'override' in found.remedy
 
 
 @pytest.mark.parametrize('name', CONFIGS)
