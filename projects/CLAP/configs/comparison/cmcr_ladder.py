@@ -13,9 +13,8 @@ make_data = (
 )
 note = (
     'Rows 1 to 5 are those of the Table 6 of CMCR. Row 5 sees a class for every training point, the '
-    "simulator's own in the place of labels that an image model has told: what it gains over row 4 is not free. Beside "
-    'them stands row 3 with codewords of each modality for itself, the left half of its Fig. 6. Settings and the '
-    'number of steps were fixed before the runs.'
+    "simulator's own in the place of labels that an image model has told: what it gains over row 4 is not free. "
+    'Settings and the number of steps were fixed before the runs.'
 )
 same_data = []
 
@@ -31,7 +30,6 @@ pretrain = dict(
     row3_codebook=dict(run, options=codebook),
     row4_geometry=dict(run, options=geometry),
     row5_full=dict(run, config='pretrain_sim_cmcr_labels.py'),
-    row3_apart=dict(run, options=[*codebook, 'model.unified=False']),
 )
 arms = [
     dict(name='contrast', title='contrast alone', weights='row1_contrast', same_seed=True),
