@@ -13,8 +13,7 @@ note = (
     'Fixed before the runs: configurations as they are, length (CLAP draws uniform rays in the same share of it), '
     'frames; CLAP and UniPAD were added, and the judgement of occupancy was changed, when PPKT and SLidR had run. '
     'One seed: nothing is said of the order. The probe reads the map of the sparse encoder, whose last layer '
-    'Occupancy-MAE leaves as it was drawn; it has fourteen classes, segmentation_pandaset seven. cmcr_apart, CMCR with '
-    'codewords of each modality for itself (the left half of its Fig. 6), was added when the others had run.'
+    'Occupancy-MAE leaves as it was drawn; it has fourteen classes, segmentation_pandaset seven.'
 )
 
 early = ['train_dataloader.dataset.indices=11']
@@ -35,7 +34,6 @@ pretrain = dict(
     also=dict(same, config='../also_pandaset.py'),
     occupancy_mae=dict(same, config='../occupancy_mae_pandaset.py'),
     cmcr=dict(same, config='../cmcr_pandaset.py'),
-    cmcr_apart=dict(same, config='../cmcr_pandaset.py', options=[*same['options'], 'model.unified=False']),
     clurender=dict(same, config='../clurender_pandaset.py'),
 )
 points = dict(_delete_=True, labels=1, seeds=3, layers=2, options=[*early, *late])
