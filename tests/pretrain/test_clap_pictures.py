@@ -91,7 +91,7 @@ def test_the_pictures_hold_the_frame(shown: tuple) -> None:
     for panel, camera in zip(images.panels, frame.cameras):
         own = np.percentile(camera.curvature[camera.curvature > 0], 98)
         np.testing.assert_allclose(panel.over.values, np.minimum(camera.curvature / own, 1), rtol=1e-5)
-        assert f'{own:.2g}/m' in panel.title
+        assert f'(1.0 = {own:.2g} 1/m^2)' in panel.title  # the sampler squares curvature
     agree = np.mean(frame.prototype == frame.prototype_camera)
     assert f'{agree:.0%} of the points' in pictures['prototypes'].blocks[0].heading
     above, images = pictures['rays'].blocks

@@ -167,6 +167,6 @@ def test_configurations_are_read_and_built(name: str) -> None:
 
 
 def test_ranks_equal_one(tmp_path: Path) -> None:
-    """Clouds of unequal sizes, one of them empty."""
-    clouds = [street(num=1500 // (1 + index), seed=index) for index in range(3)] + [street(num=100)[:0]]
+    """Clouds of unequal sizes, one of them empty. Small: rounding turns one of a million rectifiers on or off."""
+    clouds = [street(num=300 // (1 + index), seed=index) for index in range(3)] + [street(num=100)[:0]]
     assert_ranks_equal_one(partial(build, num_points=10_000), batch(clouds=clouds), tmp_path)
