@@ -34,7 +34,8 @@ from projects.CLAP.clap.engine.config.load import load_config
 from projects.CLAP.clap.analysis.step_timer import peak_memory_gib
 cfg = load_config(sys.argv[1], sys.argv[3:])
 cfg.train_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
-cfg.model.img_backbone.init_cfg = None
+if cfg.model.get('img_backbone'):
+    cfg.model.img_backbone.init_cfg = None
 if 'nus' in sys.argv[1]:
     dataset = cfg.train_dataloader.dataset
     dataset.data_root, dataset.ann_file = sys.argv[2], 'n015-2018-07-24-11-22-45+0800.pkl'
