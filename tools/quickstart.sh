@@ -2,7 +2,7 @@
 # From nothing to a pre-trained checkpoint, pictures and a report on a CPU: environment, simulated
 # dataset, pre-training, figures. Run it again to resume where it stopped. It ends with the next commands.
 #
-#   bash tools/quickstart.sh          9 to 10 minutes on two idle cores, 4 more if mmcv must be built first
+#   bash tools/quickstart.sh          9 to 10 minutes on two idle cores, 6 more if mmcv must be built first
 #   SCENES=12 FRAMES=20 SEED=1 bash tools/quickstart.sh
 #
 # Every choice of scenes, frames and seed has data and results of its own.

@@ -153,7 +153,7 @@ else
     trap 'rm -rf "$scratch"' EXIT
     # Python's own flags ask for debug symbols, which are more than half of the work.
     export MMCV_WITH_OPS=1 MAX_JOBS="${MAX_JOBS:-$(nproc)}" CPPFLAGS="-g0 ${CPPFLAGS:-}"
-    PATH="$venv/bin:$PATH" step "building mmcv $mmcv with ops: about 5 minutes on two cores, once per Python and torch" mmcv \
+    PATH="$venv/bin:$PATH" step "building mmcv $mmcv with ops: about 6 minutes on two cores, once per Python and torch" mmcv \
       "${pip[@]}" wheel -v --no-build-isolation --no-deps "mmcv==$mmcv" -w "$scratch"
     mv "$scratch"/mmcv-*.whl "$wheels/"
   else
