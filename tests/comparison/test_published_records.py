@@ -22,6 +22,7 @@ published = pytest.mark.parametrize(
         'segmentation_sim',
         'segmentation_pandaset',
         'methods_pandaset',
+        'methods_sim',
     ],
 )
 
