@@ -257,7 +257,8 @@ def _point_cloud_range(cfg: Any) -> Optional[List[float]]:
 
 def _judge_range(clouds: List[Array], limits: Sequence[float], ann_file: str) -> Finding:
     low, high = np.array(limits[:3]), np.array(limits[3:])
-    share = float(np.mean([((cloud[:, :3] >= low) & (cloud[:, :3] < high)).all(axis=1).mean() for cloud in clouds]))
+    points = np.concatenate([cloud[:, :3] for cloud in clouds])
+    share = np.count_nonzero(((points >= low) & (points < high)).all(axis=1)) / max(len(points), 1)
     about = f'{ann_file}: {share:.0%} of the points lie inside point_cloud_range'
     if share < 0.3:
         return Finding(
