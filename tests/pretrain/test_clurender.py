@@ -59,7 +59,7 @@ def test_a_frame_is_learned() -> None:
     images[..., :64], images[..., 64:] = 200, 60  # left and right
     optim = torch.optim.AdamW(model.parameters(), 5e-3)
     first = None
-    for step in range(25):
+    for step in range(40):
         losses = losses_of(model, data, step)
         first = first or {name: float(value.detach()) for name, value in losses.items()}
         optim.zero_grad()
