@@ -23,6 +23,7 @@ published = pytest.mark.parametrize(
         'segmentation_pandaset',
         'methods_pandaset',
         'methods_sim',
+        'cmcr_ladder',
     ],
 )
 

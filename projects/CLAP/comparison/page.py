@@ -291,7 +291,7 @@ def _gradients(results: Results) -> List[Row]:
 
 
 def _range_changes(results: Results) -> List[Row]:
-    """Range errors relative to those of the baseline's pre-training, seed by seed; none if the baseline has none."""
+    """Range errors relative to those of the baseline's pre-training, seed by seed; none where either has none."""
     plan = results.plan
     names = list(plan.arm(plan.baseline).weights)
     base = results.pretrained(names[0]) if len(names) == 1 else {}
@@ -303,7 +303,7 @@ def _range_changes(results: Results) -> List[Row]:
             change = {s: 100 * (mine / theirs[s] - 1) for s, mine in by_seed(records, key).items() if s in theirs}
             tested = estimate(change)
             row[f'{title} (95 % CI)'] = f'{_signed(tested)}, {_p(tested, "p")}' if tested.count else _DASH
-        rows += [row] if set(records) & set(base) else []
+        rows += [row] if {*row.values()} - {name, _DASH} else []
     return rows
 
 
@@ -322,7 +322,7 @@ def _made(results: Results) -> str:
     if alone or any(arm.same_seed for arm in results.plan.arms):
         own = 'Every seed has a pre-training of its own, so that p covers it, too.'
     return (
-        f'{len(records)} runs, {hours:.1f} hours of {places} each, on {" and ".join(machines)} with torch '
+        f'{len(records)} runs of {places}, {hours:.1f} hours together, on {" and ".join(machines)} with torch '
         f'{", ".join(torch)}. Figures are means ± standard deviations over seeds, p is of the paired t-test. A seed '
         'draws the labelled frames, the initialisation, the order and the augmentation, alike for every arm. '
         f'{own} Every run is a line of '
