@@ -24,6 +24,7 @@ published = pytest.mark.parametrize(
         'methods_pandaset',
         'methods_sim',
         'cmcr_ladder',
+        'clurender_ladder',
     ],
 )
 

@@ -1,5 +1,5 @@
 # CluRender's ablation (clusters, colours, both) on single objects: accuracy of a linear SVM on frozen features of
-# PointNet and DGCNN, beside the same networks untrained. About an hour of two cores.
+# PointNet and DGCNN, beside the same networks untrained. 40 minutes of two cores.
 #   export CLAP_DATA_ROOT=data
 #   python tools/create_data.py objects --out $CLAP_DATA_ROOT/objects
 #   python tools/analysis_tools/label_efficiency.py projects/CLAP/configs/comparison/clurender_ladder.py \
