@@ -25,6 +25,7 @@ published = pytest.mark.parametrize(
         'methods_sim',
         'cmcr_ladder',
         'clurender_ladder',
+        'codewords_pandaset',
     ],
 )
 
