@@ -187,6 +187,15 @@ def test_pictures():
     assert 'iteration 3' in made['likeness'].title and 'liker' in made['likeness'].blocks[0].panels[0].title
 
 
+def test_what_is_drawn_over_an_image_leaves_its_padding_out():
+    model = build('SLidR').eval()
+    data = model.data_preprocessor(frames())
+    for sample in data['data_samples']:
+        sample.set_metainfo(dict(img_shape=(56, 120)))
+    panel = model.pictures(data, ['likeness'])['likeness'].blocks[0].panels[0]
+    assert panel.rgb.shape == (56, 120, 3) and panel.over.values.shape == (7, 15)
+
+
 @pytest.mark.parametrize(
     'overrides, hint',
     [

@@ -12,7 +12,7 @@ from torch import nn
 from ..datasets.info_file import frame_name, read_info_file
 from ..datasets.labels import box_problems, instance_problems, label_mapping
 from ..errors import ConfigError, DatasetError
-from .nuscenes_metric import average_precisions
+from .nuscenes_metric import average_precisions, with_velocities
 from .whole_split import check_same_classes, check_whole_split, evaluated_tokens, tokens_of
 
 _ERRORS = dict(trans_err='mATE', scale_err='mASE', orient_err='mAOE', vel_err='mAVE')
@@ -99,9 +99,8 @@ class CLAPInfoMetric(BaseMetric):
         """Keep the boxes of a batch under their sample's token."""
         for sample in data_samples:
             found = sample['pred_instances_3d']
-            boxes = found['bboxes_3d']
+            boxes = with_velocities(found['bboxes_3d'])
             columns = np.concatenate([boxes.gravity_center.cpu().numpy(), boxes.tensor[:, 3:].cpu().numpy()], axis=1)
-            columns = np.pad(columns, ((0, 0), (0, 9 - columns.shape[1])))  # a head may tell no velocity
             self.results.append(
                 dict(
                     token=sample['token'],

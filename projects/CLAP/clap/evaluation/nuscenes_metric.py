@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
+from mmdet3d.structures import BaseInstance3DBoxes
 from mmengine.fileio import load
 from torch import nn
 from torch.nn.functional import pad
@@ -99,9 +100,7 @@ class CLAPNuScenesMetric(NuScenesMetric):
         """Keep the boxes of a batch under their sample's token."""
         for sample in data_samples:
             found = {name: value.to('cpu') for name, value in sample['pred_instances_3d'].items()}
-            boxes = found['bboxes_3d']
-            if boxes.box_dim < 9:  # a head may tell no velocity
-                found['bboxes_3d'] = type(boxes)(pad(boxes.tensor, (0, 9 - boxes.box_dim)), box_dim=9)
+            found['bboxes_3d'] = with_velocities(found['bboxes_3d'])
             self.results.append(dict(pred_instances_3d=found, token=sample['token']))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
@@ -149,6 +148,11 @@ def average_precisions(summary: Dict[str, Any], present: set) -> Dict[str, float
     per_class = {f'AP/{name}': float(value) for name, value in summary['mean_dist_aps'].items()}
     there = [per_class[f'AP/{name}'] for name in present]
     return dict(mAP_present=float(np.mean(there)) if there else 0.0, **per_class)
+
+
+def with_velocities(boxes: BaseInstance3DBoxes) -> BaseInstance3DBoxes:
+    """Boxes of nine numbers, as the devkit wants them, from a head that may tell no velocity: zero."""
+    return boxes if boxes.box_dim >= 9 else type(boxes)(pad(boxes.tensor, (0, 9 - boxes.box_dim)), box_dim=9)
 
 
 def split_tokens(tables: Path, split: str) -> List[str]:

@@ -8,11 +8,10 @@ from typing import Any, Dict, List, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..encoders.geometry import STRIDE
 from ..structures import CameraViews, KeyframeSweep
 from .cmcr_figures import hidden_views
 from .pictures import Block, Image, Picture, Points, Quantity, photos, title_of
-from .point_pixel import enlarged, pairs_of, stand_ins
+from .point_pixel import enlarged, pairs_of, stand_ins, without_padding
 
 TITLES = dict(restored='Hidden images, restored', codewords='Codewords of points and pixels')
 _CAMERA_INCHES = (3.2, 1.75)
@@ -57,12 +56,12 @@ def _codewords(model: nn.Module, bev: Tensor, maps: Tensor, sweep: KeyframeSweep
     """Codewords of the points from above and of the cells of every image, in the same colours."""
     points = sweep.points[model.targets(sweep)]
     deep = _codes(model, model.shared.of_points(bev, [points]))
-    flat = _codes(model, model.shared.pixel(maps[0]).permute(0, 2, 3, 1).flatten(0, 2))
+    own = without_padding(model.shared.pixel(maps[0]), panels[0].rgb.shape, model.shared.stride)
+    flat = _codes(model, own.permute(0, 2, 3, 1).flatten(0, 2))
     either, both = set(deep.tolist()) | set(flat.tolist()), set(deep.tolist()) & set(flat.tolist())
     above = Points('codewords of points', points.cpu().numpy(), Quantity(deep.cpu().numpy()), 1.2)
-    rows, columns = (-(-size // STRIDE) for size in panels[0].rgb.shape[:2])  # without the padding
-    cells = flat.view(len(maps[0]), *maps.shape[-2:])[:, :rows, :columns].cpu().numpy()
-    images = [replace(panel, kept=0.0, over=Quantity(own), alpha=0.6) for panel, own in zip(panels, cells)]
+    cells = flat.view(len(own), *own.shape[-2:]).cpu().numpy()
+    images = [replace(panel, kept=0.0, over=Quantity(codes), alpha=0.6) for panel, codes in zip(panels, cells)]
     heading = f'A colour stands for a codeword; of {len(either)} in use, points and pixels share {len(both)}'
     return [Block([above], heading=heading), Block(images, 2, _CAMERA_INCHES)]
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from ..encoders.geometry import STRIDE
 from ..structures import CameraViews
 from .pictures import Block, Image, Picture, Quantity, photos, title_of
+from .point_pixel import without_padding
 from .seen_points import SeenPoints
 
 TITLES = dict(likeness='Where a point looks for its pixel')
@@ -37,8 +38,7 @@ def _likeness(seen: SeenPoints, images: List[Image]) -> Block:
     for camera, photo in enumerate(images):
         own = seen.pairs.at(seen.pairs.camera == camera)
         chosen = replace(seen, pairs=own.drawn(_SHOWN, draw))
-        rows, columns = (-(-size // STRIDE) for size in photo.rgb.shape[:2])  # without the padding
-        pixels = F.normalize(seen.images[camera, :, :rows, :columns], dim=0)
+        pixels = F.normalize(without_padding(seen.images[camera], photo.rgb.shape, STRIDE), dim=0)
         for point, at, place in zip(chosen.point_embeddings(), chosen.pixel_embeddings(), chosen.pairs.uv):
             cosines = torch.einsum('d,dhw->hw', point, pixels)
             before = int((cosines > point @ at).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +42,11 @@ def pairs_of(points: Tensor, view: CameraViews, allowed: Tensor) -> Pairs:
     camera, point = (found.visible & allowed).nonzero(as_tuple=True)
     pairs = Pairs(point, camera, found.uv[camera, point], found.depth_m[camera, point])
     return pairs.at(valid_pixels(view)[pairs.cells(1)])
+
+
+def without_padding(cells: Tensor, size: Sequence[int], stride: int) -> Tensor:
+    """(..., h, w) cells of ``stride`` pixels of padded images, cut to those of the images' own ``size`` (H, W)."""
+    return cells[..., : -(-size[0] // stride), : -(-size[1] // stride)]
 
 
 def enlarged(cells: Tensor, times: int) -> Tensor:
